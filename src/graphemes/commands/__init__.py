@@ -1,0 +1,1 @@
+"""One story a file: what `bash run.sh COMMAND` does."""

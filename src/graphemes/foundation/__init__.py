@@ -1,0 +1,1 @@
+"""The words everybody uses: heads, classes, settings, recipes, layout, errors, seeds, files."""

@@ -1,0 +1,31 @@
+"""The ways a command can end early."""
+
+
+class UserError(Exception):
+    """Something the user can mend; its text is one line: what, where, expected, got, what to do.
+
+    `__main__` prints it after `graphemes: ` and exits with 2.
+    """
+
+
+class SettingsError(UserError):
+    """A word on the command line is unknown, of the wrong type or out of range."""
+
+
+class DataError(UserError):
+    """A file the user handed in is missing, damaged or doesn't fit the others."""
+
+
+class PlaceTaken(UserError):
+    """The place a result belongs in holds something made with other settings or data."""
+
+
+class MissingPackage(UserError):
+    """A package that this command needs isn't installed."""
+
+
+class Stopped(BaseException):
+    """SIGTERM or time_limit: a clean end with exit code 0; the text says how to go on.
+
+    A BaseException, as KeyboardInterrupt is, so that no handler on the way takes it for a fault.
+    """

@@ -1,0 +1,112 @@
+"""Whole or not at all: files are written beside their place and moved into it when complete."""
+
+import contextlib
+import hashlib
+import json
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import IO, Any
+
+from graphemes.foundation.errors import DataError, UserError
+
+try:
+    import fcntl
+except ImportError:  # Windows has no flock; two runs at once are then the user's own affair
+    fcntl = None  # type: ignore[assignment]
+
+
+@contextlib.contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """A temporary path beside `path`; moved onto it, flushed to disk, if the block ends well."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        yield temporary
+        with temporary.open("rb+") as file:
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    except OSError as error:
+        raise UserError(f"{path}: could not be written: {error.strerror or error}") from error
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a text file whole or not at all."""
+    with replacing(path) as temporary:
+        temporary.write_text(text, encoding="utf-8")
+
+
+def write_json(path: Path, value: Any) -> None:
+    """Write a JSON file whole or not at all; NaN is refused, as other readers would."""
+    text = json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False)
+    write_text(path, text + "\n")
+
+
+def read_json(path: Path) -> Any:
+    """The value of a JSON file. Raises DataError naming the file."""
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise DataError(f"{path}: can't be read as JSON: {error}; delete it or restore it") from None
+
+
+def digest(*parts: bytes) -> str:
+    """128 bits of BLAKE2b over the parts, in hex."""
+    summary = hashlib.blake2b(digest_size=16)
+    for part in parts:
+        summary.update(len(part).to_bytes(8, "little"))  # so that ("ab", "c") isn't ("a", "bc")
+        summary.update(part)
+    return summary.hexdigest()
+
+
+def file_digest(path: Path) -> str:
+    """128 bits of BLAKE2b over a file's bytes, in hex."""
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, lambda: hashlib.blake2b(digest_size=16)).hexdigest()
+    except OSError as error:
+        raise DataError(f"{path}: can't be read: {error.strerror}") from None
+
+
+def need_space(directory: Path, needed: int, purpose: str) -> None:
+    """Raise UserError when the disk that holds `directory` lacks `needed` bytes."""
+    existing = next(p for p in (directory, *directory.parents) if p.exists())
+    free = shutil.disk_usage(existing).free
+    if free < needed:
+        raise UserError(
+            f"{directory}: {purpose} needs {gigabytes(needed)}, {gigabytes(free)} are free;"
+            " make room or choose another work_dir"
+        )
+
+
+def gigabytes(count: int) -> str:
+    """A size for people: '1.62 GB'."""
+    return f"{count / 1e9:.2f} GB"
+
+
+@contextlib.contextmanager
+def locked(path: Path, *, busy: str | None = None) -> Iterator[None]:
+    """Hold an exclusive lock on `path` while the block runs.
+
+    Waits for another holder, unless `busy` gives the sentence to raise UserError with instead.
+    The lock goes with the process, so a killed run leaves none behind.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("a") as file:
+        _lock(file, busy)
+        yield
+
+
+def _lock(file: IO[str], busy: str | None) -> None:
+    if fcntl is None:
+        return
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | (fcntl.LOCK_NB if busy else 0))
+    except BlockingIOError:
+        raise UserError(f"{busy}") from None
+    except OSError:
+        # Some network file systems have no locks; atomic replacement still keeps files whole.
+        return

@@ -1,0 +1,1 @@
+"""From shards to pictures: decoding, the store, crops and augmentation, the data set."""

@@ -1,0 +1,1 @@
+"""The trunk with its three heads, the devices it runs on and the weights file."""
