@@ -1,1 +1,1 @@
-"""Reads handwritten Bengali graphemes: shards in, weights, an offline score and a submission out."""
+"""Reads handwritten Bengali graphemes: shards to weights, an offline score, a submission."""

@@ -8,7 +8,7 @@ from typing import NamedTuple
 from graphemes.foundation.heads import HEADS, PerHead
 
 VIRAMA = "\u09cd"
-ROOTS = (
+_ROOT_TABLE = (
     "ং ঃ অ আ ই ঈ উ ঊ ঋ এ ঐ ও ঔ ক ক্ক ক্ট ক্ত ক্ল ক্ষ ক্ষ্ণ ক্ষ্ম ক্স খ গ গ্ধ গ্ন গ্ব গ্ম গ্ল ঘ ঘ্ন ঙ "
     "ঙ্ক ঙ্ক্ত ঙ্ক্ষ ঙ্খ ঙ্গ ঙ্ঘ চ চ্চ চ্ছ চ্ছ্ব ছ জ জ্জ জ্জ্ব জ্ঞ জ্ব ঝ ঞ ঞ্চ ঞ্ছ ঞ্জ ট ট্ট ঠ ড ড্ড ঢ ণ ণ্ট ণ্ঠ "
     "ণ্ড ণ্ণ ত ত্ত ত্ত্ব ত্থ ত্ন ত্ব ত্ম থ দ দ্ঘ দ্দ দ্ধ দ্ব দ্ভ দ্ম ধ ধ্ব ন ন্জ ন্ট ন্ঠ ন্ড ন্ত ন্ত্ব ন্থ ন্দ ন্দ্ব ন্ধ "
@@ -17,7 +17,8 @@ ROOTS = (
     "স্ব স্ম স্ল স্স হ হ্ন হ্ব হ্ম হ্ল ৎ "
     # Precomposed, as train.csv has them: editors like to write letter and dot apart.
     "\u09dc \u09dd \u09df"
-).split()
+)
+ROOTS = _ROOT_TABLE.split()
 VOWELS = ["", *"\u09be\u09bf\u09c0\u09c1\u09c2\u09c3\u09c7\u09c8\u09cb\u09cc"]
 CANDRABINDU, REPH, YA_PHALA, RA_PHALA = "\u0981", "\u09b0\u09cd", "\u09cd\u09af", "\u09cd\u09b0"
 RA_YA_PHALA = "\u09cd\u09b0\u09cd\u09af"
@@ -66,7 +67,7 @@ def class_name(head: str, label: int) -> str:
 def seen_graphemes() -> tuple[Grapheme, ...]:
     """The competition's 1,295 graphemes (1,292 triples), ordered by labels: `seen` means these."""
     source = resources.files("graphemes.foundation").joinpath("graphemes.csv")
-    with source.open(encoding="utf-8", newline="") as file:
+    with source.open(encoding="utf-8") as file:
         return tuple(
             Grapheme(PerHead(*(int(row[head.column]) for head in HEADS)), row["grapheme"])
             for row in csv.DictReader(file)

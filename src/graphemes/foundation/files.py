@@ -50,7 +50,7 @@ def read_json(path: Path) -> Any:
     try:
         return json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
-        raise DataError(f"{path}: can't be read as JSON: {error}; delete it or restore it") from None
+        raise DataError(f"{path}: can't be read as JSON ({error}); delete or restore it") from None
 
 
 def digest(*parts: bytes) -> str:

@@ -4,7 +4,7 @@ Nobody else writes 168, 11, 7, or the same line three times.
 """
 
 from collections.abc import Callable
-from typing import Generic, NamedTuple, TypeVar
+from typing import Any, Generic, NamedTuple, TypeVar
 
 T = TypeVar("T")
 U = TypeVar("U")
@@ -48,11 +48,7 @@ HEIGHT, WIDTH = 137, 236  # pixels of a scan
 PIXELS = HEIGHT * WIDTH
 
 
-def weighted_mean(values: PerHead[T]) -> T:
-    """The competition's mean over the heads, 2 : 1 : 1: floats or tensors alike."""
+def weighted_mean(values: PerHead[Any]) -> Any:
+    """The competition's mean over the heads, 2 : 1 : 1, of floats, arrays or tensors."""
     total = sum(head.weight for head in HEADS)
-    root, vowel, consonant = (
-        value * (head.weight / total)  # type: ignore[operator]  # anything that can be scaled
-        for head, value in zip(HEADS, values, strict=True)
-    )
-    return root + vowel + consonant  # type: ignore[no-any-return]
+    return sum(value * (head.weight / total) for head, value in zip(HEADS, values, strict=True))

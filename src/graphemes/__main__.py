@@ -1,0 +1,100 @@
+"""The door: reads the command line, hands over, turns our errors into one line and exit code 2."""
+
+import importlib
+import importlib.util
+import signal
+import sys
+from types import FrameType
+from typing import Any, NoReturn
+
+from graphemes.foundation.errors import SettingsError, Stopped, UserError
+from graphemes.foundation.settings import guess, help_lines, read_words
+
+COMMANDS = {
+    "train": "store, folds.csv, training, out-of-fold score, submission (the default)",
+    "folds": "write folds.csv and say how well it stratifies",
+    "score": "out-of-fold tables, or weights on labelled images, to a table of recalls",
+    "predict": "weights and test shards to a submission",
+    "doctor": "what is here: versions, device, data, space",
+    "bench": "measure decoding and training on this machine",
+    "test": "ruff, mypy, pytest",
+}
+# What train and predict import; Kaggle's image has all but the last two.
+CORE = "torch albumentations cv2 pandas pyarrow sklearn numpy tqdm matplotlib pydantic safetensors"
+HELP_WORDS = ("help", "-h", "--help")
+
+
+def main(words: list[str] | None = None) -> int:
+    """Run one command line; its exit code."""
+    words = sys.argv[1:] if words is None else words
+    signal.signal(signal.SIGTERM, _stop)
+    try:
+        _hand_over(words)
+    except UserError as error:
+        return _end(2, str(error))
+    except ModuleNotFoundError as error:
+        missing = [name for name in CORE.split() if importlib.util.find_spec(name) is None]
+        if not missing:
+            raise
+        names = ", ".join(missing)
+        return _end(2, f"{sys.executable} lacks {names} (needed: {error.name}); pip install them")
+    except Stopped as stop:
+        sys.stdout.write(f"{stop}\n")
+        return 0
+    except KeyboardInterrupt:
+        return _end(130, "interrupted; what was finished is kept, the same command goes on")
+    except Exception:
+        _report_bug()
+        raise
+    return 0
+
+
+def _hand_over(words: list[str]) -> None:
+    name, rest = _split(words)
+    if name == "help" or (name == "train" and words and words[0] in HELP_WORDS):
+        _print_commands()
+        return
+    command: Any = importlib.import_module(f"graphemes.commands.{name}")
+    if rest and rest[0] in HELP_WORDS:
+        sys.stdout.write(f"bash run.sh {name} key=value ...\n\n{COMMANDS[name]}\n\n")
+        sys.stdout.write("\n".join(help_lines(command.SETTINGS)) + "\n")
+        return
+    command.run(read_words(command.SETTINGS, rest))
+
+
+def _split(words: list[str]) -> tuple[str, list[str]]:
+    """The command's name (train where none is given) and the words after it."""
+    if not words or "=" in words[0]:
+        return "train", words
+    if words[0] in HELP_WORDS:
+        return "help", words[1:]
+    if words[0] not in COMMANDS:
+        raise SettingsError(f"unknown command '{words[0]}'{guess(words[0], list(COMMANDS))}")
+    if words[0] == "test":
+        raise SettingsError("'test' is run.sh's own command: bash run.sh test")
+    return words[0], words[1:]
+
+
+def _print_commands() -> None:
+    lines = ["bash run.sh [COMMAND] key=value ...", ""]
+    lines += [f"  {name:<9}{text}" for name, text in COMMANDS.items()]
+    lines += ["", "bash run.sh COMMAND help prints a command's settings."]
+    sys.stdout.write("\n".join(lines) + "\n")
+
+
+def _stop(_signal: int, _frame: FrameType | None) -> NoReturn:
+    raise Stopped("stopped; what was finished is kept, the same command goes on from there")
+
+
+def _end(code: int, text: str) -> int:
+    sys.stdout.flush()
+    sys.stderr.write(f"graphemes: {' '.join(text.split())}\n")
+    return code
+
+
+def _report_bug() -> None:
+    sys.stderr.write("graphemes: this is our mistake; please report the lines below\n")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

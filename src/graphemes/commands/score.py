@@ -1,0 +1,115 @@
+"""score: out-of-fold tables, or weights and labelled images, to a table of recalls."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from graphemes.commands.preparation import TrainingData, find_source, open_training_data
+from graphemes.commands.second_time import kept_identity
+from graphemes.commands.weights_files import ReadyNetworks, find_weights, load_networks
+from graphemes.foundation.birth import differences
+from graphemes.foundation.errors import DataError, SettingsError
+from graphemes.foundation.files import write_json
+from graphemes.foundation.layout import FoldPlace, Layout, find_layout
+from graphemes.foundation.progress import progress, say
+from graphemes.foundation.settings import ScoreSettings
+from graphemes.images.dataset import Batches, Pictures, loader
+from graphemes.images.transforms import pictures
+from graphemes.infer.predict import probabilities
+from graphemes.judge.oof import OofTable, concatenate, read_oof
+from graphemes.judge.scores import report_lines, report_on, scores_json
+from graphemes.network.devices import Engine, choose_engine, loader_workers
+from graphemes.network.weights import trained_on
+
+SETTINGS = ScoreSettings
+
+
+def run(settings: ScoreSettings) -> None:
+    """Tables that are named, weights that are named, or the run's own tables."""
+    if settings.oof and settings.weights:
+        raise SettingsError("oof and weights are two ways to score; give one of them")
+    if settings.oof:
+        _print(concatenate([_read(path) for path in settings.oof]))
+    elif settings.weights:
+        _score_weights(settings)
+    else:
+        score_run(find_layout(settings))
+
+
+def score_run(layout: Layout, asked: dict[str, Any] | None = None) -> None:
+    """Score a run's finished folds (those of the identity `asked`), print it, write scores.json."""
+    places = [FoldPlace(path) for path in sorted(layout.run_dir.glob("fold[0-9]*"), key=_number)]
+    paths = [place.oof for place in places if _counts(place, asked)]
+    if not paths:
+        raise DataError(
+            f"{layout.run_dir}: no finished fold with an out-of-fold table;"
+            " train one first: bash run.sh fold=0"
+        )
+    table = concatenate([_read(path) for path in paths])
+    write_json(layout.scores, scores_json(report_on(table)))
+    _print(table)
+    say(f"{layout.scores}: written")
+
+
+def _number(path: Path) -> int:
+    digits = path.name.removeprefix("fold")
+    return int(digits) if digits.isdigit() else -1
+
+
+def _counts(place: FoldPlace, asked: dict[str, Any] | None) -> bool:
+    kept, status = kept_identity(place)
+    if kept is None or status != "finished" or not place.oof.is_file():
+        return False
+    return asked is None or not differences(kept, asked)
+
+
+def _read(path: Path) -> OofTable:
+    table = read_oof(path)
+    for line in table.warnings():
+        say(f"warning: {line}")
+    return table
+
+
+def _print(table: OofTable) -> None:
+    for line in report_lines(report_on(table)):
+        say(line)
+
+
+def _score_weights(settings: ScoreSettings) -> None:
+    """Score weights on the labelled images that none of them was trained on."""
+    assert settings.weights
+    engine = choose_engine(settings.device, settings.precision)
+    paths = find_weights(settings.weights)
+    ready = load_networks(paths, engine)
+    data = open_training_data(find_source(settings))
+    rows = _unseen_rows(data, paths)
+    say(f"{len(rows):,} of {len(data.rows):,} labelled images are outside the training rows")
+    _print(_table(data, rows, ready, engine, settings))
+
+
+def _unseen_rows(data: TrainingData, paths: list[Path]) -> Any:
+    seen = np.unique(np.concatenate([trained_on(path) for path in paths]))
+    rows = data.rows[~np.isin(data.store.marks[data.rows], seen)]
+    if not len(rows):
+        raise DataError(
+            f"{paths[0]}: these weights were trained on every labelled image here;"
+            " expected some they have not seen; use another data_dir"
+        )
+    return rows
+
+
+def _table(
+    data: TrainingData, rows: Any, ready: ReadyNetworks, engine: Engine, settings: ScoreSettings
+) -> OofTable:
+    scans = Pictures(data.store.pixels, pictures(ready.image_size, ready.crop))
+    workers = loader_workers(settings.workers, engine.device)
+    batched = loader(scans, Batches(rows, settings.batch_size), workers, pin=False)
+    with progress("scoring", len(rows)) as advance:
+        found = probabilities(ready.networks, batched, engine, advance)
+    return OofTable(
+        image_ids=[data.store.ids[row] for row in rows],
+        folds=np.zeros(len(rows), np.int64),
+        truth=data.by_row.map(lambda column: column[rows]),
+        probabilities=found,
+    )

@@ -1,0 +1,103 @@
+"""What happens a second time: results that fit are kept, others are guarded.
+
+Finished with the same settings and data: kept. Unfinished: gone on with. Anything else in the place
+is an error, unless the user says overwrite=true or it belongs to the demo.
+"""
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any, Literal
+
+from graphemes.foundation.birth import differences, taken
+from graphemes.foundation.errors import DataError, PlaceTaken
+from graphemes.foundation.files import digest, read_json, write_json
+from graphemes.foundation.layout import FoldPlace, probabilities_beside
+from graphemes.foundation.progress import say
+from graphemes.judge.submission import read_probabilities_digests
+
+Status = Literal["empty", "unfinished", "finished"]
+
+
+def fold_status(place: FoldPlace, asked: dict[str, Any], *, overwrite: bool) -> Status:
+    """How far the fold at `place` is; raises PlaceTaken if something else is there."""
+    kept, status = kept_identity(place)
+    if kept is None:
+        return "empty"
+    found = differences(kept, asked)
+    if not found:
+        return status
+    if overwrite or kept.get("demo"):
+        return "empty"
+    raise taken(place.directory, found)
+
+
+def kept_identity(place: FoldPlace) -> tuple[dict[str, Any] | None, Status]:
+    """The identity of what is at a fold's place, and whether it is finished."""
+    if place.run.is_file() and place.weights.is_file():
+        return _identity_in(place.run), "finished"
+    unfinished = place.state / "identity.json"
+    if unfinished.is_file():
+        return _identity_in(unfinished), "unfinished"
+    return None, "empty"
+
+
+def _identity_in(path: Path) -> dict[str, Any]:
+    value = read_json(path)
+    identity = value.get("identity") if isinstance(value, dict) else None
+    if not isinstance(identity, dict):
+        raise DataError(f"{path}: holds no identity; delete its folder or restore it")
+    return identity
+
+
+def clear_fold(place: FoldPlace) -> None:
+    """Remove what a fold left, its birth certificate first, so that no half of it seems whole."""
+    for path in (place.run, place.weights, place.oof, place.log, place.curves):
+        path.unlink(missing_ok=True)
+    shutil.rmtree(place.state, ignore_errors=True)
+
+
+def begin_fold(place: FoldPlace, asked: dict[str, Any]) -> None:
+    """Note whose the place is, before anything else is written there."""
+    write_json(place.state / "identity.json", {"identity": asked})
+
+
+def submission_origin(identity: dict[str, Any]) -> dict[str, str]:
+    """What a submission remembers of the run it comes from."""
+    settings = json.dumps(identity["settings"], sort_keys=True).encode()
+    return {**identity["digests"], "settings": digest(settings), "demo": str(identity["demo"])}
+
+
+def guard_submission(path: Path, origin: dict[str, str], *, overwrite: bool) -> dict[str, str]:
+    """What is known of the submission at `path` ({} if there is none, or it may be replaced).
+
+    Raises PlaceTaken if it comes from another run or data.
+    """
+    if not path.exists() or overwrite:
+        return {}
+    beside = probabilities_beside(path)
+    if not beside.is_file():
+        raise PlaceTaken(
+            f"{path}: there already, without the {beside.name} that says where it comes from;"
+            " overwrite=true replaces it, submission=PATH or name=WORD keeps both"
+        )
+    kept = read_probabilities_digests(beside)
+    if kept.get("demo") == "True":
+        return kept
+    other = [key for key, value in origin.items() if kept.get(key) != value]
+    if other:
+        raise PlaceTaken(
+            f"{path}: made from other {' and '.join(other)};"
+            " overwrite=true replaces it, submission=PATH or name=WORD keeps both"
+        )
+    return kept
+
+
+def forget_demo_folds(run_dir: Path, asked: dict[str, Any]) -> None:
+    """Clear the demo's folds that a run of other settings or data finds beside its own."""
+    for directory in sorted(run_dir.glob("fold*")):
+        place = FoldPlace(directory)
+        kept, _ = kept_identity(place)
+        if kept is not None and kept.get("demo") and differences(kept, asked):
+            say(f"{directory}: was the demo's; replaced")
+            clear_fold(place)

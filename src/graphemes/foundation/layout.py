@@ -1,0 +1,125 @@
+"""Where everything lies: the root, the data, the work directory and what is kept in it."""
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from graphemes.foundation.errors import DataError, UserError
+from graphemes.foundation.settings import Places
+
+ROOT = Path(__file__).resolve().parents[3]  # the folder of run.sh
+COMPETITION = "bengaliai-cv19"
+KAGGLE_WORKING = Path("/kaggle/working")
+KAGGLE_INPUTS = (
+    Path("/kaggle/input") / COMPETITION,
+    Path("/kaggle/input/competitions") / COMPETITION,
+)
+
+
+@dataclass(frozen=True)
+class FoldPlace:
+    """One fold's folder and the files in it."""
+
+    directory: Path
+
+    @property
+    def weights(self) -> Path:
+        """The best epoch's weights."""
+        return self.directory / "weights.safetensors"
+
+    @property
+    def run(self) -> Path:
+        """The birth certificate, written last: a fold with it is finished."""
+        return self.directory / "run.json"
+
+    @property
+    def log(self) -> Path:
+        """A line an epoch."""
+        return self.directory / "log.jsonl"
+
+    @property
+    def curves(self) -> Path:
+        """The picture of the log."""
+        return self.directory / "curves.png"
+
+    @property
+    def oof(self) -> Path:
+        """The out-of-fold table."""
+        return self.directory / "oof.parquet"
+
+    @property
+    def state(self) -> Path:
+        """What resume needs; gone when finished."""
+        return self.directory / "state"
+
+
+@dataclass(frozen=True)
+class Layout:
+    """The places of one run."""
+
+    work_dir: Path
+    name: str | None = None
+
+    @property
+    def cache(self) -> Path:
+        """Stores of decoded images."""
+        return self.work_dir / "data" / "cache"
+
+    @property
+    def folds_csv(self) -> Path:
+        """The folds that all runs share."""
+        return self.work_dir / "folds" / "folds.csv"
+
+    @property
+    def run_dir(self) -> Path:
+        """The folds of this run."""
+        folds = self.work_dir / "folds"
+        return folds / self.name if self.name else folds
+
+    def fold(self, fold: int | str) -> FoldPlace:
+        """The place of fold K, or of 'none'."""
+        return FoldPlace(self.run_dir / f"fold{fold}")
+
+    @property
+    def scores(self) -> Path:
+        """The scores of this run's folds."""
+        return self.run_dir / "scores.json"
+
+    @property
+    def submission(self) -> Path:
+        """Where this run's submission goes, unless the user says otherwise."""
+        return self.work_dir / "submissions" / f"{self.name or 'submission'}.csv"
+
+
+def probabilities_beside(submission: Path) -> Path:
+    """probabilities.parquet beside submission.csv; NAME-probabilities.parquet beside NAME.csv."""
+    stem = "" if submission.stem == "submission" else f"{submission.stem}-"
+    return submission.with_name(f"{stem}probabilities.parquet")
+
+
+def find_layout(settings: Places) -> Layout:
+    """The layout of the settings, its work directory made. Raises UserError if it can't be."""
+    work_dir = settings.work_dir or (KAGGLE_WORKING if KAGGLE_WORKING.is_dir() else ROOT)
+    try:
+        work_dir.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UserError(f"work_dir={work_dir}: can't be made: {error.strerror}") from None
+    if not os.access(work_dir, os.W_OK):
+        raise UserError(f"work_dir={work_dir}: can't be written; choose another with work_dir=PATH")
+    return Layout(work_dir.resolve(), settings.name)
+
+
+def find_data(settings: Places) -> Path | None:
+    """The directory of the competition's files; None when there is none, so the demo's turn."""
+    if settings.data_dir is not None:
+        if not settings.data_dir.is_dir():
+            raise DataError(f"data_dir={settings.data_dir}: no such directory")
+        return settings.data_dir.resolve()
+    places = (ROOT / "data" / COMPETITION, *KAGGLE_INPUTS)
+    return next((place.resolve() for place in places if place.is_dir()), None)
+
+
+def demo_directory(layout: Layout) -> Path:
+    """Where the demo's data is: beside run.sh, or in work_dir where that can't be written."""
+    base = ROOT if os.access(ROOT, os.W_OK) else layout.work_dir
+    return base / "data" / "demo"

@@ -1,0 +1,74 @@
+"""What a run says while it works: a bar on a terminal, plain lines where there is none."""
+
+import contextlib
+import sys
+import time
+from collections.abc import Callable, Iterator
+
+Say = Callable[[str], None]
+Advance = Callable[..., None]
+PLAIN_SECONDS = 30.0  # between two plain lines: a Kaggle log stays readable
+
+
+def say(line: str) -> None:
+    """One line to the user, at once even into a pipe."""
+    print(line, flush=True)
+
+
+def duration(seconds: float) -> str:
+    """'8h05m', '3m07s' or '12s'."""
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    if hours:
+        return f"{hours}h{minutes:02d}m"
+    return f"{minutes}m{rest:02d}s" if minutes else f"{rest}s"
+
+
+@contextlib.contextmanager
+def progress(label: str, total: int, unit: str = "image") -> Iterator[Advance]:
+    """Yield advance(count, **facts): draws a bar, or a line now and then when there's no terminal.
+
+    facts are shown beside the bar, as in advance(64, loss="0.71").
+    """
+    if sys.stderr.isatty():
+        with _bar(label, total, unit) as advance:
+            yield advance
+    else:
+        yield _plain(label, total, unit)
+
+
+@contextlib.contextmanager
+def _bar(label: str, total: int, unit: str) -> Iterator[Advance]:
+    from tqdm import tqdm  # noqa: PLC0415  # plain runs and `help` don't need it
+
+    with tqdm(
+        total=total, desc=label, unit=f" {unit}s", leave=False, dynamic_ncols=True, smoothing=0.05
+    ) as bar:
+
+        def advance(count: int, **facts: str) -> None:
+            if facts:
+                bar.set_postfix(facts, refresh=False)
+            bar.update(count)
+
+        yield advance
+
+
+def _plain(label: str, total: int, unit: str) -> Advance:
+    started = spoken = time.monotonic()
+    done = 0
+
+    def advance(count: int, **facts: str) -> None:
+        nonlocal done, spoken
+        done += count
+        now = time.monotonic()
+        if now - spoken < PLAIN_SECONDS or done >= total:
+            return
+        spoken = now
+        rate = done / (now - started)
+        shown = "".join(f", {name} {value}" for name, value in facts.items())
+        say(
+            f"{label}: {done:,} of {total:,} {unit}s{shown}, {rate:.0f} {unit}s/s,"
+            f" {duration((total - done) / rate)} left"
+        )
+
+    return advance

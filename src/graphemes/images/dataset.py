@@ -1,0 +1,115 @@
+"""Pictures and labels of chosen rows of a store, in batches, the same for any number of workers.
+
+N images of the store, B of a batch, H x W pixels of a picture.
+"""
+
+import signal
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+import torch
+from albumentations import Compose
+from torch import Tensor
+from torch.utils.data import DataLoader, Dataset, Sampler
+
+from graphemes.foundation.heads import PerHead
+from graphemes.foundation.seeds import stream
+from graphemes.images.transforms import picture
+
+Address = tuple[int, int]  # (epoch, store row)
+UNLABELLED = PerHead(-1, -1, -1)
+
+
+class Sample(NamedTuple):
+    """One picture and its labels; a batch has the same fields with B in front."""
+
+    ink: Tensor  # (1, H, W) float32, 0 paper .. 1 ink
+    labels: PerHead[Any]  # of int, or of (B,) int64
+
+
+class Pictures(Dataset[Sample]):
+    """The pictures of a store, by address (epoch, row).
+
+    pixels: (N, 137, 236) uint8. labels: PerHead[(N,) int64], or None where there are none.
+    place: (seed, fold) of augmented training pictures; None for plain ones.
+    """
+
+    def __init__(
+        self,
+        pixels: npt.NDArray[np.uint8],
+        compose: Compose,
+        labels: PerHead[npt.NDArray[np.int64]] | None = None,
+        place: tuple[int, int] | None = None,
+    ) -> None:
+        self.pixels, self.compose, self.labels, self.place = pixels, compose, labels, place
+
+    def __getitem__(self, address: Address) -> Sample:
+        epoch, row = address
+        seeds = () if self.place is None else (*self.place, epoch, row)
+        ink = picture(self.compose, np.asarray(self.pixels[row]), *seeds)
+        labels = self.labels.map(lambda column: int(column[row])) if self.labels else UNLABELLED
+        return Sample(ink, labels)
+
+    def __getstate__(self) -> dict[str, Any]:
+        # Pickling a memory map writes out its gigabytes; a spawned worker opens the file instead.
+        state = self.__dict__.copy()
+        if isinstance(self.pixels, np.memmap) and self.pixels.filename is not None:
+            mapped = self.pixels
+            state["pixels"] = (str(mapped.filename), mapped.dtype, mapped.offset, mapped.shape)
+        return state
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+        if isinstance(state["pixels"], tuple):
+            filename, dtype, offset, shape = state["pixels"]
+            self.pixels = np.memmap(filename, dtype, "r", offset, shape)
+
+
+class Batches(Sampler[list[Address]]):
+    """Addresses of an epoch in batches: shuffled by (seed, fold, epoch), or in order without place.
+
+    A last batch that isn't full is left out of training, where it would weigh too much.
+    """
+
+    def __init__(
+        self, rows: npt.NDArray[np.int64], size: int, place: tuple[int, int] | None = None
+    ) -> None:
+        self.rows, self.size, self.place = rows, size, place
+        self.epoch = 0
+
+    def __iter__(self) -> Iterator[list[Address]]:
+        rows = self.rows
+        if self.place is not None:
+            rows = stream(*self.place, self.epoch).permutation(rows)
+        for batch in range(len(self)):
+            part = rows[batch * self.size : (batch + 1) * self.size]
+            yield [(self.epoch, int(row)) for row in part]
+
+    def __len__(self) -> int:
+        whole, rest = divmod(len(self.rows), self.size)
+        # A training set smaller than one batch is one batch.
+        return whole if rest == 0 or (self.place is not None and whole) else whole + 1
+
+
+def loader(pictures: Pictures, batches: Batches, workers: int, pin: bool) -> DataLoader[Sample]:
+    """Batches of samples in the sampler's order, made by `workers` processes (0: this one)."""
+    return DataLoader(
+        pictures,
+        batch_sampler=batches,
+        num_workers=workers,
+        persistent_workers=workers > 0,
+        prefetch_factor=4 if workers else None,
+        worker_init_fn=_begin_worker,
+        pin_memory=pin,
+    )
+
+
+def _begin_worker(_: int) -> None:
+    # Ctrl-C and SIGTERM are the main process's business: it ends its workers itself.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    cv2.setNumThreads(0)
+    torch.set_num_threads(1)

@@ -1,0 +1,272 @@
+"""Shards: the competition's image files, checked when opened and decoded block by block.
+
+A shard is a table with a row an image and a column a pixel, so a plain read makes 32,332 arrays
+and needs many times the images' size. Here a block of rows and columns is read, transposed into
+its place and forgotten: memory stays within a budget whatever the shard's size.
+
+# R rows (images) of a shard or block, C pixel columns of a block, PIXELS = 137 * 236
+"""
+
+import contextlib
+import re
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal, NamedTuple, Protocol
+
+import cv2
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from graphemes.foundation.errors import DataError
+from graphemes.foundation.files import digest
+from graphemes.foundation.heads import HEIGHT, PIXELS, WIDTH
+
+Pixels = np.ndarray[tuple[int, ...], np.dtype[np.uint8]]
+Advance = Callable[[int], None]
+BUDGET = 16 * 2**20  # bytes of pixels in a block; about three times as much is in use at a time
+# Arrow spends about 1 kB on a column however few rows it has; without this bound a shard of
+# three images would take all the columns at once.
+_WIDEST = 4096
+# Narrower blocks write too few bytes to each page of the store; so no more rows are taken
+# together than leave this many columns (one large row group alone may).
+_NARROWEST = 512
+
+
+def find_shards(data_dir: Path, part: Literal["train", "test"]) -> list[Path]:
+    """The shards of one part by number, 10 after 9; empty when there are none.
+
+    Feather files of the same layout are taken too; of one number in both formats, the Parquet.
+    """
+    if not data_dir.is_dir():
+        raise DataError(f"{data_dir}: no such directory; set data_dir to the competition's files")
+    pattern = re.compile(rf"{part}_image_data_(\d+)\.(feather|parquet)")
+    found = [
+        (match, path) for path in data_dir.iterdir() if (match := pattern.fullmatch(path.name))
+    ]
+    # By format, then stably by number; of two entries for a number a dict keeps the last: parquet.
+    found.sort(key=lambda entry: entry[0][2])
+    found.sort(key=lambda entry: (int(entry[0][1]), entry[0][1]))
+    return list({match[1]: path for match, path in found}.values())
+
+
+class _Source(Protocol):
+    """One of the two file formats: `groups` holds the rows of each row group."""
+
+    schema: pa.Schema
+    groups: list[int]
+
+    def read(self, groups: Sequence[int], names: Sequence[str]) -> pa.Table: ...
+
+
+@dataclass(frozen=True)
+class Shard:
+    """An open shard that passed the checks."""
+
+    path: Path
+    ids: list[str]  # (R,), no two alike
+    schema_digest: str  # of the columns' names, order and types
+    source: _Source = field(repr=False)
+
+    @property
+    def rows(self) -> int:
+        """Its number of images."""
+        return len(self.ids)
+
+
+@contextlib.contextmanager
+def open_shard(path: Path) -> Iterator[Shard]:
+    """Open a Parquet or Feather V2 shard, check its columns and ids.
+
+    Raises DataError with the file's name when it isn't a whole shard of the known layout.
+    """
+    opening = _feather(path) if path.suffix == ".feather" else _parquet(path)
+    with contextlib.ExitStack() as stack:
+        with _reading(path):
+            source = stack.enter_context(opening)
+            schema = source.schema
+            _check_columns(path, schema)
+            ids = _checked_ids(path, source)
+            schema_digest = digest(schema.remove_metadata().serialize())
+        yield Shard(path, ids, schema_digest, source)
+
+
+class _Parquet:
+    def __init__(self, file: pq.ParquetFile) -> None:
+        self._file = file
+        self.schema = file.schema_arrow
+        count = file.metadata.num_row_groups
+        self.groups = [file.metadata.row_group(group).num_rows for group in range(count)]
+
+    def read(self, groups: Sequence[int], names: Sequence[str]) -> pa.Table:
+        return self._file.read_row_groups(list(groups), columns=list(names))
+
+
+@contextlib.contextmanager
+def _parquet(path: Path) -> Iterator[_Source]:
+    # pre_buffer tells the disk of a block's columns at once; mapped, these need no other memory.
+    with pq.ParquetFile(path, memory_map=True, pre_buffer=True) as file:
+        yield _Parquet(file)
+
+
+class _Feather:
+    def __init__(self, file: pa.MemoryMappedFile) -> None:
+        self._file = file
+        self.schema = self._open(None).schema
+        self._position = {name: position for position, name in enumerate(self.schema.names)}
+        # Without a column a batch tells no rows; any one will do.
+        one = self._open(self.schema.names[:1])
+        self.groups = [one.get_batch(group).num_rows for group in range(one.num_record_batches)]
+
+    def _open(self, names: Sequence[str] | None) -> pa.RecordBatchFileReader:
+        fields = None if names is None else sorted(self._position[name] for name in names)
+        options = pa.ipc.IpcReadOptions(included_fields=fields)
+        return pa.ipc.open_file(self._file, options=options)
+
+    def read(self, groups: Sequence[int], names: Sequence[str]) -> pa.Table:
+        reader = self._open(names)
+        return pa.Table.from_batches([reader.get_batch(group) for group in groups])
+
+
+@contextlib.contextmanager
+def _feather(path: Path) -> Iterator[_Source]:
+    with pa.memory_map(str(path)) as file:
+        yield _Feather(file)
+
+
+@contextlib.contextmanager
+def _reading(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except FileNotFoundError:
+        raise DataError(f"{path}: no such file") from None
+    except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
+        reason = " ".join(str(error).split()).rstrip(".")  # Arrow's reasons may have many lines
+        raise DataError(
+            f"{path}: can't be read as {path.suffix[1:]}: {reason}; copy or download it again"
+        ) from None
+
+
+def _check_columns(path: Path, schema: pa.Schema) -> None:
+    types = dict(zip(schema.names, schema.types, strict=True))
+    pixels = {str(pixel) for pixel in range(PIXELS)}
+    numbered = {name for name in types if name.isascii() and name.isdigit()}
+    if len(types) < len(schema.names):
+        name = Counter(schema.names).most_common(1)[0][0]
+        raise DataError(f"{path}: column {name!r} occurs more than once; write the shard again")
+    if "image_id" not in types:
+        raise DataError(f"{path}: no column 'image_id'; is this an image_data shard?")
+    if numbered != pixels:
+        what, odd = (
+            ("missing", pixels - numbered) if pixels - numbered else ("odd", numbered - pixels)
+        )
+        raise DataError(
+            f"{path}: {len(numbered)} pixel columns, expected {PIXELS} ({HEIGHT} x {WIDTH}, '0' to"
+            f" '{PIXELS - 1}'), {what}: {min(odd, key=int)!r}; is this an image_data shard?"
+        )
+    if not (pa.types.is_string(types["image_id"]) or pa.types.is_large_string(types["image_id"])):
+        raise DataError(f"{path}: column 'image_id' is {types['image_id']}, expected string")
+    wanted = pa.uint8()
+    other = next((name for name in types if name in pixels and types[name] != wanted), None)
+    if other is not None:
+        raise DataError(f"{path}: pixel column {other!r} is {types[other]}, expected uint8")
+
+
+def _checked_ids(path: Path, source: _Source) -> list[str]:
+    column = source.read(range(len(source.groups)), ["image_id"])["image_id"]
+    if len(column) == 0:
+        raise DataError(f"{path}: no rows, expected at least one image")
+    if column.null_count:
+        raise DataError(f"{path}: {column.null_count} nulls in column 'image_id', expected none")
+    ids: list[str] = column.to_pylist()
+    if len(set(ids)) < len(ids):
+        name, count = Counter(ids).most_common(1)[0]
+        raise DataError(f"{path}: image_id {name!r} occurs {count} times, expected once")
+    return ids
+
+
+class Block(NamedTuple):
+    """What is read at a time."""
+
+    groups: range  # row groups of the shard
+    rows: slice  # the rows these hold
+    columns: range  # pixels
+
+
+def blocks(groups: Sequence[int], budget: int) -> Iterator[Block]:
+    """Cut row groups of so many rows into blocks of at most `budget` pixels.
+
+    Small row groups are taken together; a row group of more than `budget` rows gives blocks of
+    one column, the least that can be read.
+    """
+    most_rows = budget // _NARROWEST
+    first = top = 0
+    while first < len(groups):
+        last, rows = first + 1, groups[first]
+        while last < len(groups) and rows + groups[last] <= most_rows:
+            rows += groups[last]
+            last += 1
+        width = max(1, min(_WIDEST, budget // max(1, rows)))
+        for left in range(0, PIXELS, width):
+            columns = range(left, min(left + width, PIXELS))
+            yield Block(range(first, last), slice(top, top + rows), columns)
+        first, top = last, top + rows
+
+
+def decode(
+    shard: Shard, out: Pixels, *, budget: int = BUDGET, advance: Advance | None = None
+) -> None:
+    """Write a shard's pixels to `out`, (R, PIXELS) uint8, rows in the shard's order.
+
+    `advance` gets the number of pixels written, block by block. Raises DataError for nulls and
+    for a damaged file; `out` is then partly written.
+    """
+    if out.shape != (shard.rows, PIXELS) or out.dtype != np.uint8:
+        raise ValueError(f"out is {out.shape} {out.dtype}, expected {(shard.rows, PIXELS)} uint8")
+    out = np.asarray(out)  # slices of a memmap would be memmaps, slower to make
+    # Arrow decodes a block on its threads while this one puts the block before into its place.
+    with ThreadPoolExecutor(1) as placer:
+        placed: Future[None] | None = None
+        for block in blocks(shard.source.groups, budget):
+            names = [str(pixel) for pixel in block.columns]
+            with _reading(shard.path):
+                table = shard.source.read(block.groups, names)
+            if placed is not None:
+                placed.result()
+            place = out[block.rows, block.columns.start : block.columns.stop]
+            placed = placer.submit(_place, shard.path, table, names, place, advance)
+        if placed is not None:
+            placed.result()
+
+
+def _place(
+    path: Path, table: pa.Table, names: list[str], place: Pixels, advance: Advance | None
+) -> None:
+    """Transpose a table of pixel columns into its place, (R, C)."""
+    if table.column_names != names:  # a file may hold its columns in any order
+        table = table.select(names)
+    top = 0
+    for batch in table.to_batches():
+        try:
+            columns = batch.to_tensor(row_major=False).to_numpy().T  # (C, R)
+        except pa.ArrowTypeError:
+            raise _nulls(path, table) from None
+        rows = place[top : top + batch.num_rows]
+        transposed = cv2.transpose(columns, dst=rows)
+        # OpenCV writes elsewhere, without a word, when the destination doesn't fit.
+        assert transposed is rows
+        top += batch.num_rows
+    if advance is not None:
+        advance(place.size)
+
+
+def _nulls(path: Path, table: pa.Table) -> DataError:
+    name, count = next(
+        (name, column.null_count)
+        for name, column in zip(table.column_names, table.columns, strict=True)
+        if column.null_count
+    )
+    return DataError(f"{path}: {count} nulls in pixel column {name!r}, expected none")

@@ -1,0 +1,279 @@
+"""The store: every image of some shards in one memory-mapped file, made once and used again.
+
+`data/cache/NAME.npy` holds the pixels, `NAME.ids` a line an image (id, tab, mark), `NAME.json`
+what it was made from. The json is taken away first and written last: while it is there, the
+store is whole.
+
+# N images, PIXELS = 137 * 236
+"""
+
+import contextlib
+import functools
+import hashlib
+import itertools
+import os
+import tempfile
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from graphemes.foundation.errors import DataError, UserError
+from graphemes.foundation.files import (
+    digest,
+    locked,
+    need_space,
+    read_json,
+    replacing,
+    write_json,
+    write_text,
+)
+from graphemes.foundation.heads import HEIGHT, PIXELS, WIDTH
+from graphemes.images.shards import Advance, Pixels, Shard, decode, open_shard
+
+VERSION = 1  # of the three files' form; a store of another is made again
+Marks = np.ndarray[tuple[int, ...], np.dtype[np.int64]]
+Bar = Callable[[str, int], AbstractContextManager[Advance]]  # as foundation.progress.progress
+_HASHED_TOGETHER = 256  # images; 8 MB, so that threads end about together
+
+
+@dataclass(frozen=True, eq=False)
+class Store:
+    """The images of one or more shards, in the order of the shards and of their rows."""
+
+    ids: list[str]  # (N,)
+    pixels: Pixels  # (N, 137, 236) read-only memory map, 255 paper .. 0 ink
+    marks: Marks  # (N,) 8 bytes of BLAKE2b over an image's pixels: the same picture, the same mark
+    digest: str  # of ids and marks in row order; how the shards were written doesn't matter
+
+    @functools.cached_property
+    def row_of(self) -> dict[str, int]:
+        """The row of each id."""
+        return {name: row for row, name in enumerate(self.ids)}
+
+
+@contextlib.contextmanager
+def silent(label: str, total: int) -> Iterator[Advance]:
+    """A bar that shows nothing."""
+    yield lambda images: None
+
+
+def open_store(
+    sources: list[Path], cache: Path, name: str, say: Callable[[str], None], bar: Bar = silent
+) -> Store:
+    """The store called `name` of these shards; made, with a word, unless it is there and fits.
+
+    Two runs at once: the second waits for the first and uses what it made. Raises DataError for
+    a shard that can't be used and UserError when the disk has no room.
+    """
+    assert sources, "a store of no shards"
+    with locked(cache / f"{name}.lock"):
+        store = _reopened(sources, cache, name)
+        if isinstance(store, str):
+            say(f"{cache / name}.npy: making it from {_shards(sources)}: {store}")
+            _build(sources, cache, name, bar)
+            store = _reopened(sources, cache, name)
+        if isinstance(store, str):
+            raise UserError(f"{cache / name}.npy: {store} while it was made; run again")
+        return store
+
+
+@contextlib.contextmanager
+def temporary_store(shard: Path, directory: Path, bar: Bar = silent) -> Iterator[Store]:
+    """The store of one shard on `directory`'s disk, in a file without a name.
+
+    Its room is free again when the block has ended and the last use of its pixels is gone, or
+    when the process ends, in whatever way.
+    """
+    yield _decoded(shard, directory, bar)
+
+
+def _decoded(path: Path, directory: Path, bar: Bar) -> Store:
+    with (
+        open_shard(path) as shard,
+        _writing(directory),
+        tempfile.TemporaryFile(dir=directory) as file,
+    ):
+        need_space(directory, shard.rows * PIXELS, f"decoding {path.name}")
+        _reserve(file.fileno(), shard.rows * PIXELS)
+        pixels: Pixels = np.memmap(file, np.uint8, "r+", shape=(shard.rows, PIXELS))
+        ids, marks = _checked(shard), np.empty(shard.rows, np.int64)
+        with bar(f"decoding {path.name}", shard.rows) as advance:
+            _fill(shard, pixels, marks, advance)
+    pixels.flags.writeable = False
+    return Store(ids, pixels.reshape(-1, HEIGHT, WIDTH), marks, _digest(ids, marks))
+
+
+def _reopened(sources: list[Path], cache: Path, name: str) -> Store | str:
+    """The store that is there, or why it can't be used."""
+    try:
+        about = read_json(cache / f"{name}.json")
+    except DataError:
+        return "there is no whole store yet"
+    try:
+        if unfit := _unfit(about, sources):
+            return unfit
+        ids, marks = _read_ids(cache / f"{name}.ids")
+        pixels = np.load(cache / f"{name}.npy", mmap_mode="r")
+        shape = (about["rows"], HEIGHT, WIDTH)
+        fits = pixels.shape == shape and about["digest"] == _digest(ids, marks)
+    except (OSError, ValueError, KeyError, TypeError):
+        fits = False
+    if not fits or pixels.dtype != np.uint8:
+        return "a file of the old one is missing or damaged"
+    return Store(ids, pixels, marks, about["digest"])
+
+
+def _unfit(about: Any, sources: list[Path]) -> str | None:
+    """Why a json doesn't fit the shards, or None. Raises KeyError or TypeError for an odd one."""
+    if about["version"] != VERSION or (about["height"], about["width"]) != (HEIGHT, WIDTH):
+        return "the old one was made by another version"
+    # Size and time of each shard and no more: its rows and columns are in the json, but to compare
+    # them its footer would have to be read, which takes 0.2 s and 80 MB a genuine shard.
+    keys = ("file", "bytes", "mtime_ns")
+    made_from = [{key: source[key] for key in keys} for source in about["sources"]]
+    if made_from != [_identity(path) for path in sources]:
+        return "the old one was made from other shards, or they have changed"
+    return None
+
+
+def _build(sources: list[Path], cache: Path, name: str, bar: Bar) -> None:
+    ids, parts = _survey(sources)
+    with _writing(cache):
+        _clear(cache, name)
+        need_space(cache, len(ids) * (PIXELS + 64), f"a store of {len(ids)} images")
+    marks = np.empty(len(ids), np.int64)
+    with replacing(cache / f"{name}.npy") as temporary:
+        shape = (len(ids), HEIGHT, WIDTH)
+        pixels = np.lib.format.open_memmap(temporary, "w+", np.uint8, shape)
+        with temporary.open("rb+") as file:
+            _reserve(file.fileno(), temporary.stat().st_size)
+        with bar(f"decoding {_shards(sources)}", len(ids)) as advance:
+            _fill_all(sources, ids, pixels.reshape(-1, PIXELS), marks, advance)
+        pixels.flush()
+        del pixels
+    lines = zip(ids, marks.astype("<i8"), strict=True)
+    write_text(cache / f"{name}.ids", "".join(f"{i}\t{m.tobytes().hex()}\n" for i, m in lines))
+    about = {"version": VERSION, "rows": len(ids), "height": HEIGHT, "width": WIDTH}
+    write_json(cache / f"{name}.json", {**about, "digest": _digest(ids, marks), "sources": parts})
+
+
+def _shards(sources: list[Path]) -> str:
+    return f"{len(sources)} shards" if len(sources) > 1 else sources[0].name
+
+
+def _identity(path: Path) -> dict[str, str | int]:
+    try:
+        found = path.stat()
+    except OSError as error:
+        raise DataError(f"{path}: can't be read: {error.strerror}") from None
+    return {"file": path.name, "bytes": found.st_size, "mtime_ns": found.st_mtime_ns}
+
+
+def _survey(sources: list[Path]) -> tuple[list[str], list[dict[str, str | int]]]:
+    """All shards' ids, and what the json says of each shard, before the long work begins."""
+    home: dict[str, Path] = {}
+    parts = []
+    for path in sources:
+        identity = _identity(path)  # before it is read: if it changes now, it will not fit later
+        with open_shard(path) as shard:  # one at a time: an open shard's footer takes 80 MB
+            ids = _checked(shard)
+            parts.append({**identity, "rows": shard.rows, "schema": shard.schema_digest})
+        twice = next((i for i in ids if i in home), None)
+        if twice is not None:
+            raise DataError(
+                f"{path}: image_id {twice!r} is in {home[twice].name} too; each id may occur once"
+            )
+        home.update(dict.fromkeys(ids, path))
+    return list(home), parts
+
+
+def _checked(shard: Shard) -> list[str]:
+    """A shard's ids, fit for a line each."""
+    odd = next((i for i in shard.ids if "\n" in i or "\t" in i or "\r" in i), None)
+    if odd is not None:
+        raise DataError(f"{shard.path}: image_id {odd!r} holds a tab or a line break")
+    return shard.ids
+
+
+def _fill_all(
+    sources: list[Path], ids: list[str], pixels: Pixels, marks: Marks, advance: Advance
+) -> None:
+    """Decode and mark every shard's images into its rows of `pixels` (N, PIXELS)."""
+    start = 0
+    for path in sources:
+        with open_shard(path) as shard:
+            place = slice(start, start + shard.rows)
+            if shard.ids != ids[place]:
+                raise DataError(f"{path}: changed while it was read; run again")
+            _fill(shard, pixels[place], marks[place], advance)
+            start = place.stop
+
+
+def _fill(shard: Shard, pixels: Pixels, marks: Marks, advance: Advance) -> None:
+    """Decode a shard into `pixels` (R, PIXELS) and mark its images, (R,)."""
+    written = 0
+
+    def count(more: int) -> None:
+        nonlocal written
+        advance((written + more) // PIXELS - written // PIXELS)
+        written += more
+
+    decode(shard, pixels, advance=count)
+    marks[:] = marks_of(pixels)
+
+
+def marks_of(images: Pixels) -> Marks:
+    """8 bytes of BLAKE2b over each image's pixels, (N,) int64; `images` is (N, ...) uint8."""
+
+    def some(start: int) -> list[bytes]:
+        rows = np.ascontiguousarray(images[start : start + _HASHED_TOGETHER])
+        return [hashlib.blake2b(row.data, digest_size=8).digest() for row in rows]
+
+    with ThreadPoolExecutor(min(8, os.cpu_count() or 1)) as threads:  # hashing lets go of the GIL
+        hashed = threads.map(some, range(0, len(images), _HASHED_TOGETHER))
+        together = b"".join(itertools.chain.from_iterable(hashed))
+    return np.frombuffer(together, "<i8").astype(np.int64)
+
+
+def _digest(ids: list[str], marks: Marks) -> str:
+    return digest("\n".join(ids).encode(), marks.astype("<i8").tobytes())
+
+
+def _read_ids(path: Path) -> tuple[list[str], Marks]:
+    """Raises ValueError when a line is not an id, a tab and 16 hex digits."""
+    with path.open(encoding="utf-8", newline="\n") as file:
+        pairs = [line.rstrip("\n").split("\t") for line in file]
+    ids, hexes = map(list, zip(*pairs, strict=True))
+    return ids, np.frombuffer(bytes.fromhex("".join(hexes)), "<i8").astype(np.int64)
+
+
+def _clear(cache: Path, name: str) -> None:
+    """Remove a store, its json first, and what runs that were killed while making it left."""
+    for suffix in ("json", "ids", "npy"):
+        (cache / f"{name}.{suffix}").unlink(missing_ok=True)
+        # Nobody else is writing them: we hold the lock.
+        for left in cache.glob(f".{name}.{suffix}.*.tmp"):
+            left.unlink(missing_ok=True)
+
+
+def _reserve(file: int, size: int) -> None:
+    """Take the disk's blocks now: a full disk is an error here, but kills whoever writes a map."""
+    if hasattr(os, "posix_fallocate"):
+        os.posix_fallocate(file, 0, size)
+
+
+@contextlib.contextmanager
+def _writing(directory: Path) -> Iterator[None]:
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+        yield
+    except OSError as error:
+        reason = error.strerror or error
+        raise UserError(
+            f"{directory}: can't be written to: {reason}; choose another work_dir"
+        ) from None

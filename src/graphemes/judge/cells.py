@@ -1,0 +1,143 @@
+"""The cells of a CSV, each with the line it stands on, so that a fault can be pointed at.
+
+Read by the csv module rather than by pandas: pandas takes a row's surplus cells for an index,
+fills short rows in silence, skips blank lines without counting them and turns an id 'NA' into a
+gap; and its text dtype changed in version 3.
+"""
+
+# N rows below the header
+
+import csv
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NoReturn, TextIO
+
+import numpy as np
+import numpy.typing as npt
+
+from graphemes.foundation.errors import DataError
+
+Integers = npt.NDArray[np.int64]
+_WHOLE = re.compile(r"-?[0-9]{1,18}")  # 18 digits fit in 64 bits
+
+
+@dataclass(frozen=True)
+class Cells:
+    """Some columns of a CSV as text: every list has N cells, in the file's order."""
+
+    path: Path
+    columns: dict[str, list[str]]
+    lines: list[int]  # as an editor counts them: the header is line 1
+
+    def fault(self, row: int, sentence: str) -> NoReturn:
+        """Raise DataError about one row, naming the file and the line."""
+        raise DataError(f"{self.path}: line {self.lines[row]}: {sentence}")
+
+    def ids(self, column: str) -> list[str]:
+        """N texts, none empty and none twice. Raises DataError naming the lines."""
+        cells = self.texts(column)
+        if len(set(cells)) == len(cells):
+            return cells
+        first: dict[str, int] = {}
+        row = next(row for row, cell in enumerate(cells) if first.setdefault(cell, row) != row)
+        before = self.lines[first[cells[row]]]
+        self.fault(row, f"{column} {cells[row]!r} stands on line {before} already; keep one")
+
+    def texts(self, column: str) -> list[str]:
+        """N texts, none empty. Raises DataError naming the line."""
+        cells = self.columns[column]
+        if "" in cells:
+            self.fault(cells.index(""), f"{column} is empty; fill it in or remove the row")
+        return cells
+
+    def integers(self, column: str, low: int, high: int | None = None) -> Integers:
+        """(N,) int64, low <= value < high. Raises DataError naming column, line and cell."""
+        cells = self.texts(column)
+        # A column of labels holds few different texts; each is read once.
+        values = {cell: _integer(cell, low, high) for cell in set(cells)}
+        bad = {cell for cell, value in values.items() if value is None}
+        if bad:
+            row = next(row for row, cell in enumerate(cells) if cell in bad)
+            bounds = f"{low} or more" if high is None else f"{low}..{high - 1}"
+            self.fault(row, f"{column}: expected a whole number, {bounds}, got {cells[row]!r}")
+        return np.array([values[cell] for cell in cells], dtype=np.int64)
+
+
+def read_cells(
+    path: Path, needed: Sequence[str], advice: str, optional: Sequence[str] = ()
+) -> Cells:
+    """The needed columns of a comma-separated UTF-8 file, and the optional ones it has.
+
+    Other columns are passed over, blank lines too. `advice` ends the sentence when the file as
+    a whole is no good. Raises DataError: no file, not UTF-8, not CSV, no rows, no such column, a
+    column twice, a row of another length.
+    """
+    try:
+        with path.open(encoding="utf-8-sig", newline="") as file:  # -sig: spreadsheets add a mark
+            return _read(path, file, needed, advice, optional)
+    except FileNotFoundError:
+        raise DataError(f"{path}: not found; {advice}") from None
+    except OSError as error:
+        raise DataError(f"{path}: can't be read: {error.strerror}; {advice}") from None
+    except UnicodeDecodeError:
+        raise DataError(f"{path}: expected CSV text in UTF-8, got other bytes; {advice}") from None
+    except csv.Error as error:
+        raise DataError(f"{path}: can't be read as CSV: {error}; {advice}") from None
+
+
+def _read(
+    path: Path, file: TextIO, needed: Sequence[str], advice: str, optional: Sequence[str]
+) -> Cells:
+    rows = csv.reader(file, strict=True)
+    header = next(rows, None)
+    if header is None:
+        raise DataError(f"{path}: the file is empty; {advice}")
+    places = _places(path, header, needed, advice, optional)
+    cells = Cells(path, {name: [] for name in places}, [])
+    targets = [(cells.columns[name], place) for name, place in places.items()]
+    for row in rows:
+        if not row:
+            continue
+        if len(row) != len(header):
+            raise DataError(
+                f"{path}: line {rows.line_num}: expected {len(header)} cells as in the header,"
+                f" got {len(row)}; is the file cut off or a comma unquoted?"
+            )
+        cells.lines.append(rows.line_num)
+        for column, place in targets:
+            column.append(row[place])
+    if not cells.lines:
+        raise DataError(f"{path}: expected rows below the header, got none; {advice}")
+    return cells
+
+
+def _places(
+    path: Path, header: list[str], needed: Sequence[str], advice: str, optional: Sequence[str]
+) -> dict[str, int]:
+    """Where each column stands in a row."""
+    missing = [name for name in needed if name not in header]
+    if missing:
+        got = ", ".join(header)
+        got = got if len(got) <= 200 else got[:200] + " ..."
+        raise DataError(f"{path}: expected column {', '.join(missing)}, got {got!r}; {advice}")
+    known = [*needed, *(name for name in optional if name in header)]
+    twice = next((name for name in known if header.count(name) > 1), None)
+    if twice is not None:
+        raise DataError(f"{path}: column {twice} stands in the header twice; remove one")
+    return {name: header.index(name) for name in known}
+
+
+def _integer(cell: str, low: int, high: int | None) -> int | None:
+    text = cell.strip()
+    if not _WHOLE.fullmatch(text):
+        return None
+    value = int(text)
+    return value if low <= value and (high is None or value < high) else None
+
+
+def some(names: Sequence[str]) -> str:
+    """A count and the first names, for a sentence: "12: 'a', 'b', 'c' ..."."""
+    shown = ", ".join(repr(name) for name in names[:3])
+    return f"{len(names)}: {shown}{' ...' if len(names) > 3 else ''}"

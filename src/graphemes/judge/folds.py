@@ -1,0 +1,157 @@
+"""folds.csv: which images each fold is validated on."""
+
+# N images, K folds
+
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from graphemes.foundation.errors import DataError, MissingPackage
+from graphemes.foundation.files import digest, replacing
+from graphemes.foundation.heads import COLUMNS, HEADS, Head
+from graphemes.judge.cells import Cells, Integers, read_cells, some
+
+NEVER = -1  # the fold of an image that is never validated: every fold trains on it
+_ADVICE = "a folds file is comma-separated with columns image_id, fold"
+
+
+def make_folds(labels: pd.DataFrame, folds: int, seed: int) -> Integers:
+    """(N,) int64 in 0..folds-1, in the rows' order: iterative stratification over the classes.
+
+    The same image gets the same fold whatever order the rows are in. `labels` is what
+    `read_labels` gives, seed 0..2**32-1. About 10 s for 200,840 images. Raises MissingPackage;
+    DataError with fewer images than folds.
+
+    Method: Sechidis, Tsoumakas, Vlahavas, "On the Stratification of Multi-Label Data", 2011.
+    """
+    assert folds >= 2, "settings allow no fewer"
+    if len(labels) < folds:
+        raise DataError(f"folds={folds}: expected at least {folds} images, got {len(labels)}")
+    try:
+        # Where it is used: everything but this function works without the library.
+        from iterstrat.ml_stratifiers import MultilabelStratifiedKFold  # noqa: PLC0415
+    except ImportError:
+        raise MissingPackage(
+            "folds.csv can't be made: the package iterative-stratification isn't installed;"
+            " make folds.csv elsewhere and bring it, or pip install iterative-stratification"
+        ) from None
+    order = _order(labels)
+    hot = _one_hot(labels.iloc[order])
+    sorted_folds = np.full(len(labels), NEVER, dtype=np.int64)
+    splitter = MultilabelStratifiedKFold(n_splits=folds, shuffle=True, random_state=seed)
+    for fold, (_, validated) in enumerate(splitter.split(hot, hot)):
+        sorted_folds[validated] = fold
+    assert sorted_folds.min() >= 0, "every image is validated once"
+    result = np.empty_like(sorted_folds)
+    result[order] = sorted_folds
+    return result
+
+
+def _order(table: pd.DataFrame) -> Integers:
+    """(N,) positions that sort the rows by image_id."""
+    return np.argsort(table["image_id"].to_numpy(dtype=object), kind="stable").astype(np.int64)
+
+
+def _one_hot(labels: pd.DataFrame) -> npt.NDArray[np.bool_]:
+    """(N, 186) bool, three true a row.
+
+    Not the three integer columns: the library casts what it is given to bool, so that all it
+    would balance is "label 0 or not".
+    """
+    parts = [np.eye(head.classes, dtype=np.bool_)[labels[head.column].to_numpy()] for head in HEADS]
+    return np.concatenate(parts, axis=1)
+
+
+def fold_table(labels: pd.DataFrame, folds: Integers) -> pd.DataFrame:
+    """The table of folds.csv: image_id, fold (int64) and three labels, in the rows' order."""
+    table = labels[["image_id", *COLUMNS]].reset_index(drop=True)
+    table.insert(1, "fold", np.asarray(folds, dtype=np.int64))
+    return table
+
+
+def fold_count(table: pd.DataFrame) -> int:
+    """K: folds are 0..K-1; rows at -1 don't count."""
+    return int(table["fold"].max()) + 1
+
+
+def write_folds(path: Path, table: pd.DataFrame) -> None:
+    """Write folds.csv, whole or not at all."""
+    with replacing(path) as temporary:
+        columns = ["image_id", "fold", *COLUMNS]
+        table.to_csv(temporary, columns=columns, index=False, lineterminator="\n")
+
+
+def read_folds(path: Path, labels: pd.DataFrame) -> pd.DataFrame:
+    """Anybody's folds for exactly the images of `labels`, as `fold_table` gives them.
+
+    The file needs image_id and fold (-1 or 0..K-1), in any order of rows; label columns, if it
+    has some, must agree with `labels`. Raises DataError naming the file and the line or ids.
+    """
+    cells = read_cells(path, ["image_id", "fold"], _ADVICE, optional=COLUMNS)
+    ids, folds = cells.ids("image_id"), cells.integers("fold", NEVER)
+    _check_ids(path, ids, labels)
+    _check_numbers(path, folds)
+    rows = pd.Index(ids).get_indexer(pd.Index(labels["image_id"]))
+    for head in HEADS:
+        if head.column in cells.columns:
+            _check_labels(cells, head, rows, labels)
+    return fold_table(labels, folds[rows])
+
+
+def _check_ids(path: Path, ids: list[str], labels: pd.DataFrame) -> None:
+    wanted = labels["image_id"].tolist()
+    got, known = set(ids), set(wanted)
+    missing = [name for name in wanted if name not in got]
+    unknown = [name for name in ids if name not in known]
+    if missing:
+        raise DataError(
+            f"{path}: expected a fold for each of {len(wanted)} images of train.csv, missing"
+            f" {some(missing)}; add them (fold -1: never validated) or make new folds"
+        )
+    if unknown:
+        raise DataError(
+            f"{path}: expected the {len(wanted)} images of train.csv, got others too,"
+            f" {some(unknown)}; remove those rows or make new folds"
+        )
+
+
+def _check_numbers(path: Path, folds: Integers) -> None:
+    numbers = np.unique(folds[folds != NEVER])
+    if not numbers.size:
+        raise DataError(f"{path}: expected folds 0, 1, ..., got only -1: nothing is validated")
+    present = set(numbers.tolist())
+    hole = next(number for number in range(len(present) + 1) if number not in present)
+    if hole < len(present):
+        raise DataError(
+            f"{path}: expected folds 0..{len(present) - 1} without a hole, got no image in fold"
+            f" {hole} but some in fold {numbers[-1]}; number the folds from 0"
+        )
+    if (folds == 0).all():
+        raise DataError(
+            f"{path}: all {len(folds)} images are in fold 0: nothing is left to train on;"
+            " expected a second fold, or -1 for what only trains"
+        )
+
+
+def _check_labels(cells: Cells, head: Head, rows: Integers, labels: pd.DataFrame) -> None:
+    """`rows`: (N,) where each image of `labels` stands in the file."""
+    got = cells.integers(head.column, 0, head.classes)
+    want = np.empty_like(got)
+    want[rows] = labels[head.column]
+    differing = np.flatnonzero(got != want)
+    if differing.size:
+        row = int(differing[0])
+        cells.fault(
+            row,
+            f"{head.column} of {cells.columns['image_id'][row]!r} is {got[row]}, train.csv has"
+            f" {want[row]} ({differing.size} such); the file was made for other labels",
+        )
+
+
+def folds_digest(table: pd.DataFrame) -> str:
+    """A digest of ids, folds and labels, whatever order the rows are in."""
+    table = table.iloc[_order(table)]
+    numbers = table[["fold", *COLUMNS]].to_numpy(dtype="<i8")
+    return digest("\n".join(table["image_id"]).encode(), np.ascontiguousarray(numbers).tobytes())

@@ -1,0 +1,125 @@
+"""Probabilities in Parquet: a float32 list for each head, digests in the file's metadata."""
+
+# N images, C classes of one head
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from graphemes.foundation.errors import DataError
+from graphemes.foundation.files import replacing
+from graphemes.foundation.heads import HEADS, Head, PerHead
+
+Probabilities = npt.NDArray[np.float32]
+_DIGEST = b"graphemes.digest."  # before a digest's name, in the schema's metadata
+TOLERANCE = 1e-3  # of a row's sum: float16 rounds within half of this; bfloat16 does not
+
+
+def probability_columns(probabilities: PerHead[Probabilities]) -> dict[str, pa.Array]:
+    """Three Arrow columns, float32 lists of fixed size C, from three (N, C) arrays."""
+    columns = {}
+    for head, values in zip(HEADS, probabilities, strict=True):
+        assert values.shape[1:] == (head.classes,), f"{head.name} {values.shape}"
+        flat = pa.array(np.ascontiguousarray(values, dtype=np.float32).reshape(-1))
+        columns[head.probability_column] = pa.FixedSizeListArray.from_arrays(flat, head.classes)
+    return columns
+
+
+def write_columns(path: Path, columns: dict[str, pa.Array], digests: Mapping[str, str]) -> None:
+    """Write a Parquet file, whole or not at all."""
+    metadata = {_DIGEST + name.encode(): value.encode() for name, value in digests.items()}
+    with replacing(path) as temporary:
+        pq.write_table(pa.table(columns, metadata=metadata), temporary)
+
+
+def read_columns(path: Path, names: Sequence[str]) -> tuple[pa.Table, dict[str, str]]:
+    """The named columns, none of them with gaps, and the digests.
+
+    Raises DataError: no file, not Parquet, no such column, a column twice, a gap, no rows.
+    """
+    try:
+        with pq.ParquetFile(path) as file:
+            schema = file.schema_arrow
+            _check_names(path, schema.names, names)
+            table = file.read(columns=list(names))
+    except FileNotFoundError:
+        raise DataError(f"{path}: not found; train the fold that makes it") from None
+    except (OSError, pa.ArrowException) as error:
+        reason = str(error).splitlines()[0]
+        raise DataError(f"{path}: can't be read as Parquet: {reason}; make it again") from None
+    if not table.num_rows:
+        raise DataError(f"{path}: expected rows, got none; make it again")
+    for name in names:
+        if table[name].null_count:
+            row = table[name].is_null().to_pylist().index(True)
+            raise DataError(f"{path}: row {row}: {name} is empty; make it again")
+    return table, _digests(schema)
+
+
+def read_digests(path: Path) -> dict[str, str]:
+    """The digests of a Parquet file; empty when it carries none. Raises DataError."""
+    return read_columns(path, [])[1]
+
+
+def _check_names(path: Path, got: list[str], needed: Sequence[str]) -> None:
+    missing = [name for name in needed if name not in got]
+    if missing:
+        raise DataError(f"{path}: expected column {', '.join(missing)}, got {', '.join(got)}")
+    twice = next((name for name in needed if got.count(name) > 1), None)
+    if twice is not None:
+        raise DataError(f"{path}: column {twice} is there twice; keep one")
+
+
+def _digests(schema: pa.Schema) -> dict[str, str]:
+    return {
+        key.removeprefix(_DIGEST).decode(): value.decode()
+        for key, value in (schema.metadata or {}).items()
+        if key.startswith(_DIGEST)
+    }
+
+
+def read_probabilities(path: Path, table: pa.Table, head: Head) -> Probabilities:
+    """(N, C) float32 of one head; rows are finite, none negative, and sum to 1.
+
+    Takes lists of fixed or free length of any float type. Raises DataError naming the image.
+    """
+    name = head.probability_column
+    column = table[name].combine_chunks()
+    lists = pa.types.is_fixed_size_list, pa.types.is_list, pa.types.is_large_list
+    is_list = any(test(column.type) for test in lists)
+    if not is_list or not pa.types.is_floating(column.type.value_type):
+        raise DataError(f"{path}: {name}: expected lists of floats, got {column.type}")
+    where, ids = f"{path}: {name}", table["image_id"]
+    lengths = pc.list_value_length(column).to_numpy(zero_copy_only=False)
+    _check(where, ids, lengths == head.classes, f"{head.classes} values", lengths)
+    flat = column.flatten()
+    values = flat.to_numpy(zero_copy_only=False).reshape(len(column), head.classes)
+    # A gap inside a list has become NaN by now.
+    _check(where, ids, np.isfinite(values).all(axis=1), "finite values")
+    _check(where, ids, (values >= 0).all(axis=1), "none below 0", values.min(axis=1))
+    sums = values.sum(axis=1, dtype=np.float64)
+    _check(where, ids, np.abs(sums - 1) <= TOLERANCE, "a sum of 1", sums)
+    return np.asarray(values, dtype=np.float32)
+
+
+def _check(
+    where: str,
+    ids: pa.ChunkedArray,
+    good: npt.NDArray[np.bool_],
+    expected: str,
+    values: npt.NDArray[np.generic] | None = None,
+) -> None:
+    """Raise DataError about the first row that isn't good, showing its value; all are (N,)."""
+    if good.all():
+        return
+    row = int(np.argmin(good))
+    got = "NaN, infinity or a gap" if values is None else f"{values[row]:.6g}"
+    raise DataError(
+        f"{where} of {ids[row].as_py()!r}: expected {expected}, got {got}"
+        f" ({int((~good).sum())} such rows); make the file again, with probabilities, not logits"
+    )

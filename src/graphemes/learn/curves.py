@@ -1,0 +1,31 @@
+"""The picture of a fold's training."""
+
+from pathlib import Path
+from typing import Any
+
+import matplotlib as mpl
+from matplotlib.figure import Figure
+
+from graphemes.foundation.files import replacing
+from graphemes.foundation.heads import HEADS
+
+
+def draw_curves(path: Path, log: list[dict[str, Any]], title: str) -> None:
+    """Write a PNG: loss and learning rate on the left, score and recalls on the right."""
+    with mpl.rc_context({"font.size": 9, "axes.spines.top": False, "axes.spines.right": False}):
+        figure = Figure(figsize=(9, 3.4), layout="constrained")
+        figure.suptitle(title)
+        left, right = figure.subplots(1, 2)
+        epochs = [entry["epoch"] for entry in log]
+        left.plot(epochs, [entry["loss"] for entry in log], "o-", ms=3, label="training loss")
+        left.set(xlabel="epoch", ylabel="cross-entropy, weighted 2 : 1 : 1", ylim=(0, None))
+        validated = [entry for entry in log if entry.get("score") is not None]
+        seen = [entry["epoch"] for entry in validated]
+        right.plot(seen, [entry["score"] for entry in validated], "ko-", ms=3, label="score")
+        for head in HEADS:
+            values = [entry["recall"][head.name] for entry in validated]
+            right.plot(seen, values, lw=1, label=f"{head.name} recall")
+        right.set(xlabel="epoch", ylabel="on the fold", ylim=(0, 1))
+        right.legend(frameon=False)
+        with replacing(path) as temporary:
+            figure.savefig(temporary, format="png", dpi=110)

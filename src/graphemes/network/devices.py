@@ -1,0 +1,118 @@
+"""Where a network runs and in what arithmetic."""
+
+import contextlib
+import functools
+import os
+import platform
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import torch
+
+from graphemes.foundation.errors import SettingsError
+
+PrecisionName = Literal["fp32", "bf16", "fp16"]
+_TYPES = {"bf16": torch.bfloat16, "fp16": torch.float16}
+
+
+@dataclass(frozen=True)
+class Engine:
+    """A device and the precision of autocast on it."""
+
+    device: torch.device
+    precision: PrecisionName
+
+    @property
+    def scales(self) -> bool:
+        """Whether gradients need scaling: fp16 loses small ones."""
+        return self.precision == "fp16"
+
+    @contextlib.contextmanager
+    def arithmetic(self) -> Iterator[None]:
+        """Autocast to the precision, or plain fp32."""
+        if self.precision == "fp32":
+            yield
+        else:
+            with torch.autocast(self.device.type, _TYPES[self.precision]):
+                yield
+
+    def describe(self) -> str:
+        """'NVIDIA T4, fp16' or 'CPU, 2 cores, fp32'."""
+        if self.device.type == "cuda":
+            return f"{torch.cuda.get_device_name(self.device)}, {self.precision}"
+        if self.device.type == "mps":
+            return f"Apple GPU, {self.precision}"
+        return f"CPU, {torch.get_num_threads()} threads, {self.precision}"
+
+
+def choose_engine(device: str, precision: str) -> Engine:
+    """The engine for the settings device and precision. Raises SettingsError if there is none."""
+    chosen = _choose_device(device)
+    fast = fast_precision(chosen)
+    if precision == "auto":
+        return Engine(chosen, fast)
+    if precision == "fp16" and chosen.type == "cpu":
+        raise SettingsError("precision=fp16 needs a GPU; on a CPU use precision=bf16 or fp32")
+    return Engine(chosen, precision)  # type: ignore[arg-type]  # the setting's own literals
+
+
+def _choose_device(wish: str) -> torch.device:
+    if wish == "auto":
+        if torch.cuda.is_available():
+            return torch.device("cuda")
+        return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
+    device = torch.device(wish)
+    gpus = torch.cuda.device_count()
+    if device.type == "cuda" and (device.index or 0) >= gpus:
+        raise SettingsError(f"device={wish}: this machine has {gpus} CUDA devices; use device=auto")
+    if device.type == "mps" and not torch.backends.mps.is_available():
+        raise SettingsError("device=mps: this machine has no Apple GPU; use device=auto")
+    return device
+
+
+def fast_precision(device: torch.device) -> PrecisionName:
+    """The narrowest arithmetic that the device has in hardware.
+
+    Not torch.cuda.is_bf16_supported: it says yes on a T4, which emulates bf16 slowly.
+    """
+    if device.type == "cuda":
+        return "bf16" if torch.cuda.get_device_capability(device) >= (8, 0) else "fp16"
+    if device.type == "cpu" and cpu_flags() & {"avx512_bf16", "amx_bf16"}:
+        return "bf16"
+    return "fp32"
+
+
+@functools.cache
+def cpu_flags() -> frozenset[str]:
+    """The processor's features as Linux names them; empty elsewhere."""
+    with contextlib.suppress(OSError):
+        for line in Path("/proc/cpuinfo").read_text().splitlines():
+            if line.startswith("flags"):
+                return frozenset(line.partition(":")[2].split())
+    return frozenset()
+
+
+def usable_cores() -> int:
+    """Cores this process may use; containers often give fewer than the machine has."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def loader_workers(wish: int | Literal["auto"], device: torch.device) -> int:
+    """Processes that make pictures: all but one core beside a GPU, one beside a CPU network."""
+    if wish != "auto":
+        return wish
+    cores = usable_cores()
+    return min(8, cores - 1) if device.type == "cuda" else min(1, cores - 1)
+
+
+def machine_name() -> str:
+    """The processor, for a birth certificate."""
+    with contextlib.suppress(OSError):
+        for line in Path("/proc/cpuinfo").read_text().splitlines():
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    return platform.processor() or platform.machine()

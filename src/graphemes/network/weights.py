@@ -1,0 +1,128 @@
+"""The weights file: a network that can be rebuilt from it alone.
+
+safetensors holds the tensors, and one metadata entry, `graphemes`, a JSON object: what built them.
+"""
+
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+
+from graphemes.foundation.errors import DataError
+from graphemes.foundation.files import replacing
+from graphemes.foundation.heads import HEADS
+from graphemes.network.model import TRUNKS, GraphemeNetwork, build_network
+
+FORMAT = 1
+TRAINED_ON = "trained_on"  # int64 marks of the images it saw, kept beside the network's tensors
+
+
+@dataclass(frozen=True)
+class WeightsRecord:
+    """What a weights file says of itself."""
+
+    settings: dict[str, Any]  # of learning, as train's words
+    fold: str  # "0" .. or "none"
+    epoch: int
+    score: float | None
+    digests: dict[str, str]  # of data and folds
+    versions: dict[str, str]
+    demo: bool
+    classes: list[int]
+    format: int = FORMAT
+
+
+def save_weights(
+    path: Path,
+    tensors: dict[str, torch.Tensor],
+    record: WeightsRecord,
+    trained_on: npt.NDArray[np.int64],
+) -> None:
+    """Write tensors, record and the marks of the training images, whole or not at all."""
+    state = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
+    state[TRAINED_ON] = torch.from_numpy(np.sort(trained_on))
+    with replacing(path) as temporary:
+        save_file(state, temporary, {"graphemes": json.dumps(asdict(record), allow_nan=False)})
+
+
+def load_weights(path: Path) -> tuple[GraphemeNetwork, WeightsRecord]:
+    """The network on the CPU, ready to infer, and its record. DataError says what's off."""
+    tensors, record = _read(path)
+    trunk = record.settings.get("trunk")
+    if trunk not in TRUNKS:
+        raise DataError(f"{path}: its trunk is {trunk!r}, expected one of {', '.join(TRUNKS)}")
+    network = build_network(trunk)
+    _check_shapes(path, tensors, network.state_dict())
+    network.load_state_dict(tensors)
+    return network.eval(), record
+
+
+def trained_on(path: Path) -> npt.NDArray[np.int64]:
+    """The marks of the images that the weights were trained on, sorted."""
+    try:
+        with safe_open(path, "pt") as file:
+            return file.get_tensor(TRAINED_ON).numpy()  # type: ignore[no-any-return]
+    except (OSError, SafetensorError) as error:
+        raise DataError(f"{path}: {_why(path, error)}") from None
+
+
+def _read(path: Path) -> tuple[dict[str, torch.Tensor], WeightsRecord]:
+    if not path.is_file():
+        raise DataError(f"{path}: no such weights file; train first, or give weights=PATH")
+    try:
+        with safe_open(path, "pt") as file:
+            metadata = file.metadata() or {}
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118  # no dict
+    except (OSError, SafetensorError) as error:
+        raise DataError(f"{path}: {_why(path, error)}") from None
+    tensors.pop(TRAINED_ON, None)
+    return tensors, _record(path, metadata)
+
+
+def _record(path: Path, metadata: dict[str, str]) -> WeightsRecord:
+    if "graphemes" not in metadata:
+        raise DataError(
+            f"{path}: its metadata has no 'graphemes' entry, so it isn't from this project;"
+            " expected a weights.safetensors written by train"
+        )
+    try:
+        record = WeightsRecord(**json.loads(metadata["graphemes"]))
+    except (TypeError, ValueError) as error:
+        raise DataError(f"{path}: its record can't be read ({error}); train again") from None
+    classes = [head.classes for head in HEADS]
+    if record.classes != classes:
+        raise DataError(f"{path}: it has {record.classes} classes, expected {classes}")
+    return record
+
+
+def _check_shapes(
+    path: Path, got: dict[str, torch.Tensor], expected: dict[str, torch.Tensor]
+) -> None:
+    for name, tensor in expected.items():
+        if name not in got:
+            raise DataError(f"{path}: tensor '{name}' is missing; is it of another network?")
+        if got[name].shape != tensor.shape:
+            raise DataError(
+                f"{path}: tensor '{name}' is {tuple(got[name].shape)},"
+                f" expected {tuple(tensor.shape)}; is it of another network?"
+            )
+        if not torch.isfinite(got[name]).all():
+            raise DataError(f"{path}: tensor '{name}' has values that are not finite; train again")
+    extra = sorted(set(got) - set(expected))
+    if extra:
+        raise DataError(f"{path}: tensor '{extra[0]}' is unknown; is it of another network?")
+
+
+def _why(path: Path, error: Exception) -> str:
+    if isinstance(error, OSError) and not path.is_file():
+        return "no such weights file"
+    head = path.open("rb").read(4)
+    if head[:2] == b"PK" or head[:1] == b"\x80":
+        return "it is a pickle (.pt, .pth), which can run code; expected a .safetensors file"
+    return f"not a whole safetensors file ({' '.join(str(error).split())}); copy it again"
