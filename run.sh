@@ -1,0 +1,96 @@
+#!/usr/bin/env bash
+# The door: bash run.sh [COMMAND] key=value ...   (bash run.sh help lists the commands)
+# Finds or makes the Python environment, then hands over to the package in src/.
+set -euo pipefail
+root=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")" && pwd -P)
+venv=$root/.venv
+# Written last, so that its absence tells an environment whose making was cut short.
+whole=$venv/graphemes-whole
+wanted=$(cksum <"$root/requirements.txt")
+
+say() { printf '%s\n' "$*" >&2; }
+fail() { say "graphemes: $*"; exit 2; }
+
+# pip's own words go to a file; it is shown only if something goes wrong.
+install() { # install LOG FILE...: the packages of requirement files into .venv
+  local log=$1 words=() file
+  shift
+  for file in "$@"; do words+=(-r "$file"); done
+  if ! "$venv/bin/python" -m pip install --disable-pip-version-check "${words[@]}" >"$log" 2>&1; then
+    tail -n 12 "$log" >&2
+    fail "$log: pip could not install the packages (its last lines are above); mend that and run again"
+  fi
+}
+
+find_python() { # a Python that the pins are made for
+  local name
+  for name in python3 python3.11 python3.12 python3.13; do
+    if "$name" -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' 2>/dev/null; then
+      command -v "$name"
+      return
+    fi
+  done
+  fail "no Python 3.11 to 3.13 found on PATH; install one, or set GRAPHEMES_PYTHON to an interpreter"
+}
+
+is_whole() { [[ -x $venv/bin/python && -f $whole && $(<"$whole") == "$wanted" ]]; }
+
+make_venv() {
+  # One maker at a time: a second run waits here and then finds it whole.
+  if command -v flock >/dev/null; then exec 9>"$root/.venv.lock"; flock 9; fi
+  is_whole && return
+  if [[ -f $whole ]]; then
+    say "requirements.txt changed: bringing $venv up to date (minutes)"
+    rm -f "$whole"
+  else
+    if [[ -e $venv ]]; then
+      say "$venv is half made: removing it and making it again"
+      rm -rf "$venv"
+    fi
+    local python
+    python=$(find_python)
+    say "first use: making $venv with $python and filling it from requirements.txt (minutes, some GB)"
+    "$python" -m venv "$venv" || fail "$python -m venv failed; on Debian: apt-get install python3-venv"
+  fi
+  install "$venv/install.log" "$root/requirements.txt"
+  printf '%s\n' "$wanted" >"$whole"
+  say "$venv is ready"
+  exec 9>&- # or whatever runs next would hold the lock
+}
+
+if is_whole; then
+  python=$venv/bin/python
+elif [[ -n ${GRAPHEMES_PYTHON:-} ]]; then
+  python=$GRAPHEMES_PYTHON
+  command -v "$python" >/dev/null || fail "GRAPHEMES_PYTHON=$python: no such interpreter"
+elif [[ -n ${KAGGLE_KERNEL_RUN_TYPE:-} ]]; then
+  python=python3 # Kaggle's image has the packages; nothing is installed there
+else
+  make_venv
+  python=$venv/bin/python
+fi
+
+# -P below keeps the caller's directory out of the import path: a torch.py there is none of ours.
+export PYTHONPATH=$root/src${PYTHONPATH:+:$PYTHONPATH}
+
+if [[ ${1:-} == test ]]; then
+  shift
+  if [[ $python == "$venv/bin/python" ]]; then
+    tests_whole=$venv/graphemes-tests-whole
+    if [[ ! -f $tests_whole || $(<"$tests_whole") != $(cksum <"$root/tests/requirements.txt") ]]; then
+      say "installing what only tests need"
+      install "$venv/install-tests.log" "$root/tests/requirements.txt"
+      cksum <"$root/tests/requirements.txt" >"$tests_whole"
+    fi
+  fi
+  cd "$root"
+  # pytest comes last, so that its "N passed" is the last line; a failure before it still counts.
+  code=0
+  "$python" -P -m ruff check . || code=1
+  "$python" -P -m ruff format --check . || code=1
+  "$python" -P -m mypy || code=1
+  "$python" -P -m pytest "$@" || code=1
+  exit $code
+fi
+
+exec "$python" -P -m graphemes "$@"

@@ -1,0 +1,99 @@
+"""bench: decoding against pandas, and the bare training step, measured on this machine."""
+
+import statistics
+import tempfile
+import time
+from pathlib import Path
+
+import pandas as pd
+import torch
+
+from graphemes.commands.preparation import find_source
+from graphemes.foundation.birth import commit
+from graphemes.foundation.errors import DataError
+from graphemes.foundation.heads import HEADS
+from graphemes.foundation.layout import ROOT
+from graphemes.foundation.memory import peak_anonymous_memory
+from graphemes.foundation.progress import say
+from graphemes.foundation.settings import BenchSettings, Learning
+from graphemes.images.shards import find_shards
+from graphemes.images.store import open_store
+from graphemes.learn.epoch import make_learner, train_epoch
+from graphemes.network.devices import choose_engine, machine_name
+from graphemes.network.model import build_network
+
+SETTINGS = BenchSettings
+_STEPS = 6
+
+
+def run(settings: BenchSettings) -> None:
+    """Print what was asked for, medians of the repeats."""
+    say(f"on {machine_name()}, commit {commit(ROOT) or 'unknown'}")
+    if settings.what in ("all", "decode"):
+        _decode(settings)
+    if settings.what in ("all", "step"):
+        _step(settings)
+
+
+def _decode(settings: BenchSettings) -> None:
+    """The first train shard by pandas.read_parquet and into a store, turn about."""
+    source = find_source(settings)
+    shards = find_shards(source.directory, "train")
+    if not shards or shards[0].suffix != ".parquet":
+        raise DataError(f"{source.directory}: no train_image_data_*.parquet to decode")
+    seconds: dict[str, list[float]] = {"pandas.read_parquet": [], "our store": []}
+    peaks: dict[str, list[float]] = {name: [] for name in seconds}
+    rows = 0
+    for _ in range(settings.repeats):
+        for name, call in (("pandas.read_parquet", by_pandas), ("our store", into_store)):
+            (rows, spent), peak = peak_anonymous_memory(call, shards[0], source.layout.cache)
+            seconds[name].append(spent)
+            peaks[name].append(peak or float("nan"))
+    say(f"decoding {shards[0].name}: {rows:,} images, medians of {settings.repeats}")
+    for name, spent_each in seconds.items():
+        rate, peak_ = rows / statistics.median(spent_each), statistics.median(peaks[name])
+        say(f"  {name:<20} {rate:>8,.0f} images/s, at most {peak_ / 1e9:.2f} GB")
+    first, second = seconds.values()
+    speed = statistics.median(first) / statistics.median(second)
+    memory = [statistics.median(peak) for peak in peaks.values()]
+    say(f"  the store is {speed:.2f} times as fast in {memory[1] / memory[0]:.2f} of the memory")
+
+
+def by_pandas(shard: Path, _cache: Path) -> tuple[int, float]:
+    """Rows and seconds of reading a shard as most do."""
+    started = time.perf_counter()
+    table = pd.read_parquet(shard)
+    return len(table), time.perf_counter() - started
+
+
+def into_store(shard: Path, cache: Path) -> tuple[int, float]:
+    """Rows and seconds of making a store of a shard: decoding, marking, checking, writing."""
+    cache.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=cache, prefix="bench-") as directory:
+        started = time.perf_counter()
+        store = open_store([shard], Path(directory), "bench", lambda line: None)
+        return len(store.ids), time.perf_counter() - started
+
+
+def _step(settings: BenchSettings) -> None:
+    """The training step on pictures that are already there: the most a run can reach."""
+    engine = choose_engine(settings.device, settings.precision)
+    learning = Learning(epochs=1, batch_size=settings.batch_size, image_size=settings.image_size)
+    learner = make_learner(build_network(learning.trunk, 0), learning, engine, 10_000)
+    ink = torch.rand(settings.batch_size, 1, *settings.image_size)
+    labels = HEADS.map(lambda head: torch.randint(head.classes, (settings.batch_size,)))
+
+    def epoch(steps: int) -> float:
+        return train_epoch(learner, [(ink, labels)] * steps, (0, 0, 0), _nothing).seconds
+
+    epoch(2)
+    rates = [_STEPS * settings.batch_size / epoch(_STEPS) for _ in range(settings.repeats)]
+    say(
+        f"training step: {learning.trunk} at {settings.image_size}, batch {settings.batch_size},"
+        f" {engine.describe()}: {statistics.median(rates):.1f} images/s,"
+        f" median of {settings.repeats}"
+    )
+
+
+def _nothing(count: int, **facts: str) -> None:
+    """No progress is drawn while measuring."""
