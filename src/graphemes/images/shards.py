@@ -176,9 +176,9 @@ def _check_columns(path: Path, schema: pa.Schema) -> None:
 
 
 def _checked_ids(path: Path, source: _Source) -> list[str]:
-    column = source.read(range(len(source.groups)), ["image_id"])["image_id"]
-    if len(column) == 0:
+    if not any(source.groups):
         raise DataError(f"{path}: no rows, expected at least one image")
+    column = source.read(range(len(source.groups)), ["image_id"])["image_id"]
     if column.null_count:
         raise DataError(f"{path}: {column.null_count} nulls in column 'image_id', expected none")
     ids: list[str] = column.to_pylist()

@@ -1,0 +1,152 @@
+"""The demo data: a small competition drawn from fonts, so that a fresh checkout can learn at once.
+
+Its directory has the competition's layout, and a marker file besides.
+"""
+
+import contextlib
+import os
+import shutil
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from graphemes.foundation.classes import Grapheme
+from graphemes.foundation.errors import DataError, PlaceTaken, UserError
+from graphemes.foundation.files import locked, need_space, read_json, write_json
+from graphemes.foundation.heads import PIXELS
+from graphemes.foundation.progress import progress
+from graphemes.foundation.seeds import stream
+from graphemes.images.synthesis import kaggle
+from graphemes.images.synthesis.drawing import VERSION
+from graphemes.images.synthesis.orders import Order, drawn
+from graphemes.images.synthesis.selection import selected
+
+MARKER = "demo.json"
+SELECTION = 2  # a place in the seeds, beside those in orders
+PARTS = ("train", "test")  # a part's position is its place in the seeds
+IMAGES_A_WRITER = 25
+SHARD_BYTES = 12_000_000  # of a shard beside its pixels: it describes 32,334 columns
+
+
+def make_demo(
+    out: Path,
+    *,
+    seed: int = 0,
+    images: int = 3000,
+    tests: int = 36,
+    shards: int = 4,
+    workers: int | None = None,
+) -> None:
+    """Draw the demo data into the directory `out`, whole or not at all; leave it if it's there.
+
+    images, tests: of the training and test part, each in `shards` files. workers: processes
+    (None: as many as pay); the bytes don't depend on them. Two runs may do this at once.
+
+    Raises PlaceTaken if `out` holds something else, MissingPackage without uharfbuzz or
+    scikit-image, UserError if the disk is full.
+    """
+    about = {"seed": seed, "images": images, "tests": tests, "shards": shards, "version": VERSION}
+    with locked(out.with_name(f".{out.name}.lock")):
+        if _is_made(out, about):
+            return
+        need_space(out, (images + tests) * PIXELS + 2 * shards * SHARD_BYTES, "the demo data")
+        with _whole_directory(out) as place:
+            for part, count in zip(PARTS, (images, tests), strict=True):
+                graphemes = selected(count, stream(seed, SELECTION, PARTS.index(part)))
+                _write_tables(place, part, graphemes)
+                _write_shards(place, part, _orders(seed, part, graphemes), shards, workers)
+            kaggle.write_class_map(place / "class_map.csv")
+            write_json(place / MARKER, about | {"files": _sizes(place)})
+
+
+def is_demo(directory: Path) -> bool:
+    """Whether a directory holds complete demo data: its marker and each file the marker names."""
+    marker = _marker(directory)
+    return bool(marker) and all(
+        (directory / name).is_file() and (directory / name).stat().st_size == size
+        for name, size in marker["files"].items()
+    )
+
+
+def _is_made(out: Path, about: dict[str, int]) -> bool:
+    """Whether `out` holds this very demo. Raises PlaceTaken if it holds anything else."""
+    if not out.exists() or (out.is_dir() and not any(out.iterdir())):
+        return False
+    if not is_demo(out):
+        raise PlaceTaken(
+            f"{out}: expected demo data or nothing, found something else or a part of it;"
+            " delete it or choose another directory"
+        )
+    made = {key: _marker(out).get(key) for key in about}
+    if made != about:
+        changed = [key for key in about if made[key] != about[key]]
+        got, want = (", ".join(f"{key} {of[key]}" for key in changed) for of in (made, about))
+        raise PlaceTaken(
+            f"{out}: demo data of {got}, expected {want}; delete it or choose another directory"
+        )
+    return True
+
+
+def _marker(directory: Path) -> dict[str, Any]:
+    """What demo.json says, or nothing if it isn't one."""
+    try:
+        marker = read_json(directory / MARKER)
+    except DataError:
+        return {}
+    known = isinstance(marker, dict) and isinstance(marker.get("files"), dict)
+    return marker if known else {}
+
+
+def _write_tables(place: Path, part: str, graphemes: Sequence[Grapheme]) -> None:
+    if part == "train":
+        kaggle.write_train_csv(place / "train.csv", graphemes)
+    else:
+        kaggle.write_test_csv(place / "test.csv", len(graphemes))
+        kaggle.write_sample_submission(place / "sample_submission.csv", len(graphemes))
+
+
+def _orders(seed: int, part: str, graphemes: Sequence[Grapheme]) -> list[Order]:
+    writers = max(1, len(graphemes) // IMAGES_A_WRITER)
+    number = PARTS.index(part)
+    return [Order(seed, number, k, writers, one.text) for k, one in enumerate(graphemes)]
+
+
+def _write_shards(
+    place: Path, part: str, orders: Sequence[Order], shards: int, workers: int | None
+) -> None:
+    """Draw one part and write each of its shards once it's full."""
+    with (
+        contextlib.closing(drawn(orders, workers)) as scans,  # an error here ends its processes
+        progress(f"drawing the demo's {part} images", len(orders)) as advance,
+    ):
+        for shard, rows in enumerate(np.array_split(np.arange(len(orders)), shards)):
+            taken = []
+            for _ in rows:
+                taken.append(next(scans))
+                advance(1)
+            ids = [kaggle.image_id(part, int(row)) for row in rows]
+            kaggle.write_shard(place / kaggle.shard_name(part, shard), ids, np.stack(taken))
+
+
+@contextlib.contextmanager
+def _whole_directory(out: Path) -> Iterator[Path]:
+    """A temporary directory beside `out`; moved there, flushed to disk, if the block ends well."""
+    place = out.with_name(f".{out.name}.{os.getpid()}.tmp")
+    try:
+        place.mkdir(parents=True)
+        yield place
+        for path in place.iterdir():
+            with path.open("rb+") as file:
+                os.fsync(file.fileno())
+        place.replace(out)
+    except OSError as error:
+        raise UserError(f"{out}: could not be written: {error.strerror or error}") from error
+    finally:
+        shutil.rmtree(place, ignore_errors=True)
+
+
+def _sizes(directory: Path) -> dict[str, int]:
+    """Each file's name and bytes."""
+    return {path.name: path.stat().st_size for path in sorted(directory.iterdir())}

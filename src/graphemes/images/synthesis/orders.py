@@ -1,0 +1,65 @@
+"""Many scans at once, drawn by several processes: the same pixels by any number of them."""
+
+import multiprocessing
+import os
+from collections.abc import Generator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from typing import NamedTuple
+
+import cv2
+
+from graphemes.foundation.seeds import stream
+from graphemes.images.synthesis.drawing import Scan, draw, writer
+
+WRITERS, IMAGES = 0, 1  # places in the seeds
+BATCH = 25  # scans a process draws at a time: a fifth of a second, 0.8 MB to hand back
+PROCESS_PAYS = 150  # scans: starting a process takes as long as drawing so many
+
+
+class Order(NamedTuple):
+    """One scan to draw: what, and its address in the seeds."""
+
+    seed: int
+    part: int  # of the data set; every part has its own writers
+    place: int  # of the image in its part
+    writers: int  # of the part, one of whom writes this
+    text: str
+
+    def scan(self) -> Scan:
+        """The scan ordered, (137, 236) uint8."""
+        random = stream(self.seed, IMAGES, self.part, self.place)
+        hand = writer(self.seed, WRITERS, self.part, int(random.integers(self.writers)))
+        return draw(self.text, hand, random)
+
+
+def drawn(orders: Sequence[Order], workers: int | None = None) -> Generator[Scan, None, None]:
+    """The scans of `orders`, in order. workers: processes; None: as many as pay."""
+    if workers is None:
+        workers = min(processors(), -(-len(orders) // PROCESS_PAYS))
+    if workers < 2:
+        yield from map(Order.scan, orders)
+        return
+    batches = [orders[first : first + BATCH] for first in range(0, len(orders), BATCH)]
+    # Spawned, not forked: a fork of a process with threads (torch has some) can hang.
+    start = multiprocessing.get_context("spawn")
+    pool = ProcessPoolExecutor(workers, start, initializer=_one_thread)
+    try:
+        for batch in pool.map(_scans, batches):
+            yield from batch
+    finally:
+        pool.shutdown(cancel_futures=True)  # if we're interrupted, what is left needn't be drawn
+
+
+def processors() -> int:
+    """How many processors this process may use; a container's share is often less than all."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def _one_thread() -> None:
+    cv2.setNumThreads(1)  # the processes share the processors already
+
+
+def _scans(orders: Sequence[Order]) -> list[Scan]:
+    return [order.scan() for order in orders]

@@ -1,0 +1,118 @@
+"""Strokes: the lines a pen would follow, taken from a font's outline.
+
+The outline is filled and thinned; its skeleton is rid of what thinning adds, and smoothed.
+"""
+
+from collections.abc import Iterable
+from typing import Any
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from graphemes.images.synthesis.fonts import Contour
+from graphemes.images.synthesis.packages import drawing_package
+from graphemes.images.synthesis.skeletons import Branch, Mask, branches, forks
+
+EM = 128  # pixels an em is filled at: a font's strokes are then about 10 wide
+MARGIN = 4  # pixels around the filled outline
+# A branch that ends within so many radii of the fork's inscribed circle is a stroke's corner,
+# not a stroke: thinning turns a square end into a Y.
+SPUR_RADII = 1.6
+SMOOTHING = 3.0  # pixels: the standard deviation of the bell that takes the pixels' steps out
+SPACING = 4  # pixels between the points kept
+
+Stroke = npt.NDArray[np.float32]  # (points, 2): x right, y down, in ems; one point is a dot
+
+
+def strokes(outline: list[Contour]) -> list[Stroke]:
+    """The centre lines of an outline's filled contours. Raises MissingPackage without skimage."""
+    low = np.min([contour.min(axis=0) for contour in outline], axis=0)
+    corner = low * EM - MARGIN
+    filled = fill([contour * EM - corner for contour in outline])
+    skeletonize = drawing_package("skimage.morphology", "scikit-image").skeletonize
+    skeleton = skeletonize(filled.astype(bool)).astype(np.uint8)
+    radius = cv2.distanceTransform(filled, cv2.DIST_L2, 5)
+    lines = joined(without_spurs(branches(skeleton), skeleton, radius))
+    return [((smooth(branch) + corner) / EM).astype(np.float32) for branch in lines]
+
+
+def fill(contours: list[npt.NDArray[np.float32]]) -> Mask:
+    """Fill contours (points in pixels) by the non-zero rule, as fonts want it.
+
+    cv2's own rule for several contours is even-odd, which makes holes where parts overlap.
+    """
+    width, height = np.ceil(np.max([c.max(axis=0) for c in contours], axis=0) + MARGIN).astype(int)
+    winding = np.zeros((height, width), np.int16)
+    for contour in contours:
+        if len(contour) < 3:  # an anchor some fonts keep in their glyphs
+            continue
+        piece = np.zeros((height, width), np.uint8)
+        cv2.fillPoly(piece, [np.rint(contour * 16).astype(np.int32)], 1, shift=4)
+        winding += piece if cv2.contourArea(contour, oriented=True) > 0 else -piece.astype(np.int16)
+    return np.asarray(winding != 0, np.uint8)
+
+
+def without_spurs(found: list[Branch], skeleton: Mask, radius: npt.NDArray[Any]) -> list[Branch]:
+    """Leave out the branches that thinning makes at a stroke's corners.
+
+    A fork of nothing but such branches is a dot: thinning a square one leaves an X.
+    radius (H, W): distance to the paper.
+    """
+    labels, centres = forks(skeleton)
+    widest = [0.0, *(float(radius[labels == k].max()) for k in range(1, int(labels.max()) + 1))]
+
+    def is_spur(branch: Branch) -> bool:
+        fork = branch.start or branch.end
+        loose = bool(branch.start) != bool(branch.end)
+        x, y = branch.points[0 if branch.end else -1].astype(int)
+        # A corner narrows to its tip; what widens is a knob, which is part of the letter.
+        narrows = radius[y, x] < widest[fork]
+        return loose and bool(narrows) and length(branch.points) < SPUR_RADII * widest[fork]
+
+    kept = [branch for branch in found if not is_spur(branch)]
+    left = {fork for branch in kept for fork in branch[1:]}
+    bare = {fork for branch in found for fork in branch[1:] if fork} - left
+    dots = [centres[fork : fork + 1].astype(np.float32) for fork in sorted(bare)]
+    return kept + [Branch(dot, 0, 0) for dot in dots]
+
+
+def length(points: npt.NDArray[np.float32]) -> float:
+    """The length of a line through points (n, 2)."""
+    return float(np.hypot(*np.diff(points, axis=0).T).sum())
+
+
+def joined(found: Iterable[Branch]) -> list[Branch]:
+    """Join the two branches of each fork that only two are left of."""
+    whole = list(found)
+    for fork in sorted({end for branch in whole for end in branch[1:] if end}):
+        ends = [(k, side) for k, b in enumerate(whole) for side in (1, 2) if b[side] == fork]
+        if len(ends) != 2 or ends[0][0] == ends[1][0]:
+            continue
+        (a, a_side), (b, b_side) = ends
+        first = whole[a] if a_side == 2 else _turned(whole[a])
+        second = whole[b] if b_side == 1 else _turned(whole[b])
+        points = np.vstack([first.points, second.points[1:]])
+        whole = [branch for k, branch in enumerate(whole) if k not in (a, b)]
+        whole.append(Branch(points, first.start, second.end))
+    return whole
+
+
+def _turned(branch: Branch) -> Branch:
+    return Branch(branch.points[::-1], branch.end, branch.start)
+
+
+def smooth(branch: Branch) -> npt.NDArray[np.float32]:
+    """A branch's points (n, 2) without the pixels' steps, SPACING apart; its ends stay."""
+    points = branch.points
+    if len(points) < 3:
+        return points
+    reach = min(int(3 * SMOOTHING), len(points) - 1)
+    # Mirrored through the end points, a line's bell average is the end point itself.
+    before = 2 * points[0] - points[reach:0:-1]
+    after = 2 * points[-1] - points[-2 : -reach - 2 : -1]
+    padded = np.vstack([before, points, after])
+    softened = cv2.GaussianBlur(padded, (1, 2 * reach + 1), sigmaX=SMOOTHING, sigmaY=SMOOTHING)
+    inner = softened[reach:-reach]
+    kept = np.unique(np.append(np.arange(0, len(inner), SPACING), len(inner) - 1))
+    return np.asarray(inner[kept], np.float32)

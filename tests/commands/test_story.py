@@ -1,0 +1,322 @@
+"""Whole commands on tiny data, from shards to a submission."""
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import time
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pyarrow.parquet as pq
+import pytest
+
+from conftest import QUICK, TESTS, through_the_door
+from graphemes.foundation.heads import COLUMNS, HEADS
+
+
+def words(**settings: object) -> list[str]:
+    return [f"{key}={value}" for key, value in {**QUICK, **settings}.items()]
+
+
+@pytest.fixture(scope="module")
+def trained(kaggle_like, tmp_path_factory) -> tuple[Path, str]:
+    """A work directory where `bash run.sh fold=0` has been, and what it printed."""
+    work = tmp_path_factory.mktemp("a work dir") / "with spaces"
+    process = through_the_door(*words(fold=0, data_dir=kaggle_like, work_dir=work), cwd=kaggle_like)
+    out, err = process.communicate(timeout=300)
+    assert process.returncode == 0, err
+    return work, out
+
+
+@pytest.fixture
+def again(trained, tmp_path) -> Path:
+    """A copy of the trained work directory that a test may change."""
+    return Path(shutil.copytree(trained[0], tmp_path / "work"))
+
+
+def test_from_shards_to_a_submission(trained, kaggle_like):
+    work, out = trained
+    submission = pd.read_csv(work / "submissions" / "submission.csv")
+    sample = pd.read_csv(kaggle_like / "sample_submission.csv")
+    assert submission["row_id"].tolist() == sample["row_id"].tolist()
+    assert list(submission.columns) == ["row_id", "target"]
+    for head in HEADS:
+        of_head = submission["target"][submission["row_id"].str.endswith(head.column)]
+        assert len(of_head) == TESTS
+        assert of_head.between(0, head.classes - 1).all()
+    assert "score" in out
+    assert "submission.csv" in out
+
+
+def test_a_fold_leaves_its_files(trained):
+    fold = trained[0] / "folds" / "fold0"
+    names = {path.name for path in fold.iterdir() if not path.name.startswith(".")}
+    assert names == {"weights.safetensors", "run.json", "log.jsonl", "curves.png", "oof.parquet"}
+    certificate = json.loads((fold / "run.json").read_text())
+    assert certificate["image_passes"] == 32
+    assert certificate["identity"]["digests"].keys() == {"data", "folds"}
+    assert certificate["best_score"] == certificate["last_score"]
+    assert len((fold / "log.jsonl").read_text().splitlines()) == 1
+
+
+def test_the_submission_is_the_argmax_of_the_probabilities(trained):
+    place = trained[0] / "submissions"
+    table = pq.read_table(place / "probabilities.parquet").to_pydict()
+    targets = dict(pd.read_csv(place / "submission.csv").itertuples(index=False))
+    for head in HEADS:
+        for name, row in zip(table["image_id"], table[head.probability_column], strict=True):
+            assert sum(row) == pytest.approx(1, abs=1e-4)
+            assert targets[f"{name}_{head.column}"] == int(np.argmax(row))
+
+
+def test_scores_are_those_of_the_table(trained):
+    from sklearn.metrics import recall_score
+
+    folds = trained[0] / "folds"
+    table = pq.read_table(folds / "fold0" / "oof.parquet").to_pydict()
+    kept = json.loads((folds / "scores.json").read_text())["overall"]
+    for head in HEADS:
+        truth = np.array(table[head.column])
+        guess = np.array(table[head.probability_column]).argmax(axis=1)
+        judge = recall_score(
+            truth, guess, labels=np.unique(truth), average="macro", zero_division=0
+        )
+        assert kept["recall"][head.name] == pytest.approx(judge)
+
+
+def test_a_second_time_everything_is_kept(again, kaggle_like, train):
+    before = (again / "folds" / "fold0" / "weights.safetensors").stat().st_mtime_ns
+    said = train(data_dir=kaggle_like, work_dir=again)
+    assert said.code == 0
+    assert "fold 0: finished with these settings and data: kept" in said.out
+    assert "made from these weights and test images: kept" in said.out
+    assert (again / "folds" / "fold0" / "weights.safetensors").stat().st_mtime_ns == before
+
+
+def test_other_settings_are_refused_and_nothing_is_lost(again, kaggle_like, train):
+    files = {path: path.stat().st_mtime_ns for path in again.rglob("*") if path.is_file()}
+    said = train(data_dir=kaggle_like, work_dir=again, lr=0.1)
+    assert said.code == 2
+    assert said.err.count("\n") == 1
+    assert "lr is 0.002, asked for 0.1" in said.err
+    assert "overwrite=true" in said.err
+    assert "name=" in said.err
+    changed = [p for p, t in files.items() if not p.exists() or p.stat().st_mtime_ns != t]
+    assert not [path for path in changed if path.suffix != ".lock"]
+
+
+def test_overwrite_and_name_are_the_two_ways_out(again, kaggle_like, train):
+    said = train(data_dir=kaggle_like, work_dir=again, lr=0.01, name="other")
+    assert said.code == 0, said.err
+    assert (again / "folds" / "other" / "fold0" / "run.json").exists()
+    assert (again / "submissions" / "other.csv").exists()
+    said = train(data_dir=kaggle_like, work_dir=again, lr=0.01, overwrite="true")
+    assert said.code == 0, said.err
+    certificate = json.loads((again / "folds" / "fold0" / "run.json").read_text())
+    assert certificate["settings"]["lr"] == 0.01
+
+
+def test_more_folds_join_the_run(again, kaggle_like, train, run):
+    said = train(data_dir=kaggle_like, work_dir=again, fold="0,2")
+    assert said.code == 0, said.err
+    assert set(json.loads((again / "folds" / "scores.json").read_text())["folds"]) == {"0", "2"}
+    assert "was made from other folds of this run" in said.out
+    said = run("predict", data_dir=kaggle_like, work_dir=again)
+    assert said.code == 0
+    assert "kept" in said.out
+
+
+def test_weights_are_scored_outside_their_training_rows(again, kaggle_like, run):
+    weights = again / "folds" / "fold0" / "weights.safetensors"
+    said = run("score", weights=weights, data_dir=kaggle_like, work_dir=again)
+    assert said.code == 0, said.err
+    assert "168 of 200 labelled images are outside the training rows" in said.out
+
+
+def test_somebody_elses_table_is_scored(again, run):
+    said = run("score", oof=again / "folds" / "fold0" / "oof.parquet", work_dir=again)
+    assert said.code == 0, said.err
+    assert "root: the 10 worst classes" in said.out
+
+
+def test_tables_of_different_folds_are_refused(again, kaggle_like, train, run):
+    train(data_dir=kaggle_like, work_dir=again, name="b", fold=1, folds=3)
+    table = pq.read_table(again / "folds" / "b" / "fold1" / "oof.parquet")
+    metadata = {**table.schema.metadata, b"folds": b"other"}
+    pq.write_table(table.replace_schema_metadata(metadata), again / "other.parquet")
+    mine = again / "folds" / "fold0" / "oof.parquet"
+    said = run("score", oof=f"{mine},{again / 'other.parquet'}", work_dir=again)
+    assert said.code == 2
+    assert "folds" in said.err
+
+
+def test_every_row_trains_and_nothing_validates(kaggle_like, tmp_path, train):
+    said = train(data_dir=kaggle_like, work_dir=tmp_path, fold="none")
+    assert said.code == 0, said.err
+    place = tmp_path / "folds" / "foldnone"
+    assert (place / "weights.safetensors").exists()
+    assert not (place / "oof.parquet").exists()
+    assert (tmp_path / "submissions" / "submission.csv").exists()
+
+
+def test_the_demos_results_give_way_without_asking(demo, own_data, tmp_path, train):
+    # Other real images: the demo's first ten are gone.
+    labels = pd.read_csv(own_data / "train.csv")
+    labels[10:].to_csv(own_data / "train.csv", index=False)
+    assert train(data_dir=demo, work_dir=tmp_path).code == 0
+    assert train(data_dir=demo, work_dir=tmp_path, lr=0.01).code == 0
+    said = train(data_dir=own_data, work_dir=tmp_path, overwrite="true")
+    assert said.code == 0, said.err
+    assert "10 images of the shards have no label in train.csv: ignored" in said.out
+    certificate = json.loads((tmp_path / "folds" / "fold0" / "run.json").read_text())
+    assert certificate["identity"]["demo"] is False
+
+
+def test_without_test_shards_there_is_no_submission(own_data, tmp_path, train):
+    for path in own_data.glob("test_image_data_*"):
+        path.unlink()
+    said = train(data_dir=own_data, work_dir=tmp_path / "w")
+    assert said.code == 0, said.err
+    assert "no test images" in said.out
+    assert not (tmp_path / "w" / "submissions").exists()
+
+
+def test_time_limit_stops_cleanly_and_the_same_command_goes_on(kaggle_like, tmp_path, train):
+    said = train(data_dir=kaggle_like, work_dir=tmp_path, epochs=3, time_limit="1s")
+    assert said.code == 0
+    assert "the same command goes on from there" in said.out
+    assert not (tmp_path / "submissions").exists()
+    said = train(data_dir=kaggle_like, work_dir=tmp_path, epochs=3)
+    assert said.code == 0, said.err
+    assert "goes on after epoch" in said.out
+    assert len((tmp_path / "folds" / "fold0" / "log.jsonl").read_text().splitlines()) == 3
+
+
+@pytest.mark.parametrize(
+    ("sent", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 0), (signal.SIGKILL, -9)]
+)
+def test_an_end_in_the_middle_loses_no_whole_epoch(sent, code, kaggle_like, tmp_path, train):
+    # Epochs enough that the signal comes before the end; one worker, so that it is in the way too.
+    settings = {"data_dir": kaggle_like, "work_dir": tmp_path, "epochs": 50, "workers": 1}
+    process = through_the_door(*words(**settings), cwd=tmp_path, start_new_session=True)
+    log = tmp_path / "folds" / "fold0" / "log.jsonl"
+    until = time.monotonic() + 120
+    while not log.exists() and time.monotonic() < until and process.poll() is None:
+        time.sleep(0.1)
+    os.killpg(process.pid, sent) if sent == signal.SIGINT else process.send_signal(sent)
+    out, err = process.communicate(timeout=60)
+    assert process.returncode == code, (out, err)
+    if sent == signal.SIGINT:
+        assert err.splitlines()[-1].startswith("graphemes: interrupted")
+        assert "Traceback" not in err
+    epochs = len(log.read_text().splitlines())
+    said = train(**settings, time_limit="1s")
+    assert f"goes on after epoch {epochs} of 50" in said.out
+
+
+def test_two_runs_at_once_do_not_train_the_same_fold(kaggle_like, tmp_path, train):
+    settings = {"data_dir": kaggle_like, "work_dir": tmp_path, "epochs": 50}
+    process = through_the_door(*words(**settings), cwd=tmp_path)
+    until = time.monotonic() + 120
+    while not (tmp_path / "folds/fold0/log.jsonl").exists() and time.monotonic() < until:
+        time.sleep(0.1)
+    said = train(**settings)
+    process.terminate()
+    process.communicate(timeout=60)
+    assert said.code == 2
+    assert "another run is training this fold" in said.err
+
+
+def test_folds_says_how_well_it_stratifies(kaggle_like, tmp_path, run):
+    said = run("folds", data_dir=kaggle_like, work_dir=tmp_path, folds=3)
+    assert said.code == 0, said.err
+    table = pd.read_csv(tmp_path / "folds" / "folds.csv")
+    assert list(table.columns) == ["image_id", "fold", *COLUMNS]
+    for head in HEADS:
+        assert head.name in said.out
+    assert not (tmp_path / "data").exists()
+    assert run("folds", data_dir=kaggle_like, work_dir=tmp_path, folds=3).code == 0
+    other = run("folds", data_dir=kaggle_like, work_dir=tmp_path, folds=3, seed=1)
+    assert other.code == 2
+    assert "it isn't what seed=1 gives" in other.err
+
+
+def test_anybodys_folds_are_taken(kaggle_like, tmp_path, train):
+    labels = pd.read_csv(kaggle_like / "train.csv")
+    mine = pd.DataFrame({"fold": np.arange(len(labels)) % 2, "image_id": labels["image_id"]})
+    mine[::-1].to_csv(tmp_path / "mine.csv", index=False)
+    said = train(
+        data_dir=kaggle_like,
+        work_dir=tmp_path / "w",
+        folds=tmp_path / "mine.csv",
+        fold=1,
+        limit=100,
+    )
+    assert said.code == 0, said.err
+    table = pq.read_table(tmp_path / "w" / "folds" / "fold1" / "oof.parquet").to_pydict()
+    validated = set(mine["image_id"][mine["fold"] == 1])
+    assert set(table["image_id"]) == validated
+    assert not (tmp_path / "w" / "folds" / "folds.csv").exists()
+
+
+def test_doctor_tells_what_is_there(kaggle_like, tmp_path, run):
+    said = run("doctor", data_dir=kaggle_like, work_dir=tmp_path)
+    assert said.code == 0, said.err
+    assert "2 of 2 shards are whole, 200 images" in said.out
+    assert "enough" in said.out
+
+
+def test_doctor_says_what_is_wrong_and_still_ends_well(own_data, tmp_path, run):
+    shard = own_data / "train_image_data_0.parquet"
+    shard.write_bytes(shard.read_bytes()[:5000])
+    said = run("doctor", data_dir=own_data, work_dir=tmp_path)
+    assert said.code == 0
+    assert "1 of 2 shards are whole" in said.out
+    assert "train_image_data_0.parquet" in said.out
+
+
+def test_help_of_every_command(run):
+    from graphemes.__main__ import COMMANDS
+
+    listed = run("help")
+    assert listed.code == 0
+    for name in COMMANDS:
+        assert name in listed.out
+    said = run("train", "help")
+    assert "epochs=" in said.out
+    assert said.code == 0
+
+
+def test_bench_prints_ratios(kaggle_like, tmp_path, run):
+    said = run(
+        "bench", data_dir=kaggle_like, work_dir=tmp_path, repeats=1, batch_size=2, image_size=32
+    )
+    assert said.code == 0, said.err
+    assert "times as fast" in said.out
+    assert "training step: resnet34 at 32x32" in said.out
+    assert not list((tmp_path / "data" / "cache").iterdir())
+
+
+def test_the_door_adds_little_and_keeps_the_callers_directory(tmp_path):
+    (tmp_path / "torch.py").write_text("raise SystemExit('the wrong torch')\n")
+    done = through_the_door("help", cwd=tmp_path)
+    out, err = done.communicate(timeout=60)
+    assert done.returncode == 0, err
+    assert "bash run.sh" in out
+
+
+def test_a_bug_is_reported_with_its_traceback(tmp_path):
+    # A package that breaks on import is nobody's setting: exit code 1 and a traceback.
+    (tmp_path / "pydantic.py").write_text("raise RuntimeError('broken')\n")
+    done = subprocess.run(
+        ["bash", str(Path(__file__).parents[2] / "run.sh"), "help"],
+        env={**os.environ, "PYTHONPATH": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 1
+    assert "Traceback" in done.stderr

@@ -1,0 +1,88 @@
+"""What the tests of several rooms stand on: tiny drawn data, and the command line in here."""
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from graphemes.images.synthesis.demo import make_demo
+
+REPOSITORY = Path(__file__).resolve().parents[1]
+IMAGES, TESTS = 200, 6
+# Small and quick; every word can be given again by a test.
+QUICK = {"epochs": 1, "image_size": 32, "batch_size": 16, "limit": 32, "workers": 0, "folds": 3}
+
+
+@dataclass(frozen=True)
+class Spoken:
+    """What a command did: its exit code and what it said."""
+
+    code: int
+    out: str
+    err: str
+
+
+@pytest.fixture(scope="session")
+def demo(tmp_path_factory) -> Path:
+    """A tiny demo in a directory with a space in its name; no test changes it."""
+    directory = tmp_path_factory.mktemp("drawn") / "tiny demo"
+    make_demo(directory, images=IMAGES, tests=TESTS, shards=2)
+    return directory
+
+
+@pytest.fixture(scope="session")
+def kaggle_like(demo, tmp_path_factory) -> Path:
+    """The same files without the demo's marker: to the commands, somebody's real data."""
+    directory = tmp_path_factory.mktemp("kaggle") / "bengaliai-cv19"
+    shutil.copytree(demo, directory)
+    (directory / "demo.json").unlink()
+    return directory
+
+
+@pytest.fixture
+def own_data(kaggle_like, tmp_path) -> Path:
+    """A copy that a test may damage."""
+    return Path(shutil.copytree(kaggle_like, tmp_path / "own data"))
+
+
+@pytest.fixture
+def run(capfd) -> Callable[..., Spoken]:
+    """run("train", data_dir=..., fold=0): one command line in this process."""
+    from graphemes.__main__ import main
+
+    before = signal.getsignal(signal.SIGTERM)
+
+    def call(*words: str, **settings: object) -> Spoken:
+        capfd.readouterr()
+        code = main([*words, *(f"{key}={value}" for key, value in settings.items())])
+        signal.signal(signal.SIGTERM, before)
+        said = capfd.readouterr()
+        return Spoken(code, said.out, said.err)
+
+    return call
+
+
+@pytest.fixture
+def train(run) -> Callable[..., Spoken]:
+    """A quick training of fold 0, with any setting changed."""
+    return lambda **settings: run(**{**QUICK, **settings})
+
+
+def through_the_door(*words: str, cwd: Path, **options: object) -> subprocess.Popen[str]:
+    """`bash run.sh words` as a process of its own, in this interpreter's environment."""
+    environment = {**os.environ, "GRAPHEMES_PYTHON": sys.executable}
+    return subprocess.Popen(
+        ["bash", str(REPOSITORY / "run.sh"), *words],
+        cwd=cwd,
+        env=environment,
+        text=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        **options,
+    )
