@@ -4,11 +4,11 @@ import importlib
 import importlib.util
 import signal
 import sys
+from collections.abc import Callable
 from types import FrameType
 from typing import Any, NoReturn
 
 from graphemes.foundation.errors import SettingsError, Stopped, UserError
-from graphemes.foundation.settings import guess, help_lines, read_words
 
 COMMANDS = {
     "train": "store, folds.csv, training, out-of-fold score, submission (the default)",
@@ -20,7 +20,7 @@ COMMANDS = {
     "test": "ruff, mypy, pytest",
 }
 # What train and predict import; Kaggle's image has all but the last two.
-CORE = "torch albumentations cv2 pandas pyarrow sklearn numpy tqdm matplotlib pydantic safetensors"
+CORE = "torch albumentations cv2 pandas pyarrow numpy tqdm matplotlib pydantic safetensors"
 HELP_WORDS = ("help", "-h", "--help")
 
 
@@ -50,19 +50,21 @@ def main(words: list[str] | None = None) -> int:
 
 
 def _hand_over(words: list[str]) -> None:
-    name, rest = _split(words)
+    # Not at the top: without pydantic the door itself must still be able to say so.
+    settings: Any = importlib.import_module("graphemes.foundation.settings")
+    name, rest = _split(words, settings.guess)
     if name == "help" or (name == "train" and words and words[0] in HELP_WORDS):
         _print_commands()
         return
     command: Any = importlib.import_module(f"graphemes.commands.{name}")
     if rest and rest[0] in HELP_WORDS:
         sys.stdout.write(f"bash run.sh {name} key=value ...\n\n{COMMANDS[name]}\n\n")
-        sys.stdout.write("\n".join(help_lines(command.SETTINGS)) + "\n")
+        sys.stdout.write("\n".join(settings.help_lines(command.SETTINGS)) + "\n")
         return
-    command.run(read_words(command.SETTINGS, rest))
+    command.run(settings.read_words(command.SETTINGS, rest))
 
 
-def _split(words: list[str]) -> tuple[str, list[str]]:
+def _split(words: list[str], guess: Callable[[str, list[str]], str]) -> tuple[str, list[str]]:
     """The command's name (train where none is given) and the words after it."""
     if not words or "=" in words[0]:
         return "train", words

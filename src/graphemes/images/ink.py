@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 # Chosen by looking at sheets of the competition's scans; lengths in pixels of a 137 x 236 scan.
 FAINTEST = 40  # grey levels below the paper that can be ink at all
+DARKEST = 0.005  # this share of the pixels is as dark as the strokes' middle
 SHARE = 0.35  # of the darkest stroke's depth: below this it is shadow or smear
 BORDER = 5  # a mark that stays within so many pixels of the edge isn't writing
 SPECK = 12  # smaller spots, in pixels, are dust
@@ -32,9 +33,7 @@ def ink_box(scan: npt.NDArray[np.uint8], margin: int = MARGIN) -> Box:
     Connected spots of dark pixels count, unless they are specks or lie wholly in the border.
     """
     height, width = scan.shape
-    depth = _paper(scan) - scan.astype(np.int16)  # 0 paper .. 255 ink
-    threshold = max(FAINTEST, int(SHARE * np.percentile(depth, 99.5)))
-    mask = (depth > threshold).astype(np.uint8)
+    mask = (scan < _darkest_paper(scan)).astype(np.uint8)
     count, _, spots, _ = cv2.connectedComponentsWithStats(mask, connectivity=8)
     if count < 2:  # the first is the paper
         return Box(0, height, 0, width)
@@ -54,6 +53,10 @@ def ink_box(scan: npt.NDArray[np.uint8], margin: int = MARGIN) -> Box:
     )
 
 
-def _paper(scan: npt.NDArray[np.uint8]) -> int:
-    """The grey level of the paper: most of a scan is paper."""
-    return int(np.median(scan))
+def _darkest_paper(scan: npt.NDArray[np.uint8]) -> int:
+    """The grey level below which a pixel is ink, from the scan's own paper and darkest strokes."""
+    # Counting 256 levels is several times as fast as sorting 32,332 pixels.
+    below = np.bincount(scan.ravel(), minlength=256).cumsum()
+    paper = int(np.searchsorted(below, 0.5 * scan.size))  # most of a scan is paper
+    darkest = int(np.searchsorted(below, DARKEST * scan.size))
+    return paper - max(FAINTEST, int(SHARE * (paper - darkest)))

@@ -1,0 +1,254 @@
+"""What users get wrong: one line, exit code 2, nothing written or lost."""
+
+import pickle
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pandas as pd
+import pyarrow.parquet as pq
+import pytest
+import torch
+from safetensors.torch import load_file, save_file
+
+from conftest import QUICK, REPOSITORY
+
+
+def cut(path: Path) -> None:
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+
+
+def edit(path: Path, change: Callable[[pd.DataFrame], pd.DataFrame]) -> None:
+    change(pd.read_csv(path, dtype=str)).to_csv(path, index=False)
+
+
+def rewrite(path: Path, change: Callable) -> None:
+    pq.write_table(change(pq.read_table(path)), path)
+
+
+SHARD, LABELS, SAMPLE = "train_image_data_0.parquet", "train.csv", "sample_submission.csv"
+TEST_SHARD = "test_image_data_0.parquet"
+
+
+def with_cell(column: str, row: int, value: str) -> Callable[[pd.DataFrame], pd.DataFrame]:
+    def change(table: pd.DataFrame) -> pd.DataFrame:
+        table.loc[row, column] = value
+        return table
+
+    return change
+
+
+# What is done to the data directory, and words that the sentence must hold.
+DAMAGE: dict[str, tuple[Callable[[Path], object], list[str]]] = {
+    "a shard cut short": (lambda d: cut(d / SHARD), [SHARD]),
+    "a shard that is no Parquet": (lambda d: (d / SHARD).write_text("hello"), [SHARD]),
+    "no shards": (
+        lambda d: [path.unlink() for path in d.glob("train_image*")],
+        ["no train_image_data_"],
+    ),
+    "a pixel column missing": (
+        lambda d: rewrite(d / SHARD, lambda t: t.drop_columns(["77"])),
+        [SHARD, "77"],
+    ),
+    "no image_id": (
+        lambda d: rewrite(d / SHARD, lambda t: t.drop_columns(["image_id"])),
+        [SHARD, "image_id"],
+    ),
+    "a shard without rows": (lambda d: rewrite(d / SHARD, lambda t: t.slice(0, 0)), [SHARD, "row"]),
+    "an id twice across shards": (
+        lambda d: (d / "train_image_data_7.parquet").write_bytes((d / SHARD).read_bytes()),
+        ["Train_0", "train_image_data_7.parquet"],
+    ),
+    "train.csv missing": (lambda d: (d / LABELS).unlink(), [LABELS]),
+    "train.csv empty": (lambda d: (d / LABELS).write_text(""), [LABELS, "empty"]),
+    "a label column missing": (
+        lambda d: edit(d / LABELS, lambda t: t.drop(columns="vowel_diacritic")),
+        [LABELS, "vowel_diacritic"],
+    ),
+    "a label out of range": (
+        lambda d: edit(d / LABELS, with_cell("grapheme_root", 4, "168")),
+        [LABELS, "grapheme_root", "168", "line 6"],
+    ),
+    "a label that is no number": (
+        lambda d: edit(d / LABELS, with_cell("vowel_diacritic", 0, "x")),
+        [LABELS, "vowel_diacritic", "'x'"],
+    ),
+    "a gap": (
+        lambda d: edit(d / LABELS, with_cell("consonant_diacritic", 0, "")),
+        [LABELS, "consonant_diacritic"],
+    ),
+    "an image in no shard": (
+        lambda d: edit(d / LABELS, with_cell("image_id", 3, "Train_9999")),
+        [LABELS, "Train_9999"],
+    ),
+}
+
+
+@pytest.mark.parametrize("name", DAMAGE)
+def test_damaged_training_data(name, own_data, tmp_path, train):
+    damage, told = DAMAGE[name]
+    damage(own_data)
+    work = tmp_path / "work"
+    said = train(data_dir=own_data, work_dir=work)
+    assert said.code == 2, said
+    assert said.err.startswith("graphemes: ")
+    assert said.err.count("\n") == 1
+    for word in told:
+        assert word in said.err
+    assert not list(work.rglob("*.npy"))
+    assert not (work / "folds").exists()
+
+
+@pytest.fixture(scope="module")
+def work(kaggle_like, tmp_path_factory) -> Path:
+    """A work directory with one finished fold; tests only read it."""
+    from graphemes.__main__ import main
+
+    directory = tmp_path_factory.mktemp("finished")
+    words = {**QUICK, "data_dir": kaggle_like, "work_dir": directory}
+    assert main([f"{key}={value}" for key, value in words.items()]) == 0
+    return directory
+
+
+TEST_DAMAGE: dict[str, tuple[Callable[[Path], object], list[str]]] = {
+    "a row missing": (lambda d: edit(d / SAMPLE, lambda t: t.drop(index=2)), [SAMPLE, "Test_"]),
+    "an unknown row": (
+        lambda d: edit(d / SAMPLE, with_cell("row_id", 0, "Test_99_grapheme_root")),
+        ["Test_99_grapheme_root"],
+    ),
+    "sample_submission.csv missing": (lambda d: (d / SAMPLE).unlink(), [SAMPLE]),
+    "a test shard missing": (lambda d: (d / TEST_SHARD).unlink(), ["in no test shard", "Test_"]),
+    "a test shard cut short": (lambda d: cut(d / TEST_SHARD), [TEST_SHARD]),
+}
+
+
+@pytest.mark.parametrize("name", TEST_DAMAGE)
+def test_damaged_test_data(name, own_data, work, tmp_path, run):
+    damage, told = TEST_DAMAGE[name]
+    damage(own_data)
+    out = tmp_path / "out.csv"
+    said = run("predict", data_dir=own_data, work_dir=work, submission=out)
+    assert said.code == 2, said
+    assert said.err.count("\n") == 1
+    for word in told:
+        assert word in said.err
+    assert not out.exists()
+
+
+def test_another_order_of_rows_and_images_nobody_asks_for(own_data, work, tmp_path, run):
+    edit(own_data / SAMPLE, lambda t: t.sample(frac=1, random_state=0))
+    wanted = pd.read_csv(own_data / SAMPLE)
+    wanted = wanted[~wanted["row_id"].str.startswith("Test_1_")]
+    wanted.to_csv(own_data / SAMPLE, index=False)
+    edit(own_data / "test.csv", lambda t: t[t["image_id"] != "Test_1"])
+    out = tmp_path / "out.csv"
+    said = run("predict", data_dir=own_data, work_dir=work, submission=out)
+    assert said.code == 0, said.err
+    assert "1 images of the test shards are asked for by no row: ignored" in said.out
+    made = pd.read_csv(out)
+    assert made["row_id"].tolist() == wanted["row_id"].tolist()
+    before = pd.read_csv(work / "submissions" / "submission.csv").set_index("row_id")["target"]
+    assert made.set_index("row_id")["target"].to_dict() == {
+        row: before[row] for row in made["row_id"]
+    }
+
+
+def spoil_weights(path: Path, how: str, source: Path) -> None:
+    tensors = load_file(source)
+    if how == "cut":
+        path.write_bytes(source.read_bytes()[:100_000])
+    elif how == "a pickle":
+        path.write_bytes(pickle.dumps({"a": 1}))
+    elif how == "torch.save":
+        torch.save(tensors, path)
+    elif how == "of another network":
+        save_file({"fc.weight": torch.zeros(2, 2)}, path)
+
+
+@pytest.mark.parametrize(
+    ("how", "told"),
+    [
+        ("missing", "no such weights file"),
+        ("cut", "safetensors"),
+        ("a pickle", "pickle"),
+        ("torch.save", "pickle"),
+        ("of another network", "isn't from this project"),
+    ],
+)
+def test_weights_that_do_not_fit(how, told, work, tmp_path, run):
+    path = tmp_path / "weights.safetensors"
+    spoil_weights(path, how, work / "folds" / "fold0" / "weights.safetensors")
+    said = run("predict", data_dir=work, work_dir=tmp_path / "w", weights=path)
+    assert said.code == 2
+    assert told in said.err
+    assert str(path) in said.err
+    assert said.err.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (["epoch=3"], "unknown setting 'epoch'; did you mean 'epochs'?"),
+        (["epochs=many"], "setting 'epochs': got 'many', expected an integer, at least 1"),
+        (["lr=nan"], "setting 'lr': got 'nan', expected a number, above 0"),
+        (["limit=-3"], "setting 'limit': got '-3'"),
+        (["fast"], "unknown command 'fast'"),
+        (["trian"], "unknown command 'trian'; did you mean 'train'?"),
+        (["train", "fast"], "'fast' is no setting; expected key=value"),
+        (["fold=9"], "fold=9: there are 3 folds, expected 0 to 2"),
+        (["device=cuda:7"], "device=cuda:7: this machine has"),
+        (["precision=fp16", "device=cpu"], "precision=fp16 needs a GPU"),
+        (["data_dir=/nowhere/at all"], "data_dir=/nowhere/at all: no such directory"),
+        (["folds=/nowhere/folds.csv"], "/nowhere/folds.csv"),
+        (["exclude=/nowhere/ids.txt"], "/nowhere/ids.txt"),
+        (["init=/nowhere/w.safetensors"], "/nowhere/w.safetensors"),
+    ],
+)
+def test_words_that_do_not_fit(words, told, kaggle_like, tmp_path, run):
+    rest = {"data_dir": kaggle_like, "work_dir": tmp_path / "w", **QUICK}
+    given = {word.partition("=")[0] for word in words}
+    filled = {key: value for key, value in rest.items() if key not in given}
+    said = run(*words, **filled)
+    assert said.code == 2, said
+    assert told in said.err
+    assert said.err.count("\n") == 1
+    assert not (tmp_path / "w" / "folds" / "fold0").exists()
+
+
+def test_a_folds_file_that_does_not_fit(kaggle_like, tmp_path, train):
+    folds = tmp_path / "w" / "folds" / "folds.csv"
+    folds.parent.mkdir(parents=True)
+    folds.write_text("image_id,fold\nTrain_0,0\nTrain_1,1\n")
+    said = train(data_dir=kaggle_like, work_dir=tmp_path / "w")
+    assert said.code == 2
+    assert str(folds) in said.err
+    assert "overwrite=true" in said.err
+    assert folds.read_text().startswith("image_id,fold\nTrain_0,0")
+
+
+def test_a_submission_of_unknown_origin_is_not_overwritten(kaggle_like, tmp_path, train):
+    theirs = tmp_path / "w" / "submissions" / "submission.csv"
+    theirs.parent.mkdir(parents=True)
+    theirs.write_text("row_id,target\n")
+    said = train(data_dir=kaggle_like, work_dir=tmp_path / "w")
+    assert said.code == 2
+    assert "overwrite=true" in said.err
+    assert theirs.read_text() == "row_id,target\n"
+    # Said before hours of training, not after.
+    assert not (tmp_path / "w" / "folds" / "fold0").exists()
+
+
+def test_packages_that_are_missing_are_named(tmp_path):
+    # An interpreter without site-packages stands for an image that lacks them.
+    done = subprocess.run(
+        [sys.executable, "-S", "-m", "graphemes", "help"],
+        env={"PYTHONPATH": str(REPOSITORY / "src")},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 2, done.stderr
+    assert "lacks" in done.stderr
+    assert "pydantic" in done.stderr
+    assert done.stderr.count("\n") == 1

@@ -1,0 +1,133 @@
+"""The door's choice of interpreter, with a stand-in for Python: no packages are fetched."""
+
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from conftest import REPOSITORY
+
+# Answers as `python3` would: -m venv makes an environment of itself, pip is noted or fails.
+STAND_IN = """#!/usr/bin/env bash
+case "$*" in
+  *"-m venv"*) mkdir -p "${@: -1}/bin"; cp "$0" "${@: -1}/bin/python"; exit 0 ;;
+  *"-m pip install"*) echo "pip $*" >>"$PIP_NOTES"; exit "${PIP_CODE:-0}" ;;
+  *"-c "*) exit "${VERSION_CODE:-0}" ;;
+  *) echo "ran $0 $*" ;;
+esac
+"""
+
+
+class House:
+    """A checkout's door in a directory of its own, and a PATH with the stand-in first."""
+
+    def __init__(self, root: Path, tools: Path) -> None:
+        self.root, self.notes = root, tools / "pip"
+        self.root.mkdir()
+        for name in ("run.sh", "requirements.txt"):
+            shutil.copy(REPOSITORY / name, root / name)
+        tools.mkdir()
+        for name in ("python3", "python3.11", "python3.12", "python3.13"):
+            (tools / name).write_text(STAND_IN)
+            (tools / name).chmod(0o755)
+        self.environment = {
+            **{key: value for key, value in os.environ.items() if key != "GRAPHEMES_PYTHON"},
+            "PATH": f"{tools}:{os.environ['PATH']}",
+            "PIP_NOTES": str(self.notes),
+        }
+
+    def run(self, *words: str, **environment: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            ["bash", str(self.root / "run.sh"), *words],
+            cwd=self.root.parent,
+            env={**self.environment, **environment},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+
+    @property
+    def pips(self) -> int:
+        return len(self.notes.read_text().splitlines()) if self.notes.exists() else 0
+
+
+@pytest.fixture
+def house(tmp_path) -> House:
+    return House(tmp_path / "a house", tmp_path / "tools")
+
+
+def test_first_use_makes_the_environment_and_says_so(house):
+    done = house.run("fold=0", "name=a b")
+    assert done.returncode == 0, done.stderr
+    assert "first use: making" in done.stderr
+    assert f"ran {house.root}/.venv/bin/python -P -m graphemes fold=0 name=a b" in done.stdout
+
+
+def test_later_uses_go_straight_through(house):
+    house.run("doctor")
+    done = house.run("doctor")
+    assert done.stderr == ""
+    assert house.pips == 1
+
+
+def test_a_half_made_environment_is_made_again(house):
+    (house.root / ".venv" / "lib").mkdir(parents=True)
+    (house.root / ".venv" / "lib" / "rest").touch()
+    done = house.run("doctor")
+    assert done.returncode == 0
+    assert "is half made: removing it and making it again" in done.stderr
+    assert not (house.root / ".venv" / "lib" / "rest").exists()
+
+
+def test_a_failed_installation_is_an_error_and_tried_again(house):
+    done = house.run("doctor", PIP_CODE="1")
+    assert done.returncode == 2
+    assert "pip could not install" in done.stderr
+    again = house.run("doctor")
+    assert again.returncode == 0
+    assert "half made" in again.stderr
+
+
+def test_changed_requirements_are_installed(house):
+    house.run("doctor")
+    with (house.root / "requirements.txt").open("a") as file:
+        file.write("one-more==1\n")
+    done = house.run("doctor")
+    assert "requirements.txt changed" in done.stderr
+    assert house.pips == 2
+
+
+def test_a_given_interpreter_serves_until_there_is_a_whole_environment(house, tmp_path):
+    own = tmp_path / "my python"
+    own.write_text(STAND_IN)
+    own.chmod(0o755)
+    done = house.run("doctor", GRAPHEMES_PYTHON=str(own))
+    assert f"ran {own}" in done.stdout
+    assert house.pips == 0
+    missing = house.run("doctor", GRAPHEMES_PYTHON="/nowhere/python")
+    assert missing.returncode == 2
+    assert "GRAPHEMES_PYTHON=/nowhere/python" in missing.stderr
+
+
+def test_on_kaggle_nothing_is_installed(house):
+    done = house.run("predict", KAGGLE_KERNEL_RUN_TYPE="Batch")
+    assert done.returncode == 0
+    assert "-m graphemes predict" in done.stdout
+    assert not (house.root / ".venv").exists()
+
+
+def test_no_fitting_python_is_an_error(house):
+    done = house.run("doctor", VERSION_CODE="1")
+    assert done.returncode == 2
+    assert "no Python 3.11 to 3.13" in done.stderr
+
+
+def test_the_tests_own_packages_come_with_the_first_test(house):
+    (house.root / "tests").mkdir()
+    shutil.copy(REPOSITORY / "tests" / "requirements.txt", house.root / "tests")
+    assert house.run("test").returncode == 0
+    assert house.pips == 2
+    assert house.run("test", "-k", "x").stdout.splitlines()[-1].endswith("-m pytest -k x")
+    assert house.pips == 2
