@@ -84,7 +84,7 @@ def _run_name(value: Any) -> str:
 
 
 def _device(value: Any) -> str:
-    if not re.fullmatch(r"auto|cpu|mps|cuda(:\d+)?", str(value)):
+    if not re.fullmatch(r"auto|cpu|mps|cuda(:[0-9]{1,2})?", str(value)):
         raise ValueError("no device")
     return str(value)
 

@@ -27,13 +27,34 @@ class Box(NamedTuple):
     right: int
 
 
+class Levels(NamedTuple):
+    """The grey levels of a scan's paper and of its darkest strokes."""
+
+    paper: int
+    darkest: int
+
+    @classmethod
+    def of(cls, scan: npt.NDArray[np.uint8]) -> "Levels":
+        """The levels of a scan (H, W) uint8."""
+        # Counting 256 levels is several times as fast as sorting 32,332 pixels.
+        below = np.bincount(scan.ravel(), minlength=256).cumsum()
+        paper = int(np.searchsorted(below, 0.5 * scan.size))  # most of a scan is paper
+        return cls(paper, int(np.searchsorted(below, DARKEST * scan.size)))
+
+    @property
+    def threshold(self) -> int:
+        """The level below which a pixel is ink."""
+        return self.paper - max(FAINTEST, int(SHARE * (self.paper - self.darkest)))
+
+
 def ink_box(scan: npt.NDArray[np.uint8], margin: int = MARGIN) -> Box:
     """The box of what was written on a scan (H, W) uint8, or all of it if nothing is found.
 
     Connected spots of dark pixels count, unless they are specks or lie wholly in the border.
     """
     height, width = scan.shape
-    mask = (scan < _darkest_paper(scan)).astype(np.uint8)
+    levels = Levels.of(scan)
+    mask = (scan < levels.threshold).astype(np.uint8)
     count, _, spots, _ = cv2.connectedComponentsWithStats(mask, connectivity=8)
     if count < 2:  # the first is the paper
         return Box(0, height, 0, width)
@@ -51,12 +72,3 @@ def ink_box(scan: npt.NDArray[np.uint8], margin: int = MARGIN) -> Box:
         max(0, int(left[kept].min()) - margin),
         min(width, int(right[kept].max()) + margin),
     )
-
-
-def _darkest_paper(scan: npt.NDArray[np.uint8]) -> int:
-    """The grey level below which a pixel is ink, from the scan's own paper and darkest strokes."""
-    # Counting 256 levels is several times as fast as sorting 32,332 pixels.
-    below = np.bincount(scan.ravel(), minlength=256).cumsum()
-    paper = int(np.searchsorted(below, 0.5 * scan.size))  # most of a scan is paper
-    darkest = int(np.searchsorted(below, DARKEST * scan.size))
-    return paper - max(FAINTEST, int(SHARE * (paper - darkest)))

@@ -1,4 +1,4 @@
-"""From a scan to the picture the network sees: crop, pad, (shift, scale, rotate, shear,) resize.
+"""From a scan to the picture the network sees: whiten, crop, pad, move (in training), resize.
 
 H x W pixels; scans are uint8, 255 paper .. 0 ink; pictures are (1, H, W) float32, 0 paper .. 1 ink.
 """
@@ -19,7 +19,7 @@ from albumentations.pytorch import ToTensorV2
 
 from graphemes.foundation.seeds import seed_at
 from graphemes.foundation.settings import Crop, ImageSize
-from graphemes.images.ink import ink_box
+from graphemes.images.ink import Levels, ink_box
 
 PAPER = 255
 
@@ -32,6 +32,18 @@ class Augmentation:
     scale: float  # 0.1 is 0.9 to 1.1
     rotate: float  # degrees
     shear: float  # degrees
+
+
+class WhitePaper(A.ImageOnlyTransform):  # type: ignore[misc]
+    """Lift a scan's grey levels until its paper is 255, as the paper that is added to it is."""
+
+    def __init__(self) -> None:
+        super().__init__(p=1.0)
+
+    def apply(self, img: npt.NDArray[np.uint8], **_: Any) -> npt.NDArray[np.uint8]:
+        """(H, W) or (H, W, 1) uint8 -> the same, lighter."""
+        lift = PAPER - Levels.of(img).paper
+        return np.minimum(img, PAPER - lift) + np.uint8(lift)
 
 
 class CropToInk(A.ImageOnlyTransform):  # type: ignore[misc]
@@ -92,7 +104,9 @@ def pictures(size: ImageSize, crop: Crop, by: Augmentation | None = None) -> A.C
 
     Moves happen before the resize, at the scan's own resolution, so that strokes stay sharp.
     """
-    steps: list[A.BasicTransform] = [CropToInk()] if crop == "ink" else []
+    steps: list[A.BasicTransform] = [WhitePaper()]
+    if crop == "ink":
+        steps.append(CropToInk())
     steps.append(PadToAspect(size.height, size.width))
     if by is not None:
         steps.append(_moves(by))

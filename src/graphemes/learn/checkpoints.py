@@ -2,6 +2,7 @@
 
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from pickle import PickleError
 from typing import Any
 
 import torch
@@ -9,6 +10,9 @@ import torch
 from graphemes.foundation.errors import DataError
 from graphemes.foundation.files import replacing
 from graphemes.learn.epoch import Learner
+
+# What torch and a learner's parts raise over a file that isn't whole or isn't of this network.
+DAMAGES = (OSError, RuntimeError, LookupError, ValueError, TypeError, EOFError, PickleError)
 
 
 @dataclass
@@ -27,7 +31,10 @@ def save_checkpoint(path: Path, learner: Learner, progress: Progress) -> None:
     """Write learner and progress, whole or not at all."""
     state = {name: part.state_dict() for name, part in _parts(learner).items()}
     with replacing(path) as temporary:
-        torch.save({"progress": asdict(progress), **state}, temporary)
+        try:
+            torch.save({"progress": asdict(progress), **state}, temporary)
+        except RuntimeError as error:  # torch's word for a full disk
+            raise OSError(" ".join(str(error).split())) from None
 
 
 def load_checkpoint(path: Path, learner: Learner) -> Progress:
@@ -37,7 +44,7 @@ def load_checkpoint(path: Path, learner: Learner) -> Progress:
         for name, part in _parts(learner).items():
             part.load_state_dict(state[name])
         return Progress(**state["progress"])
-    except (OSError, RuntimeError, KeyError, ValueError, TypeError, EOFError) as error:
+    except DAMAGES as error:
         reason = " ".join(str(error).split())[:200]
         raise DataError(
             f"{path}: can't go on from it ({reason}); resume=false starts the fold afresh"

@@ -48,7 +48,10 @@ def save_weights(
     state = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
     state[TRAINED_ON] = torch.from_numpy(np.sort(trained_on))
     with replacing(path) as temporary:
-        save_file(state, temporary, {"graphemes": json.dumps(asdict(record), allow_nan=False)})
+        try:
+            save_file(state, temporary, {"graphemes": json.dumps(asdict(record), allow_nan=False)})
+        except SafetensorError as error:  # a full disk
+            raise OSError(" ".join(str(error).split())) from None
 
 
 def load_weights(path: Path) -> tuple[GraphemeNetwork, WeightsRecord]:
@@ -122,7 +125,9 @@ def _check_shapes(
 def _why(path: Path, error: Exception) -> str:
     if isinstance(error, OSError) and not path.is_file():
         return "no such weights file"
-    head = path.open("rb").read(4)
-    if head[:2] == b"PK" or head[:1] == b"\x80":
+    with path.open("rb") as file:
+        head = file.read(9)
+    # A safetensors file has a brace there; its length before that may begin with these bytes too.
+    if head[:2] in (b"PK", b"\x80\x02") and head[8:] != b"{":
         return "it is a pickle (.pt, .pth), which can run code; expected a .safetensors file"
     return f"not a whole safetensors file ({' '.join(str(error).split())}); copy it again"

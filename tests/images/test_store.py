@@ -1,0 +1,231 @@
+import json
+import multiprocessing
+import os
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import worlds
+from graphemes.foundation.errors import DataError, UserError
+from graphemes.foundation.heads import HEIGHT, PIXELS, WIDTH
+from graphemes.images.store import marks_of, open_store, temporary_store
+
+ROWS = 3
+
+
+def write(path: Path, ids: list[str], pixels: np.ndarray) -> Path:
+    """A Feather shard: it takes a tenth of a Parquet shard's time to write."""
+    table = worlds.shard_table(ids, pixels)
+    return worlds.write_table(path, table, compression="uncompressed")
+
+
+def write_two(directory: Path) -> list[Path]:
+    pixels = worlds.random_pixels(2 * ROWS)
+    paths = [directory / f"train_image_data_{number}.feather" for number in (0, 1)]
+    write(paths[0], worlds.named(ROWS), pixels[:ROWS])
+    write(paths[1], worlds.named(ROWS, first=ROWS), pixels[ROWS:])
+    return paths
+
+
+@pytest.fixture(scope="module")
+def shards(tmp_path_factory) -> list[Path]:
+    """Two shards of three images, which no test changes."""
+    return write_two(tmp_path_factory.mktemp("shards"))
+
+
+@pytest.fixture
+def opened(shards, tmp_path):
+    """Opens the shards' store in a cache of its own; what is said is in `said`."""
+
+    class Opening:
+        said: list[str] = []  # noqa: RUF012  # one object a test
+        cache = tmp_path / "cache"
+
+        def __call__(self, sources: list[Path] = shards):
+            self.said.clear()
+            return open_store(sources, self.cache, "train", self.said.append)
+
+    return Opening()
+
+
+def state(cache: Path) -> dict[str, tuple[int, int]]:
+    return {p.name: (p.stat().st_ino, p.stat().st_mtime_ns) for p in cache.glob("train.[!l]*")}
+
+
+def test_a_store_holds_every_image_in_order(opened):
+    store = opened()
+    pixels = worlds.random_pixels(2 * ROWS).reshape(-1, HEIGHT, WIDTH)
+    np.testing.assert_array_equal(store.pixels, pixels)
+    assert store.ids == worlds.named(2 * ROWS)
+    assert store.row_of["Train_4"] == 4
+    np.testing.assert_array_equal(store.marks, marks_of(pixels))
+    assert not store.pixels.flags.writeable
+    assert len(opened.said) == 1
+    assert opened.said[0].startswith(f"{opened.cache / 'train.npy'}: making it from 2 shards: ")
+    np.testing.assert_array_equal(np.load(opened.cache / "train.npy", mmap_mode="r"), pixels)
+
+
+def test_a_second_opening_leaves_the_files_alone(opened):
+    first = opened()
+    before = state(opened.cache)
+    again = opened()
+    assert state(opened.cache) == before
+    assert opened.said == []
+    assert again.digest == first.digest
+    np.testing.assert_array_equal(again.marks, first.marks)
+    np.testing.assert_array_equal(again.pixels, first.pixels)
+
+
+def test_equal_pictures_have_equal_marks():
+    pixels = worlds.random_pixels(600)
+    pixels[599] = pixels[0]
+    marks = marks_of(pixels)
+    assert marks.dtype == np.int64
+    assert marks[599] == marks[0]
+    assert len(set(marks.tolist())) == 599
+
+
+def test_a_store_is_made_again_when_a_shard_changes(opened, tmp_path):
+    sources = write_two(tmp_path / "own")
+    first = opened(sources)
+    found = sources[0].stat()
+    os.utime(sources[0], ns=(found.st_atime_ns, found.st_mtime_ns + 1))
+    assert opened(sources).digest == first.digest
+    assert "have changed" in opened.said[0]
+    write(sources[0], worlds.named(2), worlds.random_pixels(2))
+    changed = opened(sources)
+    assert "have changed" in opened.said[0]
+    assert len(changed.ids) == 5
+    assert changed.digest != first.digest
+    assert len(opened(sources[:1]).ids) == 2
+    assert len(opened.said) == 1
+
+
+def cut(path: Path) -> None:
+    os.truncate(path, path.stat().st_size - 20)
+
+
+def other_version(path: Path) -> None:
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"version": 0}))
+
+
+DAMAGE = {
+    "killed before the json": ("json", Path.unlink),
+    "json cut": ("json", cut),
+    "json of something else": ("json", lambda path: path.write_text("[]")),
+    "another version": ("json", other_version),
+    "no pixels": ("npy", Path.unlink),
+    "pixels cut": ("npy", cut),
+    "no ids": ("ids", Path.unlink),
+    "ids cut": ("ids", cut),
+    "ids cut at a line": ("ids", lambda path: path.write_text(path.read_text().split("\n")[0])),
+    "ids empty": ("ids", lambda path: path.write_text("")),
+}
+
+
+@pytest.fixture(scope="module")
+def whole(shards, tmp_path_factory) -> Path:
+    """The cache with a store of the first shard."""
+    cache = tmp_path_factory.mktemp("whole")
+    open_store(shards[:1], cache, "train", print)
+    return cache
+
+
+@pytest.mark.parametrize("case", DAMAGE)
+def test_what_a_killed_run_leaves_is_made_again(opened, shards, whole, case):
+    shutil.copytree(whole, opened.cache)
+    first = opened(shards[:1])
+    assert opened.said == []
+    suffix, damage = DAMAGE[case]
+    damage(opened.cache / f"train.{suffix}")
+    left = [opened.cache / f".train.{ending}.123.tmp" for ending in ("npy", "ids", "json")]
+    for path in left:
+        path.write_bytes(b"half")
+    again = opened(shards[:1])
+    assert len(opened.said) == 1
+    assert again.digest == first.digest
+    np.testing.assert_array_equal(
+        again.pixels, worlds.random_pixels(2 * ROWS)[:ROWS].reshape(again.pixels.shape)
+    )
+    assert not any(path.exists() for path in left)
+
+
+def test_a_failed_making_leaves_nothing_that_looks_whole(opened, tmp_path):
+    sources = write_two(tmp_path / "own")
+    sources[1].write_bytes(sources[1].read_bytes()[:-9])
+    with pytest.raises(DataError, match="can't be read as feather"):
+        opened(sources)
+    assert sorted(path.name for path in opened.cache.iterdir()) == ["train.lock"]
+
+
+def test_the_digest_does_not_depend_on_how_shards_are_written(opened, tmp_path):
+    first = opened()
+    pixels = worlds.random_pixels(2 * ROWS)
+    zstd = tmp_path / "train_image_data_0.parquet"
+    worlds.write_shard(zstd, first.ids, pixels, compression="zstd", index=False)
+    assert opened([zstd]).digest == first.digest
+    groups = tmp_path / "train_image_data_0.feather"
+    worlds.write_table(groups, worlds.shard_table(first.ids, pixels), chunksize=4)
+    assert opened([groups]).digest == first.digest
+    pixels[2, 5] ^= 1
+    other = write(tmp_path / "train_image_data_0.feather", worlds.named(2 * ROWS), pixels)
+    assert opened([other]).digest != first.digest
+
+
+def test_an_id_in_two_shards_is_refused(opened, tmp_path):
+    sources = write_two(tmp_path / "own")
+    write(sources[1], worlds.named(2, first=2), worlds.random_pixels(2))
+    with pytest.raises(DataError) as caught:
+        opened(sources)
+    assert str(caught.value) == (
+        f"{sources[1]}: image_id 'Train_2' is in train_image_data_0.feather too;"
+        " each id may occur once"
+    )
+
+
+def test_an_id_that_would_break_the_list_is_refused(opened, tmp_path):
+    path = write(tmp_path / "x.feather", ["a\nb"], worlds.random_pixels(1))
+    with pytest.raises(DataError, match=r"image_id 'a\\nb' holds a tab or a line break"):
+        opened([path])
+
+
+def test_a_full_disk_is_said_before_the_work(opened, monkeypatch):
+    from graphemes.foundation import files
+
+    usage = files.shutil.disk_usage(Path.cwd())._replace(free=1000)
+    monkeypatch.setattr(files.shutil, "disk_usage", lambda _: usage)
+    with pytest.raises(UserError, match=r"a store of 6 images needs .* make room"):
+        opened()
+
+
+def open_from_another_process(sources: list[Path], cache: Path, barrier, results) -> None:
+    said: list[str] = []
+    barrier.wait()
+    store = open_store(sources, cache, "train", said.append)
+    results.put((store.digest, len(said)))
+
+
+def test_of_two_processes_one_makes_the_store(shards, tmp_path):
+    spawn = multiprocessing.get_context("spawn")
+    barrier, results = spawn.Barrier(2), spawn.Queue()
+    arguments = (shards, tmp_path, barrier, results)
+    processes = [spawn.Process(target=open_from_another_process, args=arguments) for _ in range(2)]
+    for process in processes:
+        process.start()
+    answers = [results.get(timeout=60) for _ in processes]
+    for process in processes:
+        process.join()
+    assert answers[0][0] == answers[1][0]
+    assert sorted(said for _, said in answers) == [0, 1]
+
+
+def test_a_temporary_store_leaves_nothing(shards, tmp_path):
+    with temporary_store(shards[1], tmp_path / "cache") as store:
+        assert store.ids == worlds.named(ROWS, first=ROWS)
+        pixels = worlds.random_pixels(2 * ROWS)[ROWS:]
+        np.testing.assert_array_equal(store.pixels.reshape(-1, PIXELS), pixels)
+        assert not store.pixels.flags.writeable
+        np.testing.assert_array_equal(store.marks, marks_of(pixels))
+    assert list((tmp_path / "cache").iterdir()) == []

@@ -1,0 +1,72 @@
+"""Tiny worlds for the tests: what the competition's files look like, with few rows."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.feather
+import pyarrow.parquet as pq
+
+from graphemes.foundation.heads import PIXELS
+
+
+def random_pixels(rows: int, seed: int = 0) -> np.ndarray:
+    """(rows, PIXELS) uint8."""
+    return np.random.default_rng(seed).integers(0, 256, (rows, PIXELS), np.uint8)
+
+
+def named(rows: int, first: int = 0, part: str = "Train") -> list[str]:
+    """Ids as the competition gives them: Train_0, Train_1, .."""
+    return [f"{part}_{row}" for row in range(first, first + rows)]
+
+
+def shard_table(
+    ids: Sequence[str | None],
+    pixels: np.ndarray,
+    *,
+    nullable: bool = True,
+    index: bool = True,
+    columns: Sequence[int] | None = None,
+    replaced: dict[str, pa.Array] | None = None,
+) -> pa.Table:
+    """A shard's table; `columns` is the order of its pixel columns, `replaced` swaps some out."""
+    arrays: dict[str, pa.Array] = {"image_id": pa.array(ids, pa.string())}
+    turned = np.ascontiguousarray(pixels.T)
+    arrays |= {str(pixel): pa.array(turned[pixel]) for pixel in columns or range(PIXELS)}
+    if index:
+        arrays["__index_level_0__"] = pa.array(np.arange(len(ids)))
+    arrays |= replaced or {}
+    fields = [pa.field(name, array.type, nullable=nullable) for name, array in arrays.items()]
+    return pa.table(list(arrays.values()), pa.schema(fields))
+
+
+def write_table(path: Path, table: pa.Table, **options: Any) -> Path:
+    """Write a table as the path's ending says; options are those of pyarrow's writers."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    if path.suffix == ".feather":
+        pyarrow.feather.write_feather(table, path, **options)
+    else:
+        pq.write_table(table, path, **options)
+    return path
+
+
+def write_shard(
+    path: Path,
+    ids: Sequence[str | None],
+    pixels: np.ndarray,
+    *,
+    version: str = "1.0",
+    compression: str = "snappy",
+    row_group_size: int | None = None,
+    **layout: Any,
+) -> Path:
+    """Write a Parquet shard of the genuine layout, or what differs from it."""
+    return write_table(
+        path,
+        shard_table(ids, pixels, **layout),
+        version=version,
+        compression=compression,
+        row_group_size=row_group_size,
+    )
