@@ -183,7 +183,7 @@ class Learning(Settings):
 
     epochs: int = Field(40, ge=1, le=10_000, description="passes over the training rows")
     batch_size: int = Field(64, ge=2, le=65_536, description="images a step")
-    lr: float = Field(2e-3, gt=0, le=10, description="highest learning rate of AdamW")
+    lr: float = Field(3e-3, gt=0, le=10, description="highest learning rate of AdamW")
     weight_decay: float = Field(0.02, ge=0, le=10, description="of weights; norms, biases none")
     schedule: Literal["onecycle", "cosine"] = Field("onecycle", description="of the learning rate")
     warmup: float = Field(0.15, ge=0, lt=1, description="share of the steps spent warming up")
