@@ -3,6 +3,7 @@
 N labelled images, R rows of the store.
 """
 
+import functools
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -52,7 +53,7 @@ class TrainingData:
     labels: pd.DataFrame  # N rows of train.csv: image_id and three label columns
     rows: npt.NDArray[np.int64]  # (N,) where each labelled image stands in the store
 
-    @property
+    @functools.cached_property
     def by_row(self) -> PerHead[npt.NDArray[np.int64]]:
         """PerHead[(R,)] labels by store row, -1 where there is none."""
         return HEADS.map(lambda head: self._spread(self.labels[head.column].to_numpy()))

@@ -1,6 +1,7 @@
 """train: store, folds.csv, training of the asked folds, out-of-fold tables, score, submission."""
 
 import dataclasses
+import functools
 import shutil
 import time
 from collections.abc import Iterable
@@ -92,7 +93,7 @@ class Run:
     engine: Engine
     deadline: Deadline
 
-    @property
+    @functools.cached_property
     def identity(self) -> dict[str, Any]:
         """What each of its folds is asked to be."""
         learning = learning_settings(self.settings)

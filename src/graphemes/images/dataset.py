@@ -3,8 +3,10 @@
 N images of the store, B of a batch, H x W pixels of a picture.
 """
 
+import multiprocessing
 import signal
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import cv2
@@ -53,11 +55,17 @@ class Pictures(Dataset[Sample]):
         labels = self.labels.map(lambda column: int(column[row])) if self.labels else UNLABELLED
         return Sample(ink, labels)
 
+    @property
+    def travels(self) -> bool:
+        """Whether a spawned process can open the pixels itself; it would get a copy otherwise."""
+        return isinstance(self.pixels, np.memmap) and isinstance(self.pixels.filename, str | Path)
+
     def __getstate__(self) -> dict[str, Any]:
         # Pickling a memory map writes out its gigabytes; a spawned worker opens the file instead.
         state = self.__dict__.copy()
-        if isinstance(self.pixels, np.memmap) and self.pixels.filename is not None:
+        if self.travels:
             mapped = self.pixels
+            assert isinstance(mapped, np.memmap)
             state["pixels"] = (str(mapped.filename), mapped.dtype, mapped.offset, mapped.shape)
         return state
 
@@ -96,6 +104,8 @@ class Batches(Sampler[list[Address]]):
 
 def loader(pictures: Pictures, batches: Batches, workers: int, pin: bool) -> DataLoader[Sample]:
     """Batches of samples in the sampler's order, made by `workers` processes (0: this one)."""
+    if multiprocessing.get_start_method() != "fork" and not pictures.travels:
+        workers = 0
     return DataLoader(
         pictures,
         batch_sampler=batches,

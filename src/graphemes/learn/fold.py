@@ -71,7 +71,7 @@ def train_fold(work: FoldWork, network: nn.Module) -> Progress:
     done = _begin(work, learner)
     while done.epochs < epochs:
         started = time.monotonic()
-        result = _train(work, learner, done.epochs)
+        result = _train(work, learner, done.epochs, done.best_score)
         _take_in(work, learner, done, result)
         seconds = time.monotonic() - started
         if done.epochs < epochs and not work.deadline.leaves(1.1 * seconds):
@@ -100,8 +100,10 @@ def _checkpoint(place: FoldPlace) -> Path:
     return place.state / "last.pt"
 
 
-def _train(work: FoldWork, learner: Learner, epoch: int) -> EpochResult:
+def _train(work: FoldWork, learner: Learner, epoch: int, best_score: float | None) -> EpochResult:
     label = f"fold {work.fold} epoch {epoch + 1}/{work.settings.epochs}"
+    if best_score is not None:
+        label += f" (best score {best_score:.3f})"
     try:
         with progress(label, work.images) as advance:
             return train_epoch(learner, work.epoch(epoch), (*work.seeds, epoch), advance)

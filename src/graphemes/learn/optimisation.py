@@ -25,11 +25,14 @@ def make_optimiser(network: nn.Module, settings: Learning) -> AdamW:
 def make_schedule(optimiser: Optimizer, settings: Learning, steps: int) -> LRScheduler:
     """The learning rate of each of `steps` steps: up over the warm-up, then down by a cosine."""
     if settings.schedule == "onecycle":
+        total = steps + 1  # the schedule is asked once more after the last step
+        # torch divides by the rise's last step, counted from 0: a rise of one step is no number.
+        nudge = 1e-9 if settings.warmup * total == 1 else 0.0
         return OneCycleLR(
             optimiser,
             max_lr=settings.lr,
-            total_steps=steps + 1,  # the schedule is asked once more after the last step
-            pct_start=settings.warmup,
+            total_steps=total,
+            pct_start=settings.warmup + nudge,
             cycle_momentum=False,
         )
     rising = max(1, round(settings.warmup * steps))
