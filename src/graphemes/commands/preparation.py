@@ -4,6 +4,7 @@ N labelled images, R rows of the store.
 """
 
 import functools
+import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -32,7 +33,7 @@ from graphemes.judge.folds import (
 )
 from graphemes.judge.labels import read_labels
 
-DEMO_IMAGES = 3000
+DEMO_IMAGES = 2700
 _LIMIT, _TRAINED, _VALIDATED = 1, 0, 1  # addresses of the streams that pick a subset
 
 
@@ -85,7 +86,13 @@ def find_source(settings: Places) -> Source:
     )
     if not is_demo(directory):
         say(f"drawing {DEMO_IMAGES:,} graphemes into {directory}")
-    make_demo(directory, images=DEMO_IMAGES)
+    try:
+        make_demo(directory, images=DEMO_IMAGES)
+    except PlaceTaken:
+        # The place is the demo's own: what an earlier version drew, or a damaged one, gives way.
+        say(f"{directory}: isn't this version's demo; drawn again")
+        shutil.rmtree(directory)
+        make_demo(directory, images=DEMO_IMAGES)
     return Source(layout, directory, demo=True)
 
 

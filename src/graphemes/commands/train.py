@@ -65,8 +65,8 @@ def run(settings: TrainSettings) -> None:
     deadline = Deadline(started + settings.time_limit if settings.time_limit else None)
     engine = choose_engine(settings.device, settings.precision)
     source = find_source(settings)
-    settings = fill(settings, source.demo)
     data = open_training_data(source)
+    settings = fill(settings, source.demo, len(data.labels))
     if settings.fold == "none":
         table = unfolded(data.labels)
     else:

@@ -26,7 +26,9 @@ from graphemes.images.synthesis.selection import selected
 MARKER = "demo.json"
 SELECTION = 2  # a place in the seeds, beside those in orders
 PARTS = ("train", "test")  # a part's position is its place in the seeds
-IMAGES_A_WRITER = 25
+IMAGES_A_WRITER = 100
+# The two nearest to handwriting: 18 images a root in five letterforms are too few to learn from.
+FONTS = ("atma", "galada")
 SHARD_BYTES = 12_000_000  # of a shard beside its pixels: it describes 32,334 columns
 
 
@@ -110,7 +112,7 @@ def _write_tables(place: Path, part: str, graphemes: Sequence[Grapheme]) -> None
 def _orders(seed: int, part: str, graphemes: Sequence[Grapheme]) -> list[Order]:
     writers = max(1, len(graphemes) // IMAGES_A_WRITER)
     number = PARTS.index(part)
-    return [Order(seed, number, k, writers, one.text) for k, one in enumerate(graphemes)]
+    return [Order(seed, number, k, writers, one.text, FONTS) for k, one in enumerate(graphemes)]
 
 
 def _write_shards(

@@ -16,7 +16,7 @@ from graphemes.foundation.seeds import stream
 from graphemes.images.synthesis.fonts import SHIPPED, shipped_typeface
 from graphemes.images.synthesis.strokes import Stroke, strokes
 
-VERSION = 1  # of the drawing: raise it when the same seed would give other pixels
+VERSION = 2  # of the drawing: raise it when the same seed would give other pixels
 FINE = 4  # strokes are drawn on a grid so many times finer, then averaged
 EDGE = 6  # paper kept free around the ink
 DOT = 1.4  # width of a dot, in pens
@@ -39,11 +39,11 @@ class Writer(NamedTuple):
     paper: float  # grey level
 
 
-def writer(seed: int, *place: int) -> Writer:
-    """The writer who lives at a place of the seeds."""
+def writer(seed: int, *place: int, fonts: tuple[str, ...] = SHIPPED) -> Writer:
+    """The writer who lives at a place of the seeds, in one of the fonts."""
     random = stream(seed, *place)
     return Writer(
-        font=SHIPPED[random.integers(len(SHIPPED))],
+        font=fonts[random.integers(len(fonts))],
         size=float(np.exp(random.normal(np.log(102), 0.16))),
         aspect=float(np.exp(random.normal(0.12, 0.14))),
         slant=random.normal(0.08, 0.1),

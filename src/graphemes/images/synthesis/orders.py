@@ -10,6 +10,7 @@ import cv2
 
 from graphemes.foundation.seeds import stream
 from graphemes.images.synthesis.drawing import Scan, draw, writer
+from graphemes.images.synthesis.fonts import SHIPPED
 
 WRITERS, IMAGES = 0, 1  # places in the seeds
 BATCH = 25  # scans a process draws at a time: a fifth of a second, 0.8 MB to hand back
@@ -24,11 +25,13 @@ class Order(NamedTuple):
     place: int  # of the image in its part
     writers: int  # of the part, one of whom writes this
     text: str
+    fonts: tuple[str, ...] = SHIPPED
 
     def scan(self) -> Scan:
         """The scan ordered, (137, 236) uint8."""
         random = stream(self.seed, IMAGES, self.part, self.place)
-        hand = writer(self.seed, WRITERS, self.part, int(random.integers(self.writers)))
+        who = int(random.integers(self.writers))
+        hand = writer(self.seed, WRITERS, self.part, who, fonts=self.fonts)
         return draw(self.text, hand, random)
 
 
