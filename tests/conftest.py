@@ -1,6 +1,11 @@
 """What the tests of several rooms stand on: tiny drawn data, and the command line in here."""
 
 import os
+
+# Before torch is imported: on a busy machine its threads wait for each other longer than they work,
+# and these networks are tiny.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
 import shutil
 import signal
 import subprocess

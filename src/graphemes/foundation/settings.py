@@ -41,6 +41,8 @@ def _duration(value: Any) -> int:
     if not found or not any(found.groups()):
         raise ValueError("no duration")
     hours, minutes, seconds = (int(part or 0) for part in found.groups())
+    if not hours + minutes + seconds:
+        raise ValueError("no time at all")
     return 3600 * hours + 60 * minutes + seconds
 
 
@@ -78,7 +80,9 @@ def _paths(value: Any) -> tuple[Path, ...]:
 
 def _run_name(value: Any) -> str:
     name = str(value)
-    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", name) or re.match(r"folds?\d*($|\.)", name):
+    # Names that the files of runs without a name have already.
+    taken = r"folds?[0-9.].*|folds?|foldnone|scores\.json|submission|probabilities|README\.md"
+    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", name) or re.fullmatch(taken, name):
         raise ValueError("no name")
     return name
 
@@ -121,7 +125,7 @@ SomePaths = Annotated[
 RunName = Annotated[
     str,
     BeforeValidator(_run_name),
-    Expected("a word of letters, digits, '.', '_', '-' that doesn't start with 'fold'"),
+    Expected("a word of letters, digits, '.', '_', '-', other than fold0, submission and the like"),
 ]
 DeviceName = Annotated[
     str, BeforeValidator(_device), Expected("auto, cpu, mps, cuda or cuda:NUMBER")

@@ -58,7 +58,11 @@ class Pictures(Dataset[Sample]):
     @property
     def travels(self) -> bool:
         """Whether a spawned process can open the pixels itself; it would get a copy otherwise."""
-        return isinstance(self.pixels, np.memmap) and isinstance(self.pixels.filename, str | Path)
+        pixels = self.pixels
+        if not isinstance(pixels, np.memmap) or not isinstance(pixels.filename, str | Path):
+            return False
+        # A slice remembers its parent's offset: it would reopen as other rows.
+        return Path(pixels.filename).stat().st_size == pixels.offset + pixels.nbytes
 
     def __getstate__(self) -> dict[str, Any]:
         # Pickling a memory map writes out its gigabytes; a spawned worker opens the file instead.

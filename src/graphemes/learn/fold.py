@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 from torch import Tensor, nn
 
-from graphemes.foundation.errors import Stopped
+from graphemes.foundation.errors import DataError, Stopped
 from graphemes.foundation.files import replacing, write_text
 from graphemes.foundation.heads import HEADS, PerHead
 from graphemes.foundation.layout import FoldPlace
@@ -81,6 +81,8 @@ def train_fold(work: FoldWork, network: nn.Module) -> Progress:
                 " the same command goes on from there"
             )
     best = work.place.state / "best.safetensors"
+    if not best.is_file():
+        raise DataError(f"{best}: is gone; resume=false starts the fold afresh")
     with replacing(work.place.weights) as temporary:
         shutil.copyfile(best, temporary)
     draw_curves(work.place.curves, done.log, _title(work))

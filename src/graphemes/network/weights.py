@@ -98,6 +98,10 @@ def _record(path: Path, metadata: dict[str, str]) -> WeightsRecord:
         record = WeightsRecord(**json.loads(metadata["graphemes"]))
     except (TypeError, ValueError) as error:
         raise DataError(f"{path}: its record can't be read ({error}); train again") from None
+    if record.format != FORMAT or not isinstance(record.settings, dict):
+        raise DataError(
+            f"{path}: written in format {record.format}, expected {FORMAT}; train again"
+        )
     classes = [head.classes for head in HEADS]
     if record.classes != classes:
         raise DataError(f"{path}: it has {record.classes} classes, expected {classes}")
@@ -125,8 +129,11 @@ def _check_shapes(
 def _why(path: Path, error: Exception) -> str:
     if isinstance(error, OSError) and not path.is_file():
         return "no such weights file"
-    with path.open("rb") as file:
-        head = file.read(9)
+    try:
+        with path.open("rb") as file:
+            head = file.read(9)
+    except OSError as unreadable:
+        return f"can't be read: {unreadable.strerror}"
     # A safetensors file has a brace there; its length before that may begin with these bytes too.
     if head[:2] in (b"PK", b"\x80\x02") and head[8:] != b"{":
         return "it is a pickle (.pt, .pth), which can run code; expected a .safetensors file"

@@ -1,0 +1,121 @@
+"""A result knows where it comes from, and two results know how they differ."""
+
+import platform
+import subprocess
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from graphemes.foundation.birth import (
+    commit,
+    differences,
+    identity,
+    learning_settings,
+    taken,
+    versions,
+)
+from graphemes.foundation.errors import DataError, PlaceTaken
+from graphemes.foundation.files import file_digest
+from graphemes.foundation.settings import Learning, TrainSettings
+
+DIGESTS = {"data": "d", "folds": "f"}
+
+
+def born(seed: int = 0, digests: dict[str, str] = DIGESTS, **values: object) -> dict:
+    return identity(learning_settings(TrainSettings(**values)), seed, digests, demo=False)
+
+
+def test_versions_are_those_that_run():
+    found = versions()
+    assert found["python"] == platform.python_version()
+    assert found["numpy"] == np.__version__
+    assert {"torch", "albumentations", "safetensors"} <= found.keys()
+
+
+def git(root: Path, *words: str) -> str:
+    who = ["-c", "user.name=A", "-c", "user.email=a@example.org"]
+    command = ["git", "-C", str(root), *who, *words]
+    return subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()
+
+
+def test_the_commit_is_that_of_the_checkout_marked_when_changed(tmp_path):
+    assert commit(tmp_path) is None
+    git(tmp_path, "init", "-q")
+    assert commit(tmp_path) is None  # nothing is committed yet
+    (tmp_path / "a").write_text("1")
+    git(tmp_path, "add", "a")
+    git(tmp_path, "commit", "-qm", "First")
+    head = git(tmp_path, "rev-parse", "HEAD")
+    (tmp_path / "untracked").write_text("")
+    assert commit(tmp_path) == head
+    (tmp_path / "a").write_text("2")
+    assert commit(tmp_path) == head + "+"
+    (tmp_path / "inside").mkdir()
+    assert commit(tmp_path / "inside") is None  # an archive unpacked in somebody's repository
+
+
+def test_equal_settings_have_equal_identities():
+    assert differences(born(epochs=3), born(epochs=3)) == []
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        {"device": "cpu"},
+        {"workers": 3},
+        {"name": "x"},
+        {"time_limit": 60},
+        {"fold": (1,)},
+        {"overwrite": True},
+        {"resume": "false"},
+        {"precision": "fp32"},
+    ],
+)
+def test_where_a_run_is_made_is_no_part_of_what_it_is(values):
+    assert differences(born(), born(**values)) == []
+
+
+def test_what_decides_the_weights_is_told_for_people():
+    asked = born(epochs=4, image_size="64", seed=7)
+    assert differences(born(epochs=3, image_size="128"), asked) == [
+        "epochs is 3, asked for 4",
+        "image_size is 128x128, asked for 64x64",
+        "seed is 0, asked for 7",
+    ]
+    assert differences(born(), born(digests={"data": "x", "folds": "f"})) == ["its data differ"]
+    assert differences(born(), {**born(), "classes": [1, 2, 3]}) == ["its classes differ"]
+
+
+def test_what_an_older_or_newer_version_knew_is_a_difference_too():
+    older, newer = born(ema=0.75), born(ema=0.75)
+    del older["settings"]["ema"]
+    assert differences(older, newer) == ["ema is None, asked for 0.75"]
+    assert differences(newer, older) == ["ema is 0.75, asked for None"]
+    assert differences({}, born())[-1] == "its classes differ"
+
+
+def test_every_learning_setting_is_part_of_the_identity():
+    assert born()["settings"].keys() == Learning.model_fields.keys() | {"seed"}
+
+
+def test_files_count_by_what_is_in_them(tmp_path):
+    first, second, other = (tmp_path / name for name in "abc")
+    for path, text in ((first, "x"), (second, "x"), (other, "y")):
+        path.write_text(text)
+    assert born(init=first) == born(init=second)
+    assert born(init=first)["settings"]["init"] == file_digest(first)
+    assert differences(born(exclude=first), born(exclude=other))[0].startswith("exclude is ")
+    with pytest.raises(DataError, match="gone: can't be read"):
+        born(init=tmp_path / "gone")
+
+
+def test_a_taken_place_names_what_differs_and_both_ways_out():
+    error = taken(Path("/w/fold0"), ["epochs is 3, asked for 4"])
+    assert isinstance(error, PlaceTaken)
+    assert str(error) == (
+        "/w/fold0: made with other settings or data (epochs is 3, asked for 4);"
+        " overwrite=true replaces it, name=WORD keeps both"
+    )
+    assert "(a; b; c; d; and more)" in str(taken(Path("/w"), list("abcde")))
+    assert "(a; b; c; d)" in str(taken(Path("/w"), list("abcd")))

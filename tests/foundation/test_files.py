@@ -1,0 +1,190 @@
+"""Whole or not at all; one at a time; sentences when a disk says no."""
+
+import json
+import select
+import subprocess
+import sys
+from collections import namedtuple
+from pathlib import Path
+from subprocess import PIPE
+
+import pytest
+
+from graphemes.foundation.errors import DataError, UserError
+from graphemes.foundation.files import (
+    digest,
+    file_digest,
+    gigabytes,
+    locked,
+    need_space,
+    read_json,
+    replacing,
+    write_json,
+    write_text,
+)
+
+
+def names(directory: Path) -> list[str]:
+    return sorted(path.name for path in directory.iterdir())
+
+
+def test_a_block_that_ends_well_replaces_the_file(tmp_path):
+    path = tmp_path / "new" / "deep" / "a.txt"
+    for text in ("first", "second"):
+        with replacing(path) as temporary:
+            assert temporary.parent == path.parent
+            temporary.write_text(text)
+        assert path.read_text() == text
+    assert names(path.parent) == ["a.txt"]
+
+
+@pytest.mark.parametrize("error", [ValueError("x"), KeyboardInterrupt()])
+def test_an_exception_leaves_the_old_file_and_nothing_else(tmp_path, error):
+    path = tmp_path / "a.txt"
+    path.write_text("old")
+
+    def write() -> None:
+        with replacing(path) as temporary:
+            temporary.write_text("half")
+            raise error
+
+    with pytest.raises(type(error)):
+        write()
+    assert path.read_text() == "old"
+    assert names(tmp_path) == ["a.txt"]
+
+
+def test_readers_see_the_old_file_until_the_end(tmp_path):
+    path = tmp_path / "a.txt"
+    path.write_text("old")
+    with replacing(path) as temporary:
+        temporary.write_text("new")
+        assert path.read_text() == "old"
+
+
+def test_a_disk_that_refuses_is_a_sentence(tmp_path):
+    blocked = tmp_path / "a.txt"
+    blocked.mkdir()
+    with pytest.raises(UserError, match=r"a\.txt: could not be written: Is a directory$"):
+        write_text(blocked, "text")
+    assert names(tmp_path) == ["a.txt"]
+    below_a_file = tmp_path / "file" / "b.txt"
+    (tmp_path / "file").write_text("")
+    with pytest.raises(UserError, match=r"b\.txt: could not be written: "):
+        write_text(below_a_file, "text")
+
+
+def test_json_goes_there_and_back(tmp_path):
+    path = tmp_path / "a.json"
+    value = {"sign": "\u0995", "score": 0.5, "none": None}
+    write_json(path, value)
+    assert read_json(path) == value
+    assert "\u0995" in path.read_text(encoding="utf-8")
+    assert path.read_text().endswith("}\n")
+
+
+def test_nan_is_refused_before_anything_is_written(tmp_path):
+    path = tmp_path / "a.json"
+    with pytest.raises(ValueError, match="not JSON compliant"):
+        write_json(path, {"score": float("nan")})
+    assert names(tmp_path) == []
+
+
+@pytest.mark.parametrize("content", [None, b"{", b"\xff\xfe"])
+def test_a_damaged_json_is_named(tmp_path, content):
+    path = tmp_path / "a.json"
+    if content is not None:
+        path.write_bytes(content)
+    with pytest.raises(DataError) as caught:
+        read_json(path)
+    assert str(caught.value).startswith(f"{path}: can't be read as JSON (")
+    assert "\n" not in str(caught.value)
+
+
+def test_digests_see_every_byte_and_every_border(tmp_path):
+    assert digest(b"ab", b"c") != digest(b"a", b"bc") != digest(b"abc")
+    assert digest(b"") != digest()
+    assert len(digest(b"x")) == 32
+    path = tmp_path / "a"
+    seen = set()
+    for content in (b"", b"a", b"b", b"ab"):
+        path.write_bytes(content)
+        seen.add(file_digest(path))
+    assert len(seen) == 4
+    with pytest.raises(DataError, match=r"gone: can't be read: No such file or directory$"):
+        file_digest(tmp_path / "gone")
+
+
+def test_a_disk_with_room_passes_and_a_full_one_is_named(tmp_path, monkeypatch):
+    usage = namedtuple("usage", "total used free")(10, 10, 1_500_000_000)
+    asked = []
+
+    def disk_usage(path: Path) -> tuple[int, int, int]:
+        asked.append(path)
+        return usage
+
+    monkeypatch.setattr("shutil.disk_usage", disk_usage)
+    unmade = tmp_path / "not" / "yet"
+    need_space(unmade, 1_500_000_000, "the store")
+    with pytest.raises(UserError) as caught:
+        need_space(unmade, 6_500_000_000, "the store")
+    assert str(caught.value) == (
+        f"{unmade}: the store needs 6.50 GB, 1.50 GB are free; make room or choose another work_dir"
+    )
+    assert asked == [tmp_path, tmp_path]  # the nearest folder that exists
+    assert gigabytes(1_620_000_000) == "1.62 GB"
+
+
+HOLD = """
+import sys
+from pathlib import Path
+from graphemes.foundation.files import locked
+with locked(Path(sys.argv[1])):
+    print("held", flush=True)
+    sys.stdin.readline()
+"""
+
+
+def python(code: str, path: Path) -> subprocess.Popen[str]:
+    """Another process that runs `code`; its standard streams are pipes."""
+    command = [sys.executable, "-c", code, str(path)]
+    return subprocess.Popen(command, stdin=PIPE, stdout=PIPE, text=True)
+
+
+@pytest.fixture
+def lock(tmp_path):
+    return tmp_path / "locks" / ".lock"
+
+
+@pytest.fixture
+def holder(lock):
+    """Another process that holds the lock until it reads a line."""
+    with python(HOLD, lock) as process:
+        assert process.stdout.readline() == "held\n"
+        yield process
+        process.kill()
+
+
+def test_a_lock_keeps_the_second_process_out_until_the_first_is_done(lock, holder):
+    def enter() -> None:
+        with locked(lock, busy="somebody is here"):
+            pass
+
+    with pytest.raises(UserError, match=r"^somebody is here$"):
+        enter()
+    holder.communicate("enough\n", timeout=20)
+    enter()
+
+
+def test_waiting_for_a_lock_ends_when_its_holder_is_killed(lock, holder):
+    with python(HOLD, lock) as waiting:
+        ready, _, _ = select.select([waiting.stdout], [], [], 0.7)
+        assert not ready, "it went in beside the holder"
+        holder.kill()
+        assert waiting.stdout.readline() == "held\n"
+        waiting.kill()
+
+
+def test_a_written_json_is_what_other_readers_take(tmp_path):
+    write_json(tmp_path / "a.json", {"a": [1, 2]})
+    assert json.loads((tmp_path / "a.json").read_bytes()) == {"a": [1, 2]}

@@ -1,0 +1,162 @@
+"""Batches: the same pictures in the same order whoever makes them, and never the store's bytes."""
+
+import itertools
+import pickle
+
+import numpy as np
+import pytest
+import torch
+
+from graphemes.foundation.heads import HEIGHT, WIDTH, PerHead
+from graphemes.foundation.settings import ImageSize
+from graphemes.images.dataset import UNLABELLED, Batches, Pictures, loader
+from graphemes.images.transforms import Augmentation, pictures
+
+N = 23
+PLACE = (7, 2)  # seed, fold
+ROWS = np.arange(3, N)
+LABELS = PerHead(np.arange(N) * 3, np.arange(N) % 11, np.arange(N) % 7)
+
+
+@pytest.fixture(scope="module")
+def pixels(tmp_path_factory) -> np.memmap:
+    """A store's file, mapped: row r has a bar whose length tells r."""
+    path = tmp_path_factory.mktemp("cache") / "train.npy"
+    images = np.full((N, HEIGHT, WIDTH), 255, np.uint8)
+    for row in range(N):
+        images[row, 30:80, 20 : 40 + 8 * row] = 0
+    np.save(path, images)
+    return np.load(path, mmap_mode="r")
+
+
+def training(pixels: np.ndarray) -> Pictures:
+    compose = pictures(ImageSize(32, 32), "ink", Augmentation(0.06, 0.15, 10, 10))
+    return Pictures(pixels, compose, LABELS, PLACE)
+
+
+def plain(pixels: np.ndarray, labels: PerHead | None = LABELS) -> Pictures:
+    return Pictures(pixels, pictures(ImageSize(32, 32), "ink"), labels)
+
+
+def epochs(pixels: np.ndarray, workers: int, count: int) -> list[list]:
+    """The batches of each of the first epochs, from one loader."""
+    batches = Batches(ROWS, 8, PLACE)
+    made = loader(training(pixels), batches, workers, pin=False)
+    found = []
+    for epoch in range(count):
+        batches.epoch = epoch
+        found.append(list(made))
+    return found
+
+
+@pytest.fixture(scope="module")
+def alone(pixels) -> list[list]:
+    return epochs(pixels, 0, 2)
+
+
+def test_a_batch_has_a_samples_fields_with_b_in_front(alone):
+    ink, labels = alone[0][0]
+    assert ink.shape == (8, 1, 32, 32)
+    assert ink.dtype == torch.float32
+    assert isinstance(labels, PerHead)
+    assert [(column.shape, column.dtype) for column in labels] == [((8,), torch.int64)] * 3
+    rows = labels.root // 3
+    assert torch.equal(labels.vowel, rows % 11)
+    assert torch.equal(labels.consonant, rows % 7)
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_any_number_of_workers_makes_the_same_epochs(pixels, alone, workers):
+    for first, other in zip(alone, epochs(pixels, workers, 2), strict=True):
+        assert len(first) == len(other) == 2
+        for (ink, labels), (other_ink, other_labels) in zip(first, other, strict=True):
+            assert torch.equal(ink, other_ink)
+            assert all(map(torch.equal, labels, other_labels))
+
+
+def test_epochs_differ_in_order_and_in_pictures(pixels, alone):
+    first, second = (torch.cat([labels.root for _, labels in epoch]) for epoch in alone)
+    assert not torch.equal(first, second)
+    scans = training(pixels)
+    assert not torch.equal(scans[0, 5].ink, scans[1, 5].ink)
+    assert torch.equal(scans[0, 5].ink, scans[0, 5].ink)
+
+
+def test_validation_pictures_are_the_same_in_every_epoch(pixels):
+    scans = plain(pixels)
+    assert torch.equal(scans[0, 5].ink, scans[9, 5].ink)
+    assert scans[0, 5].labels == PerHead(15, 5, 5)
+
+
+def test_test_images_have_no_labels(pixels):
+    assert plain(pixels, None)[0, 4].labels == UNLABELLED
+    ink, labels = next(iter(loader(plain(pixels, None), Batches(ROWS, 4), 0, pin=False)))
+    assert len(ink) == 4
+    assert labels.map(lambda column: column.tolist()) == PerHead([-1] * 4, [-1] * 4, [-1] * 4)
+
+
+def addresses(batches: Batches, epoch: int) -> list[list[tuple[int, int]]]:
+    batches.epoch = epoch
+    return list(batches)
+
+
+def test_training_is_shuffled_by_seed_fold_and_epoch():
+    orders = set()
+    for place in [(0, 0), (0, 1), (1, 0)]:
+        for epoch in range(2):
+            batches = addresses(Batches(ROWS, 5, place), epoch)
+            assert {number for batch in batches for number, _ in batch} == {epoch}
+            rows = [row for batch in batches for _, row in batch]
+            assert sorted(rows) == ROWS.tolist()
+            orders.add(tuple(rows))
+            assert batches == addresses(Batches(ROWS, 5, place), epoch)
+    assert len(orders) == 6
+
+
+def test_validation_keeps_the_order_of_its_rows():
+    rows = np.array([9, 2, 14, 3])
+    assert addresses(Batches(rows, 3), 0) == [[(0, 9), (0, 2), (0, 14)], [(0, 3)]]
+
+
+@pytest.mark.parametrize(
+    ("rows", "size", "trained", "validated"),
+    [
+        (8, 4, [4, 4], [4, 4]),
+        (9, 4, [4, 4], [4, 4, 1]),
+        (11, 4, [4, 4], [4, 4, 3]),
+        (3, 4, [3], [3]),  # a training set smaller than a batch is a batch
+        (1, 4, [1], [1]),
+        (0, 4, [], []),
+    ],
+)
+def test_a_last_part_of_a_batch_is_left_out_of_training_only(rows, size, trained, validated):
+    for place, wanted in ((PLACE, trained), (None, validated)):
+        batches = Batches(np.arange(rows), size, place)
+        assert [len(batch) for batch in batches] == wanted
+        assert len(batches) == len(wanted)
+
+
+def test_rows_left_out_of_one_epoch_come_in_another():
+    batches = Batches(np.arange(11), 4, PLACE)
+    seen = [{row for batch in addresses(batches, epoch) for _, row in batch} for epoch in range(9)]
+    assert all(len(rows) == 8 for rows in seen)
+    assert set(itertools.chain(*seen)) == set(range(11))
+
+
+def test_a_pickle_carries_the_name_of_the_map_and_not_its_pixels(pixels):
+    scans = training(pixels)
+    pickled = pickle.dumps(scans)
+    assert len(pickled) < 100_000 < pixels.nbytes
+    again = pickle.loads(pickled)
+    assert isinstance(again.pixels, np.memmap)
+    assert str(again.pixels.filename) == str(pixels.filename)
+    assert not again.pixels.flags.writeable
+    np.testing.assert_array_equal(again.pixels, pixels)
+    assert torch.equal(again[1, 5].ink, scans[1, 5].ink)
+    assert isinstance(scans.pixels, np.memmap)  # the one that was pickled is as it was
+
+
+def test_pixels_in_memory_are_carried():
+    images = np.zeros((2, HEIGHT, WIDTH), np.uint8)
+    again = pickle.loads(pickle.dumps(plain(images)))
+    np.testing.assert_array_equal(again.pixels, images)

@@ -1,0 +1,129 @@
+"""A device and the arithmetic that it does fast; what isn't there is said."""
+
+import pytest
+import torch
+
+from graphemes.foundation.errors import SettingsError
+from graphemes.network import devices
+from graphemes.network.devices import (
+    Engine,
+    choose_engine,
+    cpu_flags,
+    fast_precision,
+    loader_workers,
+    machine_name,
+    usable_cores,
+)
+
+CPU, GPU = torch.device("cpu"), torch.device("cuda")
+
+
+@pytest.fixture
+def no_gpu(monkeypatch):
+    monkeypatch.setattr("torch.cuda.is_available", lambda: False)
+    monkeypatch.setattr("torch.cuda.device_count", lambda: 0)
+    monkeypatch.setattr("torch.backends.mps.is_available", lambda: False)
+
+
+@pytest.fixture
+def two_gpus(monkeypatch):
+    monkeypatch.setattr("torch.cuda.is_available", lambda: True)
+    monkeypatch.setattr("torch.cuda.device_count", lambda: 2)
+    monkeypatch.setattr("torch.cuda.get_device_capability", lambda _: (7, 5))
+    monkeypatch.setattr("torch.cuda.get_device_name", lambda _: "Tesla T4")
+
+
+def test_auto_is_the_cpu_where_there_is_nothing_else(no_gpu):
+    assert choose_engine("auto", "fp32") == Engine(CPU, "fp32")
+    assert choose_engine("cpu", "bf16") == Engine(CPU, "bf16")
+    assert choose_engine("cpu", "fp32").describe().startswith("CPU, ")
+
+
+def test_auto_takes_a_gpu(two_gpus):
+    engine = choose_engine("auto", "auto")
+    assert engine == Engine(GPU, "fp16")
+    assert engine.scales
+    assert engine.describe() == "Tesla T4, fp16"
+    assert choose_engine("cuda:1", "fp32") == Engine(torch.device("cuda:1"), "fp32")
+
+
+def test_a_cpu_is_never_left_behind_by_auto_precision(two_gpus):
+    assert choose_engine("cpu", "auto").device == CPU
+
+
+@pytest.mark.parametrize("wish", ["cuda", "cuda:0", "cuda:3", "cuda:99"])
+def test_an_absent_gpu_is_said(no_gpu, wish):
+    with pytest.raises(SettingsError, match=rf"^device={wish}: this machine has 0 CUDA devices; "):
+        choose_engine(wish, "auto")
+
+
+def test_a_gpu_too_many_is_said(two_gpus):
+    with pytest.raises(
+        SettingsError, match=r"^device=cuda:2: this machine has 2 CUDA devices; use"
+    ):
+        choose_engine("cuda:2", "auto")
+
+
+def test_an_absent_apple_gpu_is_said(no_gpu):
+    with pytest.raises(SettingsError, match=r"^device=mps: this machine has no Apple GPU; use"):
+        choose_engine("mps", "auto")
+
+
+def test_half_precision_is_refused_on_a_cpu(no_gpu):
+    for device in ("cpu", "auto"):
+        with pytest.raises(SettingsError, match=r"^precision=fp16 needs a GPU; on a CPU use"):
+            choose_engine(device, "fp16")
+
+
+@pytest.mark.parametrize(
+    ("capability", "precision"),
+    [((6, 0), "fp16"), ((7, 5), "fp16"), ((8, 0), "bf16"), ((9, 0), "bf16"), ((12, 0), "bf16")],
+)
+def test_a_gpu_computes_in_what_its_hardware_has(monkeypatch, capability, precision):
+    monkeypatch.setattr("torch.cuda.get_device_capability", lambda _: capability)
+    assert fast_precision(GPU) == precision
+
+
+@pytest.mark.parametrize(
+    ("flags", "precision"),
+    [
+        ({"avx2", "avx512f"}, "fp32"),
+        ({"avx512_bf16"}, "bf16"),
+        ({"amx_bf16", "avx2"}, "bf16"),
+        (set(), "fp32"),
+    ],
+)
+def test_a_cpu_computes_in_what_its_flags_say(monkeypatch, flags, precision):
+    monkeypatch.setattr(devices, "cpu_flags", lambda: frozenset(flags))
+    assert fast_precision(CPU) == precision
+    assert choose_engine("cpu", "auto").precision == precision
+
+
+def test_an_apple_gpu_computes_in_fp32():
+    assert fast_precision(torch.device("mps")) == "fp32"
+
+
+def test_the_arithmetic_is_that_of_the_precision():
+    layer, x = torch.nn.Linear(4, 4), torch.ones(1, 4)
+    for precision, kind in (("fp32", torch.float32), ("bf16", torch.bfloat16)):
+        with Engine(CPU, precision).arithmetic():
+            assert layer(x).dtype == kind
+        assert layer(x).dtype == torch.float32
+    assert not Engine(CPU, "bf16").scales
+
+
+@pytest.mark.parametrize(
+    ("cores", "beside_gpu", "beside_cpu"), [(1, 0, 0), (2, 1, 1), (4, 3, 1), (64, 8, 1)]
+)
+def test_workers_leave_a_core_to_the_network(monkeypatch, cores, beside_gpu, beside_cpu):
+    monkeypatch.setattr(devices, "usable_cores", lambda: cores)
+    assert loader_workers("auto", GPU) == beside_gpu
+    assert loader_workers("auto", CPU) == beside_cpu
+    assert loader_workers(5, GPU) == loader_workers(5, CPU) == 5
+    assert loader_workers(0, GPU) == 0
+
+
+def test_the_machine_is_asked_without_harm():
+    assert usable_cores() >= 1
+    assert isinstance(cpu_flags(), frozenset)
+    assert isinstance(machine_name(), str)
