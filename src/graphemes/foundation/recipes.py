@@ -26,7 +26,7 @@ def reference(images: int) -> dict[str, Any]:
 
     With fewer images the batches are smaller, so that there are steps enough to learn from.
     """
-    sizes = [(8_000, 32), (50_000, 64)]
+    sizes = [(20_000, 32), (50_000, 64)]
     return {"batch_size": next((size for below, size in sizes if images < below), 128)}
 
 
