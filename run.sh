@@ -2,7 +2,13 @@
 # The door: bash run.sh [COMMAND] key=value ...   (bash run.sh help lists the commands)
 # Finds or makes the Python environment, then hands over to the package in src/.
 set -euo pipefail
-root=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")" && pwd -P)
+door=${BASH_SOURCE[0]}
+while [[ -L $door ]]; do # a link to the door is not the house
+  target=$(readlink -- "$door")
+  [[ $target == /* ]] || target=$(dirname -- "$door")/$target
+  door=$target
+done
+root=$(CDPATH='' cd -- "$(dirname -- "$door")" && pwd -P)
 venv=$root/.venv
 # Written last, so that its absence tells an environment whose making was cut short.
 whole=$venv/graphemes-whole
@@ -36,10 +42,15 @@ find_python() { # a Python that the pins are made for
 is_whole() { [[ -x $venv/bin/python && -f $whole && $(<"$whole") == "$wanted" ]]; }
 
 make_venv() {
+  [[ -w $root ]] || fail "$root: can't be written, so no .venv there; set GRAPHEMES_PYTHON to an interpreter with the packages"
   # One maker at a time: a second run waits here and then finds it whole.
   if command -v flock >/dev/null; then exec 9>"$root/.venv.lock"; flock 9; fi
-  is_whole && return
-  if [[ -f $whole ]]; then
+  if ! is_whole; then fill_venv; fi
+  exec 9>&- # or whatever runs next would hold the lock
+}
+
+fill_venv() {
+  if [[ -f $whole && -x $venv/bin/python ]]; then
     say "requirements.txt changed: bringing $venv up to date (minutes)"
     rm -f "$whole"
   else
@@ -55,13 +66,13 @@ make_venv() {
   install "$venv/install.log" "$root/requirements.txt"
   printf '%s\n' "$wanted" >"$whole"
   say "$venv is ready"
-  exec 9>&- # or whatever runs next would hold the lock
 }
 
 if is_whole; then
   python=$venv/bin/python
 elif [[ -n ${GRAPHEMES_PYTHON:-} ]]; then
   python=$GRAPHEMES_PYTHON
+  [[ $python != */* || $python == /* ]] || python=$PWD/$python
   command -v "$python" >/dev/null || fail "GRAPHEMES_PYTHON=$python: no such interpreter"
 elif [[ -n ${KAGGLE_KERNEL_RUN_TYPE:-} ]]; then
   python=python3 # Kaggle's image has the packages; nothing is installed there
@@ -75,6 +86,10 @@ export PYTHONPATH=$root/src${PYTHONPATH:+:$PYTHONPATH}
 
 if [[ ${1:-} == test ]]; then
   shift
+  case "${1:-}" in help | -h | --help)
+    printf '%s\n' "bash run.sh test [PYTEST'S OWN WORDS]" "" "ruff, mypy, pytest; as in: bash run.sh test -m slow tests/images"
+    exit 0 ;;
+  esac
   if [[ $python == "$venv/bin/python" ]]; then
     tests_whole=$venv/graphemes-tests-whole
     if [[ ! -f $tests_whole || $(<"$tests_whole") != $(cksum <"$root/tests/requirements.txt") ]]; then

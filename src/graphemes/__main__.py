@@ -2,6 +2,8 @@
 
 import importlib
 import importlib.util
+import io
+import os
 import signal
 import sys
 from collections.abc import Callable
@@ -27,6 +29,9 @@ HELP_WORDS = ("help", "-h", "--help")
 def main(words: list[str] | None = None) -> int:
     """Run one command line; its exit code."""
     words = sys.argv[1:] if words is None else words
+    for stream in (sys.stdout, sys.stderr):  # a terminal without Bengali gets escapes, not an error
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
     signal.signal(signal.SIGTERM, _stop)
     try:
         _hand_over(words)
@@ -35,14 +40,22 @@ def main(words: list[str] | None = None) -> int:
     except ModuleNotFoundError as error:
         missing = [name for name in CORE.split() if importlib.util.find_spec(name) is None]
         if not missing:
+            _report_bug()
             raise
         names = ", ".join(missing)
         return _end(2, f"{sys.executable} lacks {names} (needed: {error.name}); pip install them")
     except Stopped as stop:
         sys.stdout.write(f"{stop}\n")
-        return 0
     except KeyboardInterrupt:
         return _end(130, "interrupted; what was finished is kept, the same command goes on")
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or exit would try again
+        return _end(2, "nobody reads the output any more, so it stopped; the same command goes on")
+    except OSError as error:
+        if error.filename is None:
+            _report_bug()
+            raise
+        return _end(2, f"{error.filename}: {error.strerror}; is it readable and writable?")
     except Exception:
         _report_bug()
         raise
@@ -51,7 +64,7 @@ def main(words: list[str] | None = None) -> int:
 
 def _hand_over(words: list[str]) -> None:
     # Not at the top: without pydantic the door itself must still be able to say so.
-    settings: Any = importlib.import_module("graphemes.foundation.settings")
+    settings: Any = importlib.import_module("graphemes.foundation.setting_words")
     name, rest = _split(words, settings.guess)
     if name == "help" or (name == "train" and words and words[0] in HELP_WORDS):
         _print_commands()
@@ -59,7 +72,9 @@ def _hand_over(words: list[str]) -> None:
     command: Any = importlib.import_module(f"graphemes.commands.{name}")
     if rest and rest[0] in HELP_WORDS:
         sys.stdout.write(f"bash run.sh {name} key=value ...\n\n{COMMANDS[name]}\n\n")
-        sys.stdout.write("\n".join(settings.help_lines(command.SETTINGS)) + "\n")
+        recipes: Any = importlib.import_module("graphemes.foundation.recipes")
+        lines = settings.help_lines(command.SETTINGS, recipes.notes())
+        sys.stdout.write("\n".join(lines) + "\n")
         return
     command.run(settings.read_words(command.SETTINGS, rest))
 

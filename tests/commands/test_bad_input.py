@@ -1,6 +1,7 @@
 """What users get wrong: one line, exit code 2, nothing written or lost."""
 
 import pickle
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -136,6 +137,14 @@ def test_damaged_test_data(name, own_data, work, tmp_path, run):
     assert not out.exists()
 
 
+def test_damaged_test_data_is_said_before_training(own_data, tmp_path, train):
+    edit(own_data / SAMPLE, lambda t: t.drop(index=2))
+    said = train(data_dir=own_data, work_dir=tmp_path / "w")
+    assert said.code == 2
+    assert SAMPLE in said.err
+    assert not list((tmp_path / "w").rglob("*.npy"))
+
+
 def test_another_order_of_rows_and_images_nobody_asks_for(own_data, work, tmp_path, run):
     edit(own_data / SAMPLE, lambda t: t.sample(frac=1, random_state=0))
     wanted = pd.read_csv(own_data / SAMPLE)
@@ -166,22 +175,22 @@ def spoil_weights(path: Path, how: str, source: Path) -> None:
         save_file({"fc.weight": torch.zeros(2, 2)}, path)
 
 
-@pytest.mark.parametrize(
-    ("how", "told"),
-    [
-        ("missing", "no such weights file"),
-        ("cut", "safetensors"),
-        ("a pickle", "pickle"),
-        ("torch.save", "pickle"),
-        ("of another network", "isn't from this project"),
-    ],
-)
-def test_weights_that_do_not_fit(how, told, work, tmp_path, run):
+SPOILT = {
+    "missing": "no such weights file",
+    "cut": "safetensors",
+    "a pickle": "pickle",
+    "torch.save": "pickle",
+    "of another network": "isn't from this project",
+}
+
+
+@pytest.mark.parametrize("how", SPOILT)
+def test_weights_that_do_not_fit(how, work, kaggle_like, tmp_path, run):
     path = tmp_path / "weights.safetensors"
     spoil_weights(path, how, work / "folds" / "fold0" / "weights.safetensors")
-    said = run("predict", data_dir=work, work_dir=tmp_path / "w", weights=path)
+    said = run("predict", data_dir=kaggle_like, work_dir=tmp_path / "w", weights=path)
     assert said.code == 2
-    assert told in said.err
+    assert SPOILT[how] in said.err
     assert str(path) in said.err
     assert said.err.count("\n") == 1
 
@@ -213,7 +222,8 @@ def test_words_that_do_not_fit(words, told, kaggle_like, tmp_path, run):
     assert said.code == 2, said
     assert told in said.err
     assert said.err.count("\n") == 1
-    assert not (tmp_path / "w" / "folds" / "fold0").exists()
+    # Said before anything is decoded, drawn or split.
+    assert not [path for path in (tmp_path / "w").rglob("*") if path.is_file()]
 
 
 def test_a_folds_file_that_does_not_fit(kaggle_like, tmp_path, train):
@@ -236,7 +246,37 @@ def test_a_submission_of_unknown_origin_is_not_overwritten(kaggle_like, tmp_path
     assert "overwrite=true" in said.err
     assert theirs.read_text() == "row_id,target\n"
     # Said before hours of training, not after.
-    assert not (tmp_path / "w" / "folds" / "fold0").exists()
+    assert not (tmp_path / "w" / "folds").exists()
+
+
+@pytest.mark.parametrize(
+    ("place", "told"),
+    [("a folder", "is a folder"), ("train.csv/out.csv", "is no folder")],
+)
+def test_a_place_where_no_submission_can_be(place, told, own_data, tmp_path, train):
+    (own_data / "a folder").mkdir()
+    said = train(data_dir=own_data, work_dir=tmp_path / "w", submission=own_data / place)
+    assert said.code == 2
+    assert told in said.err
+    assert not [path for path in (tmp_path / "w").rglob("*") if path.is_file()]
+
+
+def test_a_submission_that_somebody_changed_is_not_overwritten(work, kaggle_like, tmp_path, run):
+    own = tmp_path / "w"
+    shutil.copytree(work, own)
+    csv = own / "submissions" / "submission.csv"
+    changed = csv.read_text().replace("Test_0", "Test_00")
+    csv.write_text(changed)
+    said = run("predict", data_dir=kaggle_like, work_dir=own)
+    assert said.code == 2
+    assert "was it changed?" in said.err
+    assert csv.read_text() == changed
+    (own / "submissions" / "probabilities.parquet").write_text("no parquet")
+    said = run("predict", data_dir=kaggle_like, work_dir=own)
+    assert said.code == 2
+    assert "overwrite=true" in said.err
+    assert run("predict", data_dir=kaggle_like, work_dir=own, overwrite="true").code == 0
+    assert "Test_00" not in csv.read_text()
 
 
 def test_packages_that_are_missing_are_named(tmp_path):

@@ -118,6 +118,37 @@ def test_on_kaggle_nothing_is_installed(house):
     assert not (house.root / ".venv").exists()
 
 
+def test_a_link_to_the_door_leads_into_the_house(house, tmp_path):
+    link = tmp_path / "link.sh"
+    link.symlink_to(house.root / "run.sh")
+    done = subprocess.run(
+        ["bash", "link.sh", "doctor"],
+        cwd=tmp_path,
+        env={**house.environment, "CDPATH": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert f"ran {house.root}/.venv/bin/python" in done.stdout
+
+
+def test_an_environment_whose_python_is_gone_is_made_again(house):
+    house.run("doctor")
+    (house.root / ".venv" / "bin" / "python").unlink()
+    done = house.run("doctor")
+    assert done.returncode == 0, done.stderr
+    assert "half made" in done.stderr
+
+
+def test_help_of_test_tests_nothing(house):
+    house.run("doctor")
+    done = house.run("test", "help")
+    assert done.returncode == 0
+    assert "pytest" in done.stdout
+    assert "ran " not in done.stdout
+
+
 def test_no_fitting_python_is_an_error(house):
     done = house.run("doctor", VERSION_CODE="1")
     assert done.returncode == 2

@@ -101,7 +101,7 @@ def test_other_settings_are_refused_and_nothing_is_lost(again, kaggle_like, trai
     said = train(data_dir=kaggle_like, work_dir=again, lr=0.1)
     assert said.code == 2
     assert said.err.count("\n") == 1
-    assert "lr is 0.002, asked for 0.1" in said.err
+    assert "lr is 0.003, asked for 0.1" in said.err
     assert "overwrite=true" in said.err
     assert "name=" in said.err
     changed = [p for p, t in files.items() if not p.exists() or p.stat().st_mtime_ns != t]
@@ -168,8 +168,9 @@ def test_the_demos_results_give_way_without_asking(demo, own_data, tmp_path, tra
     labels[10:].to_csv(own_data / "train.csv", index=False)
     assert train(data_dir=demo, work_dir=tmp_path).code == 0
     assert train(data_dir=demo, work_dir=tmp_path, lr=0.01).code == 0
-    said = train(data_dir=own_data, work_dir=tmp_path, overwrite="true")
+    said = train(data_dir=own_data, work_dir=tmp_path)
     assert said.code == 0, said.err
+    assert "folds.csv: was the demo's; replaced" in said.out
     assert "10 images of the shards have no label in train.csv: ignored" in said.out
     certificate = json.loads((tmp_path / "folds" / "fold0" / "run.json").read_text())
     assert certificate["identity"]["demo"] is False
@@ -185,14 +186,42 @@ def test_without_test_shards_there_is_no_submission(own_data, tmp_path, train):
 
 
 def test_time_limit_stops_cleanly_and_the_same_command_goes_on(kaggle_like, tmp_path, train):
-    said = train(data_dir=kaggle_like, work_dir=tmp_path, epochs=3, time_limit="1s")
+    settings = {"data_dir": kaggle_like, "work_dir": tmp_path, "epochs": 1000}
+    said = train(**settings, time_limit="8s")
     assert said.code == 0
     assert "the same command goes on from there" in said.out
     assert not (tmp_path / "submissions").exists()
-    said = train(data_dir=kaggle_like, work_dir=tmp_path, epochs=3)
+    epochs = len((tmp_path / "folds" / "fold0" / "log.jsonl").read_text().splitlines())
+    said = train(**settings, resume="true", time_limit="1s")
     assert said.code == 0, said.err
-    assert "goes on after epoch" in said.out
-    assert len((tmp_path / "folds" / "fold0" / "log.jsonl").read_text().splitlines()) == 3
+    assert f"goes on after epoch {epochs} of 1000" in said.out
+    said = train(**{**settings, "epochs": 1}, resume="false", overwrite="true")
+    assert said.code == 0, said.err
+    assert (tmp_path / "submissions" / "submission.csv").exists()
+
+
+def test_resume_true_insists_on_something_to_go_on_with(kaggle_like, tmp_path, train):
+    said = train(data_dir=kaggle_like, work_dir=tmp_path, resume="true")
+    assert said.code == 2
+    assert "holds nothing to go on with" in said.err
+
+
+def test_a_reader_that_leaves_is_no_bug(tmp_path):
+    process = through_the_door("help", cwd=tmp_path)
+    assert process.stdout is not None
+    process.stdout.close()  # as `| head` does
+    assert process.stderr is not None
+    assert "Traceback" not in process.stderr.read()
+    process.wait(timeout=60)
+
+
+def test_weights_that_saw_the_validation_images_are_warned_of(again, kaggle_like, train):
+    weights = again / "folds" / "fold0" / "weights.safetensors"
+    said = train(data_dir=kaggle_like, work_dir=again, name="more", fold=1, init=weights, limit=100)
+    assert said.code == 0, said.err
+    assert f"WARNING: init={weights} was trained on" in said.out
+    certificate = json.loads((again / "folds" / "more" / "fold1" / "run.json").read_text())
+    assert 0 < certificate["validation_images_seen_by_init"] <= 32
 
 
 @pytest.mark.parametrize(
@@ -241,7 +270,7 @@ def test_folds_says_how_well_it_stratifies(kaggle_like, tmp_path, run):
     assert run("folds", data_dir=kaggle_like, work_dir=tmp_path, folds=3).code == 0
     other = run("folds", data_dir=kaggle_like, work_dir=tmp_path, folds=3, seed=1)
     assert other.code == 2
-    assert "it isn't what seed=1 gives" in other.err
+    assert "isn't what seed=1 gives" in other.err
 
 
 def test_anybodys_folds_are_taken(kaggle_like, tmp_path, train):
@@ -266,6 +295,8 @@ def test_doctor_tells_what_is_there(kaggle_like, tmp_path, run):
     said = run("doctor", data_dir=kaggle_like, work_dir=tmp_path)
     assert said.code == 0, said.err
     assert "2 of 2 shards are whole, 200 images" in said.out
+    assert "200 in train.csv, all in the shards" in said.out
+    assert "18 in sample_submission.csv, all in the shards" in said.out
     assert "enough" in said.out
 
 
@@ -275,6 +306,7 @@ def test_doctor_says_what_is_wrong_and_still_ends_well(own_data, tmp_path, run):
     said = run("doctor", data_dir=own_data, work_dir=tmp_path)
     assert said.code == 0
     assert "1 of 2 shards are whole" in said.out
+    assert "WRONG: 100 of their images are in no shard" in said.out
     assert "train_image_data_0.parquet" in said.out
 
 

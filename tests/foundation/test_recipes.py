@@ -3,7 +3,8 @@
 import pytest
 
 from graphemes.foundation.recipes import RECIPES, fill
-from graphemes.foundation.settings import Learning, TrainSettings, read_words
+from graphemes.foundation.setting_words import read_words
+from graphemes.foundation.settings import Learning, TrainSettings
 
 COMPETITION = 200_840
 

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from graphemes.foundation.heads import HEIGHT, WIDTH, PerHead
-from graphemes.foundation.settings import ImageSize
+from graphemes.foundation.setting_types import ImageSize
 from graphemes.images.dataset import UNLABELLED, Batches, Pictures, loader
 from graphemes.images.transforms import Augmentation, pictures
 

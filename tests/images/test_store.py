@@ -10,7 +10,8 @@ import pytest
 import worlds
 from graphemes.foundation.errors import DataError, UserError
 from graphemes.foundation.heads import HEIGHT, PIXELS, WIDTH
-from graphemes.images.store import marks_of, open_store, temporary_store
+from graphemes.images.marks import marks_of
+from graphemes.images.store import open_store, temporary_store
 
 ROWS = 3
 

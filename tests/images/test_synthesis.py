@@ -3,6 +3,7 @@
 import csv
 import json
 import multiprocessing
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -209,6 +210,24 @@ def test_what_is_there_is_left_alone_and_other_settings_are_an_error(demo):
     assert {path.name: path.stat().st_mtime_ns for path in demo.iterdir()} == before
     with pytest.raises(PlaceTaken, match=r"demo data of seed 0, expected seed 7; delete it or"):
         make_demo(demo, seed=7, **SMALL)
+
+
+def test_another_demo_gives_way_if_asked_but_nothing_else_does(demo, tmp_path):
+    place = Path(shutil.copytree(demo, tmp_path / "demo"))
+    left = tmp_path / ".demo.77.tmp"  # of a run that was killed
+    left.mkdir()
+    (place / "train.csv").unlink()
+    make_demo(place, images=10, tests=1, shards=1, seed=7, replace=True)
+    assert len((place / "train.csv").read_text().splitlines()) == 11
+    assert not left.exists()
+    (place / "mine.txt").write_text("mine")
+    with pytest.raises(PlaceTaken, match=r"expected demo data or nothing, found mine\.txt"):
+        make_demo(place, images=12, tests=1, shards=1, replace=True)
+    assert (place / "mine.txt").read_text() == "mine"
+    assert (place / "train.csv").exists()
+    (place / "demo.json").unlink()
+    with pytest.raises(PlaceTaken):
+        make_demo(place, images=12, tests=1, shards=1, replace=True)
 
 
 def test_a_failure_leaves_nothing_behind(tmp_path, monkeypatch):

@@ -10,8 +10,8 @@ import pytest
 from graphemes.foundation.errors import DataError
 from graphemes.foundation.heads import COLUMNS, HEADS, PerHead
 from graphemes.foundation.seeds import stream
+from graphemes.judge.probabilities import read_digests
 from graphemes.judge.submission import (
-    read_probabilities_digests,
     read_rows,
     write_probabilities,
     write_submission,
@@ -151,7 +151,7 @@ def test_probabilities_are_written_by_image_with_digests(tmp_path):
     )
     digests = {"folds": "f", "weights": "w"}
     write_probabilities(path, IDS, probabilities, digests)
-    assert read_probabilities_digests(path) == digests
+    assert read_digests(path) == digests
     table = pq.read_table(path)
     assert table.schema.names == ["image_id", *(head.probability_column for head in HEADS)]
     assert table["image_id"].to_pylist() == IDS
@@ -162,4 +162,4 @@ def test_probabilities_are_written_by_image_with_digests(tmp_path):
 
 def test_a_file_of_no_probabilities_has_no_digests(tmp_path):
     with pytest.raises(DataError, match="not found"):
-        read_probabilities_digests(tmp_path / "probabilities.parquet")
+        read_digests(tmp_path / "probabilities.parquet")

@@ -116,6 +116,17 @@ def work_in(directory: Path) -> FoldWork:
     )
 
 
+def pressed(work: FoldWork) -> FoldWork:
+    """The same work with time for one epoch."""
+    deadline = Deadline(time.monotonic() + 3600)
+
+    def epoch(number: int) -> Iterator[Batch]:
+        yield from batches(number)
+        deadline.at = time.monotonic()
+
+    return dataclasses.replace(work, deadline=deadline, epoch=epoch)
+
+
 def weights(place: FoldPlace) -> dict[str, Tensor]:
     return load_file(place.weights)
 
@@ -212,11 +223,10 @@ def test_the_same_seeds_give_the_same_bits_and_others_do_not(work, whole, tmp_pa
 
 
 def test_a_deadline_stops_after_an_epoch_and_the_rest_is_exact(work, whole):
-    pressed = dataclasses.replace(work, deadline=Deadline(time.monotonic()))
     for epoch in (1, 2):
         torch.rand(epoch)  # whoever draws between two commands makes no difference
         with pytest.raises(Stopped) as caught:
-            train_fold(pressed, Tiny(seed=epoch - 1))
+            train_fold(pressed(work), Tiny(seed=epoch - 1))
         assert str(caught.value) == (
             f"time_limit: fold 1 stopped after epoch {epoch} of 3;"
             " the same command goes on from there"
@@ -225,7 +235,7 @@ def test_a_deadline_stops_after_an_epoch_and_the_rest_is_exact(work, whole):
         assert not work.place.weights.exists()
         assert work.place.curves.exists()
     said: list[str] = []
-    done = train_fold(dataclasses.replace(pressed, say=said.append), Tiny(seed=3))
+    done = train_fold(dataclasses.replace(pressed(work), say=said.append), Tiny(seed=3))
     assert done.epochs == EPOCHS
     assert said[0] == "fold 1: goes on after epoch 2 of 3"
     assert same(work.place, whole)
@@ -233,10 +243,37 @@ def test_a_deadline_stops_after_an_epoch_and_the_rest_is_exact(work, whole):
 
 def test_a_deadline_leaves_what_fits():
     now = time.monotonic()
-    assert Deadline().leaves(1e9)
-    assert Deadline(now + 100).leaves(50)
-    assert not Deadline(now + 100).leaves(150)
-    assert not Deadline(now - 1).leaves(0)
+    assert Deadline(slowest=1e9).leaves_an_epoch()
+    assert Deadline(now + 100, 50).leaves_an_epoch()
+    assert not Deadline(now + 100, 95).leaves_an_epoch()
+    assert not Deadline(now - 1).leaves_an_epoch()
+
+
+def test_an_epoch_that_does_not_fit_is_not_begun(work, whole):
+    deadline = Deadline(time.monotonic() + 3600)
+    deadline.take_in(4000)  # of the fold before
+    with pytest.raises(Stopped, match="no time for an epoch of fold 1, so it was not begun"):
+        train_fold(dataclasses.replace(work, deadline=deadline), Tiny())
+    assert not work.place.log.exists()
+    with pytest.raises(Stopped):
+        train_fold(pressed(work), Tiny())
+    resumed = Deadline(time.monotonic() + 3600)
+    state = torch.load(work.place.state / "last.pt", weights_only=True)
+    state["progress"]["log"][0]["train_seconds"] = 4000  # as if that epoch had been long
+    torch.save(state, work.place.state / "last.pt")
+    with pytest.raises(Stopped, match="fold 1 stopped after epoch 1 of 3"):
+        train_fold(dataclasses.replace(work, deadline=resumed), Tiny())
+    assert len(read_log(work.place)) == 1
+
+
+def test_what_a_kill_left_between_two_files_is_mended(work, whole):
+    with pytest.raises(Stopped):
+        train_fold(pressed(work), Tiny())
+    work.place.log.write_text("")  # killed before the log
+    (work.place.state / "best-2.safetensors").write_text("killed before the checkpoint")
+    train_fold(work, Tiny(seed=9))
+    assert same(work.place, whole)
+    assert len(list(work.place.state.glob("best-*"))) == 1
 
 
 @pytest.mark.parametrize("error", [KeyboardInterrupt, Stopped])
@@ -284,15 +321,11 @@ def test_a_finished_state_is_not_trained_again(work, whole):
 def test_the_best_epoch_is_kept_when_the_last_is_worse(work, tmp_path):
     done = train_fold(dataclasses.replace(work, validate=scoring(0.2, 0.6, 0.4)), Tiny())
     assert (done.best_epoch, done.best_score) == (2, 0.6)
-    shorter = dataclasses.replace(
-        work_in(tmp_path / "shorter"),
-        validate=scoring(0.2, 0.6),
-        deadline=Deadline(time.monotonic()),
-    )
+    shorter = dataclasses.replace(work_in(tmp_path / "shorter"), validate=scoring(0.2, 0.6))
     for _ in range(2):
         with pytest.raises(Stopped):
-            train_fold(shorter, Tiny())
-    second = load_file(shorter.place.state / "best.safetensors")
+            train_fold(pressed(shorter), Tiny())
+    second = load_file(shorter.place.state / "best-2.safetensors")
     assert all(torch.equal(second[name], tensor) for name, tensor in weights(work.place).items())
 
 
@@ -323,9 +356,8 @@ def test_a_broken_loss_names_fold_epoch_and_step_and_keeps_the_last_epoch(work, 
 
 
 def test_a_damaged_checkpoint_is_said(work):
-    pressed = dataclasses.replace(work, deadline=Deadline(time.monotonic()))
     with pytest.raises(Stopped):
-        train_fold(pressed, Tiny())
+        train_fold(pressed(work), Tiny())
     checkpoint = work.place.state / "last.pt"
     checkpoint.write_bytes(checkpoint.read_bytes()[:-200])
     with pytest.raises(DataError, match=r"last\.pt: can't go on from it .*; resume=false starts"):

@@ -8,11 +8,8 @@ from graphemes.network import devices
 from graphemes.network.devices import (
     Engine,
     choose_engine,
-    cpu_flags,
     fast_precision,
     loader_workers,
-    machine_name,
-    usable_cores,
 )
 
 CPU, GPU = torch.device("cpu"), torch.device("cuda")
@@ -121,9 +118,3 @@ def test_workers_leave_a_core_to_the_network(monkeypatch, cores, beside_gpu, bes
     assert loader_workers("auto", CPU) == beside_cpu
     assert loader_workers(5, GPU) == loader_workers(5, CPU) == 5
     assert loader_workers(0, GPU) == 0
-
-
-def test_the_machine_is_asked_without_harm():
-    assert usable_cores() >= 1
-    assert isinstance(cpu_flags(), frozenset)
-    assert isinstance(machine_name(), str)

@@ -56,7 +56,8 @@ def test_building_leaves_the_global_stream_alone():
 
 
 def test_the_trunks_are_those_that_the_setting_allows():
-    from graphemes.foundation.settings import TrainSettings, expectation, read_words
+    from graphemes.foundation.setting_words import expectation, read_words
+    from graphemes.foundation.settings import TrainSettings
 
     for trunk in TRUNKS:
         assert read_words(TrainSettings, [f"trunk={trunk}"]).trunk == trunk

@@ -13,13 +13,14 @@ from graphemes.foundation.birth import commit
 from graphemes.foundation.errors import DataError
 from graphemes.foundation.heads import HEADS
 from graphemes.foundation.layout import ROOT
+from graphemes.foundation.machine import machine_name
 from graphemes.foundation.memory import peak_anonymous_memory
 from graphemes.foundation.progress import say
 from graphemes.foundation.settings import BenchSettings, Learning
 from graphemes.images.shards import find_shards
 from graphemes.images.store import open_store
 from graphemes.learn.epoch import make_learner, train_epoch
-from graphemes.network.devices import choose_engine, machine_name
+from graphemes.network.devices import choose_engine
 from graphemes.network.model import build_network
 
 SETTINGS = BenchSettings

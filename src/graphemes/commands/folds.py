@@ -2,11 +2,10 @@
 
 from pathlib import Path
 
-from graphemes.commands.preparation import find_source, new_folds, prepare_folds
-from graphemes.foundation.errors import PlaceTaken
+from graphemes.commands.preparation import find_source
+from graphemes.commands.splitting import give_way, new_folds, plan_folds
 from graphemes.foundation.progress import say
 from graphemes.foundation.settings import FoldsSettings
-from graphemes.judge.folds import make_folds
 from graphemes.judge.labels import read_labels
 from graphemes.judge.shares import quality_lines
 
@@ -17,19 +16,18 @@ def run(settings: FoldsSettings) -> None:
     """Folds from train.csv alone: no image is decoded."""
     source = find_source(settings)
     labels = read_labels(source.directory / "train.csv")
+    plan = plan_folds(settings, source, labels)
     path = source.layout.folds_csv
-    there = path.exists()
-    table = prepare_folds(settings, source, labels)
     if isinstance(settings.folds, Path):
         path = settings.folds
-    elif there and not (table["fold"] == make_folds(labels, settings.folds, settings.seed)).all():
+    elif plan.birth is None:
         # Only this command asks whose seed it was: a run takes any folds that fit.
-        if not (settings.overwrite or source.demo):
-            raise PlaceTaken(
-                f"{path}: it isn't what seed={settings.seed} gives;"
-                " overwrite=true replaces it, work_dir=PATH keeps both"
-            )
-        table = new_folds(settings, source, labels)
-    say(f"{path}: {len(table):,} images")
-    for line in quality_lines(table):
+        asked = new_folds(settings, source, labels)
+        if not plan.table.equals(asked.table):
+            problem = f"isn't what seed={settings.seed} gives"
+            give_way(path, problem, source.layout, overwrite=settings.overwrite)
+            plan = asked
+    plan.write(source.layout)
+    say(f"{path}: {len(plan.table):,} images")
+    for line in quality_lines(plan.table):
         say(line)

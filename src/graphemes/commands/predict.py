@@ -17,7 +17,7 @@ from graphemes.commands.weights_files import (
     load_networks,
 )
 from graphemes.foundation.errors import DataError
-from graphemes.foundation.files import digest, file_digest
+from graphemes.foundation.files import digest, file_digest, locked
 from graphemes.foundation.heads import PerHead
 from graphemes.foundation.layout import probabilities_beside
 from graphemes.foundation.progress import progress, say
@@ -59,25 +59,69 @@ def predict_run(
         say(f"{source.directory}: no test images, so no submission")
         return
     path = settings.submission or source.layout.submission
-    rows = read_rows(source.directory)
     ready = load_networks(weights, engine)
     origin = _origin(ready, source, shards)
     made_from = {**origin, "weights": ",".join(file_digest(file) for file in weights)}
-    kept = guard_submission(path, origin, overwrite=settings.overwrite)
-    if kept == made_from:
-        say(f"{path}: made from these weights and test images: kept")
-        return
-    if kept:
-        say(f"{path}: was made from other folds of this run or the demo's; replaced")
-    plan = _plan(source.directory, shards, rows)
-    say(f"predicting {len(rows.image_ids):,} test images with {len(weights)} network(s)")
-    work = _Work(ready, engine, settings, source.layout.cache)
-    found = [work.shard(shard, wanted) for shard, wanted in plan.items() if wanted]
-    together = PerHead(*(np.concatenate(parts) for parts in zip(*found, strict=True)))
-    ids = [name for wanted in plan.values() for name in wanted]
-    write_submission(path, rows, ids, likeliest(together))
-    write_probabilities(probabilities_beside(path), ids, together, made_from)
-    say(f"{path}: {len(rows.row_ids):,} rows written")
+    with locked(path.with_name(f".{path.name}.lock")):
+        kept = guard_submission(path, origin, overwrite=settings.overwrite)
+        if made_from.items() <= kept.items():
+            say(f"{path}: made from these weights and test images: kept")
+            return
+        if kept:
+            say(f"{path}: was made from other folds of this run or the demo's; replaced")
+        plan = plan_prediction(source.directory, shards)
+        if plan.ignored:
+            say(f"{plan.ignored:,} images of the test shards are asked for by no row: ignored")
+        say(f"predicting {len(plan.rows.image_ids):,} test images with {len(weights)} network(s)")
+        work = _Work(ready, engine, settings, source.layout.cache)
+        found = [work.shard(shard, wanted) for shard, wanted in plan.shards.items() if wanted]
+        together = PerHead(*(np.concatenate(parts) for parts in zip(*found, strict=True)))
+        _write(path, plan, together, made_from)
+    say(f"{path}: {len(plan.rows.row_ids):,} rows written")
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What is asked for, and where it is."""
+
+    rows: SubmissionRows
+    shards: dict[Path, list[str]]  # the ids to predict from each, in its order
+    ignored: int  # images that no row asks for
+
+
+def plan_prediction(directory: Path, shards: Sequence[Path]) -> Plan:
+    """Which images to predict from which shard. Raises DataError if the files don't fit."""
+    rows = read_rows(directory)
+    asked = set(rows.image_ids)
+    home: dict[str, Path] = {}
+    plan: dict[Path, list[str]] = {}
+    for path in shards:
+        with open_shard(path) as shard:
+            ids = shard.ids
+        twice = next((name for name in ids if name in home), None)
+        if twice is not None:
+            raise DataError(f"{path}: image_id {twice!r} is in {home[twice].name} too; keep one")
+        home.update(dict.fromkeys(ids, path))
+        plan[path] = [name for name in ids if name in asked]
+    missing = [name for name in rows.image_ids if name not in home]
+    if missing:
+        raise DataError(
+            f"{directory / 'test.csv'}: asks for {len(missing):,} images that are in no test shard,"
+            f" first '{missing[0]}'; are all test shards there?"
+        )
+    return Plan(rows, plan, len(home) - len(asked))
+
+
+def _write(path: Path, plan: Plan, found: Probabilities, made_from: dict[str, str]) -> None:
+    ids = [name for wanted in plan.shards.values() for name in wanted]
+
+    def before(summary: str) -> None:
+        # At no moment do an old submission and new probabilities lie side by side.
+        path.unlink(missing_ok=True)
+        beside = probabilities_beside(path)
+        write_probabilities(beside, ids, found, {**made_from, "submission": summary})
+
+    write_submission(path, plan.rows, ids, likeliest(found), before)
 
 
 def _origin(ready: ReadyNetworks, source: Source, shards: list[Path]) -> dict[str, str]:
@@ -90,31 +134,6 @@ def _origin(ready: ReadyNetworks, source: Source, shards: list[Path]) -> dict[st
     about = [file_digest(path) for path in tables]
     about += [f"{path.name} {path.stat().st_size}" for path in shards]
     return {**run_, "test": digest("\n".join(about).encode())}
-
-
-def _plan(directory: Path, shards: list[Path], rows: SubmissionRows) -> dict[Path, list[str]]:
-    """The ids to predict from each shard, in its order; checked before any network runs."""
-    asked, ignored = set(rows.image_ids), 0
-    home: dict[str, Path] = {}
-    plan: dict[Path, list[str]] = {}
-    for path in shards:
-        with open_shard(path) as shard:
-            ids = list(shard.ids)
-        for name in ids:
-            if name in home:
-                raise DataError(f"{path}: image '{name}' is also in {home[name].name}")
-            home[name] = path
-        plan[path] = [name for name in ids if name in asked]
-        ignored += len(ids) - len(plan[path])
-    missing = [name for name in rows.image_ids if name not in home]
-    if missing:
-        raise DataError(
-            f"{directory / 'test.csv'}: asks for {len(missing):,} images that are in no test shard,"
-            f" first '{missing[0]}'; are all test shards there?"
-        )
-    if ignored:
-        say(f"{ignored:,} images of the test shards are asked for by no row: ignored")
-    return plan
 
 
 @dataclass(frozen=True)

@@ -1,10 +1,9 @@
-"""What several commands begin with: the data found, the store opened, the folds read or made.
+"""What several commands begin with: the data found or drawn, the store opened.
 
 N labelled images, R rows of the store.
 """
 
 import functools
-import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,29 +11,17 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from graphemes.foundation.errors import DataError, PlaceTaken, SettingsError, UserError
+from graphemes.foundation.errors import DataError
 from graphemes.foundation.files import digest
 from graphemes.foundation.heads import HEADS, PerHead
 from graphemes.foundation.layout import Layout, demo_directory, find_data, find_layout
 from graphemes.foundation.progress import progress, say
-from graphemes.foundation.seeds import stream
-from graphemes.foundation.settings import Folding, FoldsSettings, Learning, Places, TrainSettings
+from graphemes.foundation.settings import Places
 from graphemes.images.shards import find_shards
 from graphemes.images.store import Store, open_store
 from graphemes.images.synthesis.demo import is_demo, make_demo
-from graphemes.judge.folds import (
-    NEVER,
-    fold_count,
-    fold_table,
-    folds_digest,
-    make_folds,
-    read_folds,
-    write_folds,
-)
-from graphemes.judge.labels import read_labels
 
 DEMO_IMAGES = 2700
-_LIMIT, _TRAINED, _VALIDATED = 1, 0, 1  # addresses of the streams that pick a subset
 
 
 @dataclass(frozen=True)
@@ -65,14 +52,6 @@ class TrainingData:
         return spread
 
 
-@dataclass(frozen=True)
-class FoldRows:
-    """One fold's store rows, (n,) each."""
-
-    trained: npt.NDArray[np.int64]
-    validated: npt.NDArray[np.int64]
-
-
 def find_source(settings: Places) -> Source:
     """The data directory of the settings, or the demo's, drawn now if it isn't there yet."""
     layout = find_layout(settings)
@@ -86,13 +65,8 @@ def find_source(settings: Places) -> Source:
     )
     if not is_demo(directory):
         say(f"drawing {DEMO_IMAGES:,} graphemes into {directory}")
-    try:
-        make_demo(directory, images=DEMO_IMAGES)
-    except PlaceTaken:
-        # The place is the demo's own: what an earlier version drew, or a damaged one, gives way.
-        say(f"{directory}: isn't this version's demo; drawn again")
-        shutil.rmtree(directory)
-        make_demo(directory, images=DEMO_IMAGES)
+    # What an earlier version drew, or a damaged demo, gives way.
+    make_demo(directory, images=DEMO_IMAGES, replace=True)
     return Source(layout, directory, demo=True)
 
 
@@ -102,15 +76,17 @@ def store_name(directory: Path, part: str) -> str:
     return f"{readable}-{digest(str(directory).encode())[:8]}-{part}"
 
 
-def open_training_data(source: Source) -> TrainingData:
-    """The labels and the store of the training shards. Raises DataError if they don't fit."""
+def open_training_data(source: Source, labels: pd.DataFrame) -> TrainingData:
+    """The store of the training shards, with the labels of train.csv.
+
+    Raises DataError if they don't fit.
+    """
     shards = find_shards(source.directory, "train")
     if not shards:
         raise DataError(
             f"{source.directory}: no train_image_data_*.parquet (or .feather);"
             " point data_dir at the competition's files"
         )
-    labels = read_labels(source.directory / "train.csv")
     name = store_name(source.directory, "train")
     store = open_store(shards, source.layout.cache, name, say, progress)
     rows = pd.Index(store.ids).get_indexer(pd.Index(labels["image_id"].astype(object)))
@@ -124,121 +100,3 @@ def open_training_data(source: Source) -> TrainingData:
     if unlabelled:
         say(f"{unlabelled:,} images of the shards have no label in train.csv: ignored")
     return TrainingData(store, labels, rows.astype(np.int64))
-
-
-def prepare_folds(
-    settings: TrainSettings | FoldsSettings, source: Source, labels: pd.DataFrame
-) -> pd.DataFrame:
-    """The table of folds: the user's file, folds.csv if it fits, or a new folds.csv."""
-    if isinstance(settings.folds, Path):
-        return read_folds(settings.folds, labels)
-    path = source.layout.folds_csv
-    if path.exists():
-        table, problem = _kept_folds(path, settings.folds, labels)
-        if table is not None:
-            return table
-        if settings.overwrite:
-            say(f"{path}: {problem}; replaced")
-        elif _is_demos(path, source):
-            say(f"{path}: was the demo's; replaced")
-        else:
-            raise PlaceTaken(
-                f"{path}: {problem}; overwrite=true replaces it, folds=PATH uses another file,"
-                " work_dir=PATH keeps both"
-            )
-    return new_folds(settings, source, labels)
-
-
-def new_folds(settings: Folding, source: Source, labels: pd.DataFrame) -> pd.DataFrame:
-    """A stratified table of folds, written to folds.csv."""
-    assert isinstance(settings.folds, int)
-    say(f"folds: splitting {len(labels):,} images into {settings.folds} folds")
-    table = fold_table(labels, make_folds(labels, settings.folds, settings.seed))
-    write_folds(source.layout.folds_csv, table)
-    return table
-
-
-def _kept_folds(
-    path: Path, count: int, labels: pd.DataFrame
-) -> tuple[pd.DataFrame | None, str | None]:
-    """The folds.csv that is there, or why it doesn't serve."""
-    try:
-        table = read_folds(path, labels)
-    except DataError as error:
-        return None, f"doesn't fit this data ({str(error).removeprefix(f'{path}: ')})"
-    if fold_count(table) != count:
-        return None, f"has {fold_count(table)} folds, asked for {count}"
-    return table, None
-
-
-def _is_demos(path: Path, source: Source) -> bool:
-    """Whether a folds.csv was made for the demo's images."""
-    train = demo_directory(source.layout) / "train.csv"
-    try:
-        read_folds(path, read_labels(train))
-    except UserError:
-        return False
-    return True
-
-
-def unfolded(labels: pd.DataFrame) -> pd.DataFrame:
-    """The table of fold=none: every image trains, none is validated."""
-    return fold_table(labels, np.full(len(labels), NEVER))
-
-
-def chosen_folds(settings: TrainSettings, table: pd.DataFrame) -> list[str]:
-    """The folds that fold= asks for, as they are named in paths. Raises SettingsError."""
-    if settings.fold == "none":
-        return ["none"]
-    count = fold_count(table)
-    asked = tuple(range(count)) if settings.fold == "all" else settings.fold
-    outside = [fold for fold in asked if int(fold) >= count]
-    if outside:
-        raise SettingsError(
-            f"fold={outside[0]}: there are {count} folds, expected 0 to {count - 1}, all or none"
-        )
-    return [str(fold) for fold in asked]
-
-
-def rows_of_fold(
-    data: TrainingData, table: pd.DataFrame, fold: str, settings: Learning, seed: int
-) -> FoldRows:
-    """The store rows that a fold trains on and is validated on, after exclude and limit."""
-    folds = table["fold"].to_numpy()
-    validated = np.zeros(len(folds), bool) if fold == "none" else folds == int(fold)
-    kept = ~_excluded(settings.exclude, data.labels)
-    parts = []
-    for kind, mask in ((_TRAINED, ~validated & kept), (_VALIDATED, validated & kept)):
-        rows = data.rows[mask]
-        if settings.limit is not None and len(rows) > settings.limit:
-            place = (_LIMIT, 0 if fold == "none" else int(fold) + 1, kind)
-            rows = np.sort(stream(seed, *place).permutation(rows)[: settings.limit])
-        parts.append(rows)
-    result = FoldRows(*parts)
-    if len(result.trained) < 2:
-        raise DataError(f"fold {fold}: {len(result.trained)} training images, expected 2 or more")
-    if fold != "none" and not len(result.validated):
-        raise DataError(f"fold {fold}: no validation images left; look at folds and exclude")
-    return result
-
-
-def _excluded(path: Path | None, labels: pd.DataFrame) -> npt.NDArray[np.bool_]:
-    """(N,) which labelled images the file of ids leaves out. Raises DataError."""
-    if path is None:
-        return np.zeros(len(labels), bool)
-    try:
-        ids = {line.strip() for line in path.read_text(encoding="utf-8").splitlines()} - {""}
-    except (OSError, UnicodeDecodeError) as error:
-        raise DataError(f"exclude={path}: can't be read: {error}") from None
-    unknown = sorted(ids - set(labels["image_id"]))
-    if unknown:
-        raise DataError(
-            f"exclude={path}: {len(unknown):,} ids are not in train.csv, first '{unknown[0]}';"
-            " expected image ids, one a line"
-        )
-    return labels["image_id"].isin(ids).to_numpy()
-
-
-def data_digests(data: TrainingData, table: pd.DataFrame) -> dict[str, str]:
-    """What a result was made from: the digests of images and of folds with labels."""
-    return {"data": data.store.digest, "folds": folds_digest(table)}

@@ -17,6 +17,7 @@ from graphemes.foundation.settings import ScoreSettings
 from graphemes.images.dataset import Batches, Pictures, loader
 from graphemes.images.transforms import pictures
 from graphemes.infer.predict import probabilities
+from graphemes.judge.labels import read_labels
 from graphemes.judge.oof import OofTable, concatenate, read_oof
 from graphemes.judge.scores import report_lines, report_on, scores_json
 from graphemes.network.devices import Engine, choose_engine, loader_workers
@@ -39,8 +40,7 @@ def run(settings: ScoreSettings) -> None:
 
 def score_run(layout: Layout, asked: dict[str, Any] | None = None) -> None:
     """Score a run's finished folds (those of the identity `asked`), print it, write scores.json."""
-    places = [FoldPlace(path) for path in sorted(layout.run_dir.glob("fold[0-9]*"), key=_number)]
-    paths = [place.oof for place in places if _counts(place, asked)]
+    paths = [place.oof for place in layout.folds() if _counts(place, asked)]
     if not paths:
         raise DataError(
             f"{layout.run_dir}: no finished fold with an out-of-fold table;"
@@ -50,11 +50,6 @@ def score_run(layout: Layout, asked: dict[str, Any] | None = None) -> None:
     write_json(layout.scores, scores_json(report_on(table)))
     _print(table)
     say(f"{layout.scores}: written")
-
-
-def _number(path: Path) -> int:
-    digits = path.name.removeprefix("fold")
-    return int(digits) if digits.isdigit() else -1
 
 
 def _counts(place: FoldPlace, asked: dict[str, Any] | None) -> bool:
@@ -71,8 +66,8 @@ def _read(path: Path) -> OofTable:
     return table
 
 
-def _print(table: OofTable) -> None:
-    for line in report_lines(report_on(table)):
+def _print(table: OofTable, *, by_fold: bool = True) -> None:
+    for line in report_lines(report_on(table), by_fold=by_fold):
         say(line)
 
 
@@ -82,10 +77,11 @@ def _score_weights(settings: ScoreSettings) -> None:
     engine = choose_engine(settings.device, settings.precision)
     paths = find_weights(settings.weights)
     ready = load_networks(paths, engine)
-    data = open_training_data(find_source(settings))
+    source = find_source(settings)
+    data = open_training_data(source, read_labels(source.directory / "train.csv"))
     rows = _unseen_rows(data, paths)
     say(f"{len(rows):,} of {len(data.rows):,} labelled images are outside the training rows")
-    _print(_table(data, rows, ready, engine, settings))
+    _print(_table(data, rows, ready, engine, settings), by_fold=False)
 
 
 def _unseen_rows(data: TrainingData, paths: list[Path]) -> Any:

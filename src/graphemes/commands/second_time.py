@@ -6,15 +6,23 @@ is an error, unless the user says overwrite=true or it belongs to the demo.
 
 import json
 import shutil
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any, Literal
 
 from graphemes.foundation.birth import differences, taken
 from graphemes.foundation.errors import DataError, PlaceTaken
-from graphemes.foundation.files import digest, read_json, write_json
-from graphemes.foundation.layout import FoldPlace, probabilities_beside
+from graphemes.foundation.files import (
+    digest,
+    file_digest,
+    locked,
+    need_writable,
+    read_json,
+    write_json,
+)
+from graphemes.foundation.layout import FoldPlace, Layout, probabilities_beside
 from graphemes.foundation.progress import say
-from graphemes.judge.submission import read_probabilities_digests
+from graphemes.judge.probabilities import read_digests
 
 Status = Literal["empty", "unfinished", "finished"]
 
@@ -34,7 +42,7 @@ def fold_status(place: FoldPlace, asked: dict[str, Any], *, overwrite: bool) -> 
 
 def kept_identity(place: FoldPlace) -> tuple[dict[str, Any] | None, Status]:
     """The identity of what is at a fold's place, and whether it is finished."""
-    if place.run.is_file() and place.weights.is_file():
+    if place.finished:
         return _identity_in(place.run), "finished"
     unfinished = place.state / "identity.json"
     if unfinished.is_file():
@@ -50,11 +58,18 @@ def _identity_in(path: Path) -> dict[str, Any]:
     return identity
 
 
+def fold_lock(place: FoldPlace) -> AbstractContextManager[None]:
+    """The lock under which a fold's place is written. Raises UserError if another run has it."""
+    busy = f"{place.directory}: another run is training this fold; wait for it, or use name="
+    return locked(place.directory / ".lock", busy=busy)
+
+
 def clear_fold(place: FoldPlace) -> None:
     """Remove what a fold left, its birth certificate first, so that no half of it seems whole."""
     for path in (place.run, place.weights, place.oof, place.log, place.curves):
         path.unlink(missing_ok=True)
-    shutil.rmtree(place.state, ignore_errors=True)
+    if place.state.exists():
+        shutil.rmtree(place.state)
 
 
 def begin_fold(place: FoldPlace, asked: dict[str, Any]) -> None:
@@ -71,33 +86,34 @@ def submission_origin(identity: dict[str, Any]) -> dict[str, str]:
 def guard_submission(path: Path, origin: dict[str, str], *, overwrite: bool) -> dict[str, str]:
     """What is known of the submission at `path` ({} if there is none, or it may be replaced).
 
-    Raises PlaceTaken if it comes from another run or data.
+    Raises PlaceTaken if it comes from another run or data, or was changed by somebody.
     """
+    need_writable(path)
     if not path.exists() or overwrite:
         return {}
     beside = probabilities_beside(path)
+    ways = "overwrite=true replaces it, submission=PATH or name=WORD keeps both"
     if not beside.is_file():
         raise PlaceTaken(
-            f"{path}: there already, without the {beside.name} that says where it comes from;"
-            " overwrite=true replaces it, submission=PATH or name=WORD keeps both"
+            f"{path}: there already, without {beside.name}, which says where it comes from; {ways}"
         )
-    kept = read_probabilities_digests(beside)
-    if kept.get("demo") == "True":
-        return kept
+    try:
+        kept = read_digests(beside)
+    except DataError as error:
+        raise PlaceTaken(f"{path}: there already, and {error}; {ways}") from None
+    if kept.get("submission") != file_digest(path):
+        raise PlaceTaken(f"{path}: isn't what {beside.name} belongs to; was it changed? {ways}")
     other = [key for key, value in origin.items() if kept.get(key) != value]
-    if other:
-        raise PlaceTaken(
-            f"{path}: made from other {' and '.join(other)};"
-            " overwrite=true replaces it, submission=PATH or name=WORD keeps both"
-        )
+    if other and kept.get("demo") != "True":
+        raise PlaceTaken(f"{path}: made from other {' and '.join(other)}; {ways}")
     return kept
 
 
-def forget_demo_folds(run_dir: Path, asked: dict[str, Any]) -> None:
+def forget_demo_folds(layout: Layout, asked: dict[str, Any]) -> None:
     """Clear the demo's folds that a run of other settings or data finds beside its own."""
-    for directory in sorted(run_dir.glob("fold*")):
-        place = FoldPlace(directory)
+    for place in layout.folds():
         kept, _ = kept_identity(place)
         if kept is not None and kept.get("demo") and differences(kept, asked):
-            say(f"{directory}: was the demo's; replaced")
-            clear_fold(place)
+            with fold_lock(place):
+                say(f"{place.directory}: was the demo's; replaced")
+                clear_fold(place)

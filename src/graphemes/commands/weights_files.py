@@ -4,9 +4,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from pydantic import ValidationError
+
 from graphemes.foundation.errors import DataError
-from graphemes.foundation.layout import FoldPlace, Layout
-from graphemes.foundation.settings import Crop, ImageSize, Learning
+from graphemes.foundation.layout import FoldPlace, Layout, numbered
+from graphemes.foundation.setting_types import Crop, ImageSize
+from graphemes.foundation.setting_words import expectation
+from graphemes.foundation.settings import Learning
 from graphemes.network.devices import Engine
 from graphemes.network.model import GraphemeNetwork
 from graphemes.network.weights import WeightsRecord, load_weights
@@ -23,13 +27,20 @@ class ReadyNetworks:
 
 
 def find_weights(named: Sequence[Path]) -> list[Path]:
-    """The files named, and those under the folders named. Raises DataError if there are none."""
+    """The files named, and those of the folds in the folders named.
+
+    A folder may be a fold's or a run's, not one of several runs. Raises DataError if it has none.
+    """
     found: list[Path] = []
     for path in named:
         if path.is_dir():
-            inside = sorted(path.glob("**/weights.safetensors"))
+            places = [FoldPlace(path), *numbered(path)]
+            inside = [place.weights for place in places if place.weights.is_file()]
             if not inside:
-                raise DataError(f"{path}: holds no weights.safetensors; expected a run's folds")
+                raise DataError(
+                    f"{path}: no weights.safetensors there, nor in its fold0, fold1, ...;"
+                    " expected a fold's folder or a run's"
+                )
             found += inside
         else:
             found.append(path)
@@ -38,10 +49,9 @@ def find_weights(named: Sequence[Path]) -> list[Path]:
 
 def finished_weights(layout: Layout) -> list[Path]:
     """The weights of a run's finished folds; fold=none's only where there is no other."""
-    places = [FoldPlace(path) for path in sorted(layout.run_dir.glob("fold[0-9]*"))]
-    places = [place for place in places if place.run.is_file() and place.weights.is_file()]
+    places = [place for place in layout.folds() if place.finished]
     whole = layout.fold("none")
-    if not places and whole.run.is_file() and whole.weights.is_file():
+    if not places and whole.finished:
         places = [whole]
     if not places:
         raise DataError(
@@ -57,11 +67,22 @@ def load_networks(paths: Sequence[Path], engine: Engine) -> ReadyNetworks:
     records = [record for _, record in loaded]
     for path, record in zip(paths, records, strict=True):
         _agree(path, record, paths[0], records[0])
-    first = Learning.model_validate(
-        {k: records[0].settings[k] for k in ("image_size", "crop") if k in records[0].settings}
-    )
+    first = _pictures(paths[0], records[0])
     networks = [network.to(engine.device) for network, _ in loaded]
     return ReadyNetworks(networks, records, first.image_size, first.crop)
+
+
+def _pictures(path: Path, record: WeightsRecord) -> Learning:
+    """The settings that say how pictures are made."""
+    said = {key: record.settings.get(key) for key in ("image_size", "crop")}
+    try:
+        return Learning.model_validate(said)
+    except ValidationError as error:
+        key = error.errors()[0]["loc"][0]
+        raise DataError(
+            f"{path}: its record says {key} is {said[str(key)]!r}, expected"
+            f" {expectation(Learning, str(key))}; train again"
+        ) from None
 
 
 def _agree(path: Path, record: WeightsRecord, first_path: Path, first: WeightsRecord) -> None:

@@ -72,6 +72,17 @@ def file_digest(path: Path) -> str:
         raise DataError(f"{path}: can't be read: {error.strerror}") from None
 
 
+def need_writable(path: Path) -> None:
+    """Raise UserError when no file can be put at `path`, before the work that would fill it."""
+    if path.is_dir():
+        raise UserError(f"{path}: is a folder, expected the path of a file")
+    existing = next(p for p in path.parents if p.exists())
+    if not existing.is_dir():
+        raise UserError(f"{path}: {existing} is no folder, so nothing can be put below it")
+    if not os.access(existing, os.W_OK | os.X_OK):
+        raise UserError(f"{path}: {existing} can't be written to; choose another place")
+
+
 def need_space(directory: Path, needed: int, purpose: str) -> None:
     """Raise UserError when the disk that holds `directory` lacks `needed` bytes."""
     existing = next(p for p in (directory, *directory.parents) if p.exists())

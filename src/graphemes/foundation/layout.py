@@ -7,7 +7,9 @@ from pathlib import Path
 from graphemes.foundation.errors import DataError, UserError
 from graphemes.foundation.settings import Places
 
-ROOT = Path(__file__).resolve().parents[3]  # the folder of run.sh
+_CHECKOUT = Path(__file__).resolve().parents[3]
+# The folder of run.sh; where the package was installed without it, the caller's.
+ROOT = _CHECKOUT if (_CHECKOUT / "run.sh").is_file() else Path.cwd()
 COMPETITION = "bengaliai-cv19"
 KAGGLE_WORKING = Path("/kaggle/working")
 KAGGLE_INPUTS = (
@@ -48,6 +50,17 @@ class FoldPlace:
         return self.directory / "oof.parquet"
 
     @property
+    def number(self) -> int | None:
+        """K of foldK; None for 'none' and for what isn't a fold's folder."""
+        digits = self.directory.name.removeprefix("fold")
+        return int(digits) if digits.isascii() and digits.isdigit() else None
+
+    @property
+    def finished(self) -> bool:
+        """Whether its birth certificate and its weights are there."""
+        return self.run.is_file() and self.weights.is_file()
+
+    @property
     def state(self) -> Path:
         """What resume needs; gone when finished."""
         return self.directory / "state"
@@ -71,6 +84,11 @@ class Layout:
         return self.work_dir / "folds" / "folds.csv"
 
     @property
+    def folds_json(self) -> Path:
+        """Where folds.csv comes from."""
+        return self.folds_csv.with_suffix(".json")
+
+    @property
     def run_dir(self) -> Path:
         """The folds of this run."""
         folds = self.work_dir / "folds"
@@ -79,6 +97,10 @@ class Layout:
     def fold(self, fold: int | str) -> FoldPlace:
         """The place of fold K, or of 'none'."""
         return FoldPlace(self.run_dir / f"fold{fold}")
+
+    def folds(self) -> list[FoldPlace]:
+        """The places of the folds that are there, finished or not, by number."""
+        return numbered(self.run_dir)
 
     @property
     def scores(self) -> Path:
@@ -89,6 +111,13 @@ class Layout:
     def submission(self) -> Path:
         """Where this run's submission goes, unless the user says otherwise."""
         return self.work_dir / "submissions" / f"{self.name or 'submission'}.csv"
+
+
+def numbered(directory: Path) -> list[FoldPlace]:
+    """The folders fold0, fold1, ... in a directory, 10 after 9."""
+    places = [FoldPlace(path) for path in directory.glob("fold*")]
+    known = [(place.number, place) for place in places if place.number is not None]
+    return [place for _, place in sorted(known, key=lambda pair: pair[0])]
 
 
 def probabilities_beside(submission: Path) -> Path:

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
+from graphemes.foundation.setting_words import shown
 from graphemes.foundation.settings import TrainSettings
 
 
@@ -31,6 +32,17 @@ def reference(images: int) -> dict[str, Any]:
 
 
 RECIPES: dict[str, Callable[[int], dict[str, Any]]] = {"quick": quick, "reference": reference}
+
+
+def notes() -> dict[str, str]:
+    """What the recipes say of a setting, for help: {"epochs": "recipe quick: 4"}."""
+    found: dict[str, list[str]] = {}
+    for name, recipe in RECIPES.items():
+        said = [recipe(images) for images in (1_000, 40_000, 200_840)]
+        for key in said[0]:
+            values = dict.fromkeys(shown(values[key]) for values in said)
+            found.setdefault(key, []).append(f"{name}: {' to '.join(values)}")
+    return {key: f"recipe {', '.join(parts)}" for key, parts in found.items()}
 
 
 def fill(settings: TrainSettings, demo: bool, images: int) -> TrainSettings:

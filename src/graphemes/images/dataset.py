@@ -4,6 +4,7 @@ N images of the store, B of a batch, H x W pixels of a picture.
 """
 
 import multiprocessing
+import os
 import signal
 from collections.abc import Iterator
 from pathlib import Path
@@ -124,6 +125,7 @@ def loader(pictures: Pictures, batches: Batches, workers: int, pin: bool) -> Dat
 def _begin_worker(_: int) -> None:
     # Ctrl-C and SIGTERM are the main process's business: it ends its workers itself.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    # Quietly: a worker that dies of a signal would be reported as a fault before we can stop.
+    signal.signal(signal.SIGTERM, lambda *_: os._exit(0))
     cv2.setNumThreads(0)
     torch.set_num_threads(1)

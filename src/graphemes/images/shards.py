@@ -14,16 +14,16 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal, NamedTuple, Protocol
+from typing import Literal, NamedTuple
 
 import cv2
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from graphemes.foundation.errors import DataError
 from graphemes.foundation.files import digest
 from graphemes.foundation.heads import HEIGHT, PIXELS, WIDTH
+from graphemes.images.shard_formats import Source, open_source
 
 Pixels = np.ndarray[tuple[int, ...], np.dtype[np.uint8]]
 Advance = Callable[[int], None]
@@ -53,15 +53,6 @@ def find_shards(data_dir: Path, part: Literal["train", "test"]) -> list[Path]:
     return list({match[1]: path for match, path in found}.values())
 
 
-class _Source(Protocol):
-    """One of the two file formats: `groups` holds the rows of each row group."""
-
-    schema: pa.Schema
-    groups: list[int]
-
-    def read(self, groups: Sequence[int], names: Sequence[str]) -> pa.Table: ...
-
-
 @dataclass(frozen=True)
 class Shard:
     """An open shard that passed the checks."""
@@ -69,7 +60,7 @@ class Shard:
     path: Path
     ids: list[str]  # (R,), no two alike
     schema_digest: str  # of the columns' names, order and types
-    source: _Source = field(repr=False)
+    source: Source = field(repr=False)
 
     @property
     def rows(self) -> int:
@@ -83,58 +74,14 @@ def open_shard(path: Path) -> Iterator[Shard]:
 
     Raises DataError with the file's name when it isn't a whole shard of the known layout.
     """
-    opening = _feather(path) if path.suffix == ".feather" else _parquet(path)
     with contextlib.ExitStack() as stack:
         with _reading(path):
-            source = stack.enter_context(opening)
+            source = stack.enter_context(open_source(path))
             schema = source.schema
             _check_columns(path, schema)
             ids = _checked_ids(path, source)
             schema_digest = digest(schema.remove_metadata().serialize())
         yield Shard(path, ids, schema_digest, source)
-
-
-class _Parquet:
-    def __init__(self, file: pq.ParquetFile) -> None:
-        self._file = file
-        self.schema = file.schema_arrow
-        count = file.metadata.num_row_groups
-        self.groups = [file.metadata.row_group(group).num_rows for group in range(count)]
-
-    def read(self, groups: Sequence[int], names: Sequence[str]) -> pa.Table:
-        return self._file.read_row_groups(list(groups), columns=list(names))
-
-
-@contextlib.contextmanager
-def _parquet(path: Path) -> Iterator[_Source]:
-    # pre_buffer tells the disk of a block's columns at once; mapped, these need no other memory.
-    with pq.ParquetFile(path, memory_map=True, pre_buffer=True) as file:
-        yield _Parquet(file)
-
-
-class _Feather:
-    def __init__(self, file: pa.MemoryMappedFile) -> None:
-        self._file = file
-        self.schema = self._open(None).schema
-        self._position = {name: position for position, name in enumerate(self.schema.names)}
-        # Without a column a batch tells no rows; any one will do.
-        one = self._open(self.schema.names[:1])
-        self.groups = [one.get_batch(group).num_rows for group in range(one.num_record_batches)]
-
-    def _open(self, names: Sequence[str] | None) -> pa.RecordBatchFileReader:
-        fields = None if names is None else sorted(self._position[name] for name in names)
-        options = pa.ipc.IpcReadOptions(included_fields=fields)
-        return pa.ipc.open_file(self._file, options=options)
-
-    def read(self, groups: Sequence[int], names: Sequence[str]) -> pa.Table:
-        reader = self._open(names)
-        return pa.Table.from_batches([reader.get_batch(group) for group in groups])
-
-
-@contextlib.contextmanager
-def _feather(path: Path) -> Iterator[_Source]:
-    with pa.memory_map(str(path)) as file:
-        yield _Feather(file)
 
 
 @contextlib.contextmanager
@@ -175,7 +122,7 @@ def _check_columns(path: Path, schema: pa.Schema) -> None:
         raise DataError(f"{path}: pixel column {other!r} is {types[other]}, expected uint8")
 
 
-def _checked_ids(path: Path, source: _Source) -> list[str]:
+def _checked_ids(path: Path, source: Source) -> list[str]:
     if not any(source.groups):
         raise DataError(f"{path}: no rows, expected at least one image")
     column = source.read(range(len(source.groups)), ["image_id"])["image_id"]

@@ -9,12 +9,9 @@ store is whole.
 
 import contextlib
 import functools
-import hashlib
-import itertools
 import os
 import tempfile
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,21 +21,18 @@ import numpy as np
 
 from graphemes.foundation.errors import DataError, UserError
 from graphemes.foundation.files import (
-    digest,
     locked,
     need_space,
     read_json,
     replacing,
     write_json,
-    write_text,
 )
 from graphemes.foundation.heads import HEIGHT, PIXELS, WIDTH
+from graphemes.images.marks import Marks, marks_digest, marks_of, read_marks, write_marks
 from graphemes.images.shards import Advance, Pixels, Shard, decode, open_shard
 
 VERSION = 1  # of the three files' form; a store of another is made again
-Marks = np.ndarray[tuple[int, ...], np.dtype[np.int64]]
 Bar = Callable[[str, int], AbstractContextManager[Advance]]  # as foundation.progress.progress
-_HASHED_TOGETHER = 256  # images; 8 MB, so that threads end about together
 
 
 @dataclass(frozen=True, eq=False)
@@ -105,7 +99,7 @@ def _decoded(path: Path, directory: Path, bar: Bar) -> Store:
         with bar(f"decoding {path.name}", shard.rows) as advance:
             _fill(shard, pixels, marks, advance)
     pixels.flags.writeable = False
-    return Store(ids, pixels.reshape(-1, HEIGHT, WIDTH), marks, _digest(ids, marks))
+    return Store(ids, pixels.reshape(-1, HEIGHT, WIDTH), marks, marks_digest(ids, marks))
 
 
 def _reopened(sources: list[Path], cache: Path, name: str) -> Store | str:
@@ -117,10 +111,10 @@ def _reopened(sources: list[Path], cache: Path, name: str) -> Store | str:
     try:
         if unfit := _unfit(about, sources):
             return unfit
-        ids, marks = _read_ids(cache / f"{name}.ids")
+        ids, marks = read_marks(cache / f"{name}.ids")
         pixels = np.load(cache / f"{name}.npy", mmap_mode="r")
         shape = (about["rows"], HEIGHT, WIDTH)
-        fits = pixels.shape == shape and about["digest"] == _digest(ids, marks)
+        fits = pixels.shape == shape and about["digest"] == marks_digest(ids, marks)
     except (OSError, ValueError, KeyError, TypeError):
         fits = False
     if not fits or pixels.dtype != np.uint8:
@@ -156,10 +150,11 @@ def _build(sources: list[Path], cache: Path, name: str, bar: Bar) -> None:
             _fill_all(sources, ids, pixels.reshape(-1, PIXELS), marks, advance)
         pixels.flush()
         del pixels
-    lines = zip(ids, marks.astype("<i8"), strict=True)
-    write_text(cache / f"{name}.ids", "".join(f"{i}\t{m.tobytes().hex()}\n" for i, m in lines))
+    write_marks(cache / f"{name}.ids", ids, marks)
     about = {"version": VERSION, "rows": len(ids), "height": HEIGHT, "width": WIDTH}
-    write_json(cache / f"{name}.json", {**about, "digest": _digest(ids, marks), "sources": parts})
+    write_json(
+        cache / f"{name}.json", {**about, "digest": marks_digest(ids, marks), "sources": parts}
+    )
 
 
 def _shards(sources: list[Path]) -> str:
@@ -225,31 +220,6 @@ def _fill(shard: Shard, pixels: Pixels, marks: Marks, advance: Advance) -> None:
 
     decode(shard, pixels, advance=count)
     marks[:] = marks_of(pixels)
-
-
-def marks_of(images: Pixels) -> Marks:
-    """8 bytes of BLAKE2b over each image's pixels, (N,) int64; `images` is (N, ...) uint8."""
-
-    def some(start: int) -> list[bytes]:
-        rows = np.ascontiguousarray(images[start : start + _HASHED_TOGETHER])
-        return [hashlib.blake2b(row.data, digest_size=8).digest() for row in rows]
-
-    with ThreadPoolExecutor(min(8, os.cpu_count() or 1)) as threads:  # hashing lets go of the GIL
-        hashed = threads.map(some, range(0, len(images), _HASHED_TOGETHER))
-        together = b"".join(itertools.chain.from_iterable(hashed))
-    return np.frombuffer(together, "<i8").astype(np.int64)
-
-
-def _digest(ids: list[str], marks: Marks) -> str:
-    return digest("\n".join(ids).encode(), marks.astype("<i8").tobytes())
-
-
-def _read_ids(path: Path) -> tuple[list[str], Marks]:
-    """Raises ValueError when a line is not an id, a tab and 16 hex digits."""
-    with path.open(encoding="utf-8", newline="\n") as file:
-        pairs = [line.rstrip("\n").split("\t") for line in file]
-    ids, hexes = map(list, zip(*pairs, strict=True))
-    return ids, np.frombuffer(bytes.fromhex("".join(hexes)), "<i8").astype(np.int64)
 
 
 def _clear(cache: Path, name: str) -> None:

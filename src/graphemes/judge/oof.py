@@ -101,7 +101,10 @@ def _integers(path: Path, table: pa.Table, name: str, classes: int | None) -> In
     column = table[name]
     if not pa.types.is_integer(column.type):
         raise DataError(f"{path}: {name}: expected integers, got {column.type}")
-    values: Integers = column.cast(pa.int64()).to_numpy()
+    try:
+        values: Integers = column.cast(pa.int64()).to_numpy()
+    except pa.ArrowInvalid as error:  # more than 63 bits
+        raise DataError(f"{path}: {name}: {error}; expected small integers") from None
     bad = (values < 0) if classes is None else (values < 0) | (values >= classes)
     if bad.any():
         row = int(np.argmax(bad))

@@ -77,7 +77,7 @@ def _check_names(path: Path, got: list[str], needed: Sequence[str]) -> None:
 
 def _digests(schema: pa.Schema) -> dict[str, str]:
     return {
-        key.removeprefix(_DIGEST).decode(): value.decode()
+        key.removeprefix(_DIGEST).decode(errors="replace"): value.decode(errors="replace")
         for key, value in (schema.metadata or {}).items()
         if key.startswith(_DIGEST)
     }

@@ -58,13 +58,17 @@ def _entry(judged: Score) -> dict[str, Any]:
     }
 
 
-def report_lines(report: Report) -> list[str]:
-    """A table of scores, the classes the truth lacks, and each head's worst classes."""
+def report_lines(report: Report, *, by_fold: bool = True) -> list[str]:
+    """A table of scores, the classes the truth lacks, and each head's worst classes.
+
+    by_fold: a line for each fold too, where the table's folds mean something.
+    """
+    folds = report.folds if by_fold else {}
     heads = "".join(f"{head.name:>11}" for head in HEADS)
     lines = [f"fold{'images':>9}{'score':>9}{heads}"]
-    lines += [_row(str(fold), part) for fold, part in report.folds.items()]
+    lines += [_row(str(fold), part) for fold, part in folds.items()]
     lines.append(_row("all", report.overall))
-    for fold, part in report.folds.items():
+    for fold, part in folds.items():
         lines += _absent_lines(f"fold {fold}", part)
     lines += _absent_lines("all", report.overall)
     for head, worst in zip(HEADS, report.worst, strict=True):

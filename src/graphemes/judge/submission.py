@@ -2,7 +2,7 @@
 
 # R rows asked for, three an image; N images, C classes of one head
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,14 +11,13 @@ import pandas as pd
 import pyarrow as pa
 
 from graphemes.foundation.errors import DataError
-from graphemes.foundation.files import replacing
+from graphemes.foundation.files import file_digest, replacing
 from graphemes.foundation.heads import COLUMNS, HEADS, PerHead
 from graphemes.judge.cells import Cells, Integers, read_cells, some
 from graphemes.judge.metrics import Labels
 from graphemes.judge.probabilities import (
     Probabilities,
     probability_columns,
-    read_digests,
     write_columns,
 )
 
@@ -90,10 +89,15 @@ def _check_threes(path: Path, image_ids: list[str], images: Integers, heads: Int
 
 
 def write_submission(
-    path: Path, rows: SubmissionRows, image_ids: Sequence[str], labels: PerHead[Labels]
+    path: Path,
+    rows: SubmissionRows,
+    image_ids: Sequence[str],
+    labels: PerHead[Labels],
+    before: Callable[[str], None] | None = None,
 ) -> None:
     """Write row_id,target for every row asked for, whole or not at all.
 
+    `before` is called when the file is complete, with its digest, before it takes its place.
     `labels` are (N,) for `image_ids`, each id once, in any order; images nobody asks for are
     passed over. Raises DataError when an image asked for has no labels.
     """
@@ -106,6 +110,8 @@ def write_submission(
     table = pd.DataFrame({"row_id": rows.row_ids, "target": targets.astype(np.int64)})
     with replacing(path) as temporary:
         table.to_csv(temporary, index=False, lineterminator="\n")
+        if before is not None:
+            before(file_digest(temporary))
 
 
 def _find(path: Path, asked: Sequence[str], image_ids: Sequence[str]) -> Integers:
@@ -132,8 +138,3 @@ def write_probabilities(
     """Write probabilities.parquet: image_id and a float32 list of C for each head."""
     columns = {"image_id": pa.array(image_ids, pa.string()), **probability_columns(probabilities)}
     write_columns(path, columns, digests)
-
-
-def read_probabilities_digests(path: Path) -> dict[str, str]:
-    """What `write_probabilities` was given as digests. Raises DataError."""
-    return read_digests(path)

@@ -42,7 +42,8 @@ def load_checkpoint(path: Path, learner: Learner) -> Progress:
     try:
         state = torch.load(path, map_location=learner.engine.device, weights_only=True)
         for name, part in _parts(learner).items():
-            part.load_state_dict(state[name])
+            if state[name] or name != "scaler":  # one that didn't scale has nothing to say
+                part.load_state_dict(state[name])
         return Progress(**state["progress"])
     except DAMAGES as error:
         reason = " ".join(str(error).split())[:200]

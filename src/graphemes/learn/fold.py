@@ -31,15 +31,20 @@ from graphemes.network.weights import WeightsRecord, save_weights
 Batch = tuple[Tensor, PerHead[Tensor]]
 
 
-@dataclass(frozen=True)
+@dataclass
 class Deadline:
-    """When a run has to end, on time.monotonic's clock."""
+    """When a run has to end, on time.monotonic's clock, and what an epoch of it takes."""
 
     at: float | None = None
+    slowest: float = 0.0  # seconds of the longest epoch so far, in any of the run's folds
 
-    def leaves(self, seconds: float) -> bool:
-        """Whether so much time is left."""
-        return self.at is None or time.monotonic() + seconds < self.at
+    def leaves_an_epoch(self) -> bool:
+        """Whether one more epoch would end in time, with a tenth to spare."""
+        return self.at is None or time.monotonic() + 1.1 * self.slowest < self.at
+
+    def take_in(self, seconds: float) -> None:
+        """An epoch and its validation took so long."""
+        self.slowest = max(self.slowest, seconds)
 
 
 @dataclass(frozen=True)
@@ -70,17 +75,13 @@ def train_fold(work: FoldWork, network: nn.Module) -> Progress:
     learner = make_learner(network, work.settings, work.engine, epochs * work.steps)
     done = _begin(work, learner)
     while done.epochs < epochs:
+        if not work.deadline.leaves_an_epoch():
+            raise _out_of_time(work, done)
         started = time.monotonic()
         result = _train(work, learner, done.epochs, done.best_score)
         _take_in(work, learner, done, result)
-        seconds = time.monotonic() - started
-        if done.epochs < epochs and not work.deadline.leaves(1.1 * seconds):
-            draw_curves(work.place.curves, done.log, _title(work))
-            raise Stopped(
-                f"time_limit: fold {work.fold} stopped after epoch {done.epochs} of {epochs};"
-                " the same command goes on from there"
-            )
-    best = work.place.state / "best.safetensors"
+        work.deadline.take_in(time.monotonic() - started)
+    best = _best(work.place, done)
     if not best.is_file():
         raise DataError(f"{best}: is gone; resume=false starts the fold afresh")
     with replacing(work.place.weights) as temporary:
@@ -94,12 +95,33 @@ def _begin(work: FoldWork, learner: Learner) -> Progress:
     if not checkpoint.exists():
         return Progress()
     done = load_checkpoint(checkpoint, learner)
+    _write_log(work.place, done)  # what was killed between checkpoint and log left that one short
+    for spent in _spent(done):
+        work.deadline.take_in(spent)
     work.say(f"fold {work.fold}: goes on after epoch {done.epochs} of {work.settings.epochs}")
     return done
 
 
+def _out_of_time(work: FoldWork, done: Progress) -> Stopped:
+    if not done.epochs:
+        return Stopped(
+            f"time_limit: no time for an epoch of fold {work.fold}, so it was not begun;"
+            " the same command goes on from there"
+        )
+    draw_curves(work.place.curves, done.log, _title(work))
+    return Stopped(
+        f"time_limit: fold {work.fold} stopped after epoch {done.epochs} of"
+        f" {work.settings.epochs}; the same command goes on from there"
+    )
+
+
 def _checkpoint(place: FoldPlace) -> Path:
     return place.state / "last.pt"
+
+
+def _best(place: FoldPlace, done: Progress) -> Path:
+    """The best epoch's weights; its number is in the name, so that a checkpoint finds its own."""
+    return place.state / f"best-{done.best_epoch}.safetensors"
 
 
 def _train(work: FoldWork, learner: Learner, epoch: int, best_score: float | None) -> EpochResult:
@@ -129,7 +151,10 @@ def _take_in(work: FoldWork, learner: Learner, done: Progress, result: EpochResu
     if best:
         _save_best(work, candidate, done)
     save_checkpoint(_checkpoint(work.place), learner, done)
-    write_text(work.place.log, "".join(json.dumps(entry) + "\n" for entry in done.log))
+    for path in work.place.state.glob("best-*.safetensors"):
+        if path != _best(work.place, done):
+            path.unlink()  # only now: a run killed before goes on from the checkpoint before
+    _write_log(work.place, done)
     work.say(_line(work, done, judged, best))
 
 
@@ -137,8 +162,16 @@ def _save_best(work: FoldWork, network: nn.Module, done: Progress) -> None:
     record = WeightsRecord(
         **{**vars(work.record), "epoch": done.best_epoch, "score": done.best_score}
     )
-    path = work.place.state / "best.safetensors"
-    save_weights(path, network.state_dict(), record, work.trained_on)
+    save_weights(_best(work.place, done), network.state_dict(), record, work.trained_on)
+
+
+def _write_log(place: FoldPlace, done: Progress) -> None:
+    write_text(place.log, "".join(json.dumps(entry) + "\n" for entry in done.log))
+
+
+def _spent(done: Progress) -> list[float]:
+    """Seconds of each epoch with its validation."""
+    return [entry["train_seconds"] + entry["validation_seconds"] for entry in done.log]
 
 
 def _entry(
@@ -160,7 +193,7 @@ def _entry(
 
 def _line(work: FoldWork, done: Progress, judged: Score | None, best: bool) -> str:
     entry = done.log[-1]
-    spent = [e["train_seconds"] + e["validation_seconds"] for e in done.log]
+    spent = _spent(done)
     left = (work.settings.epochs - done.epochs) * sum(spent) / len(spent)
     text = f"fold {work.fold} epoch {done.epochs}/{work.settings.epochs}: loss {entry['loss']:.3f}"
     if judged is not None:

@@ -57,7 +57,9 @@ class WeightAverage:
         self.average = AveragedModel(network, use_buffers=True)
 
     def update(self, network: nn.Module) -> None:
-        """Take in the weights after a step."""
+        """Take in the weights after a step; a decay of 0 means that nobody asks for the mean."""
+        if not self.decay:
+            return
         steps = int(self.average.n_averaged)
         decay = min(self.decay, (1 + steps) / (10 + steps))
         self.average.multi_avg_fn = get_ema_multi_avg_fn(decay)  # type: ignore[no-untyped-call]

@@ -1,17 +1,14 @@
 """Where a network runs and in what arithmetic."""
 
 import contextlib
-import functools
-import os
-import platform
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Literal
 
 import torch
 
 from graphemes.foundation.errors import SettingsError
+from graphemes.foundation.machine import cpu_flags, usable_cores
 
 PrecisionName = Literal["fp32", "bf16", "fp16"]
 _TYPES = {"bf16": torch.bfloat16, "fp16": torch.float16}
@@ -84,35 +81,9 @@ def fast_precision(device: torch.device) -> PrecisionName:
     return "fp32"
 
 
-@functools.cache
-def cpu_flags() -> frozenset[str]:
-    """The processor's features as Linux names them; empty elsewhere."""
-    with contextlib.suppress(OSError):
-        for line in Path("/proc/cpuinfo").read_text().splitlines():
-            if line.startswith("flags"):
-                return frozenset(line.partition(":")[2].split())
-    return frozenset()
-
-
-def usable_cores() -> int:
-    """Cores this process may use; containers often give fewer than the machine has."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
-
-
 def loader_workers(wish: int | Literal["auto"], device: torch.device) -> int:
     """Processes that make pictures: all but one core beside a GPU, one beside a CPU network."""
     if wish != "auto":
         return wish
     cores = usable_cores()
     return min(8, cores - 1) if device.type == "cuda" else min(1, cores - 1)
-
-
-def machine_name() -> str:
-    """The processor, for a birth certificate."""
-    with contextlib.suppress(OSError):
-        for line in Path("/proc/cpuinfo").read_text().splitlines():
-            if line.startswith("model name"):
-                return line.partition(":")[2].strip()
-    return platform.processor() or platform.machine()

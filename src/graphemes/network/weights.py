@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import torch
+from pydantic import ConfigDict, TypeAdapter, ValidationError
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 
@@ -27,6 +28,8 @@ TRAINED_ON = "trained_on"  # int64 marks of the images it saw, kept beside the n
 class WeightsRecord:
     """What a weights file says of itself."""
 
+    __pydantic_config__ = ConfigDict(strict=True)
+
     settings: dict[str, Any]  # of learning, as train's words
     fold: str  # "0" .. or "none"
     epoch: int
@@ -36,6 +39,9 @@ class WeightsRecord:
     demo: bool
     classes: list[int]
     format: int = FORMAT
+
+
+_RECORD = TypeAdapter(WeightsRecord)  # checks the types of what a file says
 
 
 def save_weights(
@@ -95,10 +101,11 @@ def _record(path: Path, metadata: dict[str, str]) -> WeightsRecord:
             " expected a weights.safetensors written by train"
         )
     try:
-        record = WeightsRecord(**json.loads(metadata["graphemes"]))
-    except (TypeError, ValueError) as error:
-        raise DataError(f"{path}: its record can't be read ({error}); train again") from None
-    if record.format != FORMAT or not isinstance(record.settings, dict):
+        record = _RECORD.validate_json(metadata["graphemes"])
+    except ValidationError as error:
+        reason = "; ".join(f"{fault['loc']}: {fault['msg']}" for fault in error.errors()[:3])
+        raise DataError(f"{path}: its record can't be read ({reason}); train again") from None
+    if record.format != FORMAT:
         raise DataError(
             f"{path}: written in format {record.format}, expected {FORMAT}; train again"
         )

@@ -40,19 +40,28 @@ def make_demo(
     tests: int = 36,
     shards: int = 4,
     workers: int | None = None,
+    replace: bool = False,
 ) -> None:
     """Draw the demo data into the directory `out`, whole or not at all; leave it if it's there.
 
     images, tests: of the training and test part, each in `shards` files. workers: processes
     (None: as many as pay); the bytes don't depend on them. Two runs may do this at once.
+    replace: another or a damaged demo gives way, but nothing that isn't a demo's.
 
     Raises PlaceTaken if `out` holds something else, MissingPackage without uharfbuzz or
     scikit-image, UserError if the disk is full.
     """
     about = {"seed": seed, "images": images, "tests": tests, "shards": shards, "version": VERSION}
     with locked(out.with_name(f".{out.name}.lock")):
-        if _is_made(out, about):
-            return
+        try:
+            if _is_made(out, about):
+                return
+        except PlaceTaken:
+            if not replace:
+                raise
+            _remove_demo(out)
+        for left in out.parent.glob(f".{out.name}.*.tmp"):  # of a run that was killed
+            shutil.rmtree(left, ignore_errors=True)
         need_space(out, (images + tests) * PIXELS + 2 * shards * SHARD_BYTES, "the demo data")
         with _whole_directory(out) as place:
             for part, count in zip(PARTS, (images, tests), strict=True):
@@ -89,6 +98,20 @@ def _is_made(out: Path, about: dict[str, int]) -> bool:
             f"{out}: demo data of {got}, expected {want}; delete it or choose another directory"
         )
     return True
+
+
+def _remove_demo(out: Path) -> None:
+    """Remove a demo's own files. Raises PlaceTaken, removing nothing, if there are others."""
+    own = {MARKER, *_marker(out).get("files", {})}
+    others = sorted(path.name for path in out.iterdir() if path.name not in own)
+    if others or not (out / MARKER).is_file():
+        raise PlaceTaken(
+            f"{out}: expected demo data or nothing, found {others[0] if others else 'no marker'};"
+            " move it away or choose another directory"
+        )
+    for path in out.iterdir():
+        path.unlink()
+    out.rmdir()
 
 
 def _marker(directory: Path) -> dict[str, Any]:

@@ -1,13 +1,16 @@
 """Many scans at once, drawn by several processes: the same pixels by any number of them."""
 
 import multiprocessing
-import os
+import signal
 from collections.abc import Generator, Sequence
 from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from typing import NamedTuple
 
 import cv2
 
+from graphemes.foundation.errors import UserError
+from graphemes.foundation.machine import usable_cores
 from graphemes.foundation.seeds import stream
 from graphemes.images.synthesis.drawing import Scan, draw, writer
 from graphemes.images.synthesis.fonts import SHIPPED
@@ -38,29 +41,30 @@ class Order(NamedTuple):
 def drawn(orders: Sequence[Order], workers: int | None = None) -> Generator[Scan, None, None]:
     """The scans of `orders`, in order. workers: processes; None: as many as pay."""
     if workers is None:
-        workers = min(processors(), -(-len(orders) // PROCESS_PAYS))
+        workers = min(usable_cores(), -(-len(orders) // PROCESS_PAYS))
     if workers < 2:
         yield from map(Order.scan, orders)
         return
     batches = [orders[first : first + BATCH] for first in range(0, len(orders), BATCH)]
     # Spawned, not forked: a fork of a process with threads (torch has some) can hang.
     start = multiprocessing.get_context("spawn")
-    pool = ProcessPoolExecutor(workers, start, initializer=_one_thread)
+    pool = ProcessPoolExecutor(workers, start, initializer=_begin_process)
     try:
         for batch in pool.map(_scans, batches):
             yield from batch
+    except BrokenProcessPool:
+        raise UserError(
+            "a process that draws was killed, expected it to end by itself; is memory short?"
+            " The same command draws again"
+        ) from None
     finally:
         pool.shutdown(cancel_futures=True)  # if we're interrupted, what is left needn't be drawn
 
 
-def processors() -> int:
-    """How many processors this process may use; a container's share is often less than all."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
-
-
-def _one_thread() -> None:
+def _begin_process() -> None:
+    # Ctrl-C and SIGTERM reach all processes of a terminal; the first one ends the others.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
     cv2.setNumThreads(1)  # the processes share the processors already
 
 

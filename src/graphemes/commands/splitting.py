@@ -1,0 +1,178 @@
+"""Which fold each image is in, and which store rows a fold trains on and is validated on.
+
+N labelled images, n of a fold's part.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from graphemes.commands.preparation import Source, TrainingData
+from graphemes.foundation.errors import DataError, PlaceTaken, SettingsError
+from graphemes.foundation.files import file_digest, read_json, write_json
+from graphemes.foundation.layout import Layout
+from graphemes.foundation.progress import say
+from graphemes.foundation.seeds import stream
+from graphemes.foundation.settings import Folding, FoldsSettings, Learning, TrainSettings
+from graphemes.judge.folds import (
+    NEVER,
+    fold_count,
+    fold_table,
+    folds_digest,
+    make_folds,
+    read_folds,
+    write_folds,
+)
+
+_LIMIT, _TRAINED, _VALIDATED = 1, 0, 1  # addresses of the streams that pick a subset
+
+
+@dataclass(frozen=True)
+class FoldRows:
+    """One fold's store rows, (n,) each."""
+
+    trained: npt.NDArray[np.int64]
+    validated: npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class FoldPlan:
+    """The folds of a run; `birth` is set for new ones, which aren't written yet."""
+
+    table: pd.DataFrame
+    birth: dict[str, Any] | None = None
+
+    def write(self, layout: Layout) -> None:
+        """Write folds.csv if it is new, with a word beside it on where it comes from."""
+        if self.birth is None:
+            return
+        write_folds(layout.folds_csv, self.table)
+        about = {**self.birth, "digest": file_digest(layout.folds_csv)}
+        write_json(layout.folds_json, about)
+
+
+def plan_folds(
+    settings: TrainSettings | FoldsSettings, source: Source, labels: pd.DataFrame
+) -> FoldPlan:
+    """The table of folds: the user's file, folds.csv if it fits, or a new one, not written yet."""
+    if isinstance(settings.folds, Path):
+        return FoldPlan(read_folds(settings.folds, labels))
+    path = source.layout.folds_csv
+    if path.exists():
+        table, problem = _kept_folds(path, settings.folds, labels)
+        if table is not None:
+            return FoldPlan(table)
+        give_way(path, problem or "", source.layout, overwrite=settings.overwrite)
+    return new_folds(settings, source, labels)
+
+
+def give_way(path: Path, problem: str, layout: Layout, *, overwrite: bool) -> None:
+    """Say that a folds.csv will be replaced. Raises PlaceTaken if nobody allowed it."""
+    if _is_demos(layout):
+        say(f"{path}: was the demo's; replaced")
+    elif overwrite:
+        say(f"{path}: {problem}; replaced")
+    else:
+        raise PlaceTaken(
+            f"{path}: {problem}; overwrite=true replaces it, folds=PATH uses another file,"
+            " work_dir=PATH keeps both"
+        )
+
+
+def new_folds(settings: Folding, source: Source, labels: pd.DataFrame) -> FoldPlan:
+    """A stratified table of folds."""
+    assert isinstance(settings.folds, int)
+    say(f"folds: splitting {len(labels):,} images into {settings.folds} folds")
+    table = fold_table(labels, make_folds(labels, settings.folds, settings.seed))
+    return FoldPlan(table, {"folds": settings.folds, "seed": settings.seed, "demo": source.demo})
+
+
+def _kept_folds(
+    path: Path, count: int, labels: pd.DataFrame
+) -> tuple[pd.DataFrame | None, str | None]:
+    """The folds.csv that is there, or why it doesn't serve."""
+    try:
+        table = read_folds(path, labels)
+    except DataError as error:
+        return None, f"doesn't fit this data ({str(error).removeprefix(f'{path}: ')})"
+    if fold_count(table) != count:
+        return None, f"has {fold_count(table)} folds, asked for {count}"
+    return table, None
+
+
+def _is_demos(layout: Layout) -> bool:
+    """Whether folds.csv is the one that was made for the demo, and nobody changed it since."""
+    try:
+        about = read_json(layout.folds_json)
+    except DataError:
+        return False
+    known = isinstance(about, dict) and about.get("demo") is True
+    return known and about.get("digest") == file_digest(layout.folds_csv)
+
+
+def unfolded(labels: pd.DataFrame) -> FoldPlan:
+    """The folds of fold=none: every image trains, none is validated."""
+    return FoldPlan(fold_table(labels, np.full(len(labels), NEVER)))
+
+
+def chosen_folds(settings: TrainSettings, table: pd.DataFrame) -> list[str]:
+    """The folds that fold= asks for, as they are named in paths. Raises SettingsError."""
+    if settings.fold == "none":
+        return ["none"]
+    count = fold_count(table)
+    asked = tuple(range(count)) if settings.fold == "all" else settings.fold
+    outside = [fold for fold in asked if int(fold) >= count]
+    if outside:
+        raise SettingsError(
+            f"fold={outside[0]}: there are {count} folds, expected 0 to {count - 1}, all or none"
+        )
+    return [str(fold) for fold in asked]
+
+
+def rows_of_fold(
+    data: TrainingData, table: pd.DataFrame, fold: str, settings: Learning, seed: int
+) -> FoldRows:
+    """The store rows that a fold trains on and is validated on, after exclude and limit."""
+    folds = table["fold"].to_numpy()
+    validated = np.zeros(len(folds), bool) if fold == "none" else folds == int(fold)
+    kept = ~excluded(settings.exclude, data.labels)
+    parts = []
+    for kind, mask in ((_TRAINED, ~validated & kept), (_VALIDATED, validated & kept)):
+        rows = data.rows[mask]
+        if settings.limit is not None and len(rows) > settings.limit:
+            place = (_LIMIT, 0 if fold == "none" else int(fold) + 1, kind)
+            rows = np.sort(stream(seed, *place).permutation(rows)[: settings.limit])
+        parts.append(rows)
+    result = FoldRows(*parts)
+    if len(result.trained) < 2:
+        raise DataError(f"fold {fold}: {len(result.trained)} training images, expected 2 or more")
+    if fold != "none" and not len(result.validated):
+        raise DataError(f"fold {fold}: no validation images left; look at folds and exclude")
+    return result
+
+
+def excluded(path: Path | None, labels: pd.DataFrame) -> npt.NDArray[np.bool_]:
+    """(N,) which labelled images the file of ids leaves out. Raises DataError."""
+    if path is None:
+        return np.zeros(len(labels), bool)
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+        ids = {line.strip() for line in text.splitlines()} - {""}
+    except (OSError, UnicodeDecodeError) as error:
+        raise DataError(f"exclude={path}: can't be read: {error}") from None
+    unknown = sorted(ids - set(labels["image_id"]))
+    if unknown:
+        raise DataError(
+            f"exclude={path}: {len(unknown):,} ids are not in train.csv, first '{unknown[0]}';"
+            " expected image ids, one a line"
+        )
+    return labels["image_id"].isin(ids).to_numpy()
+
+
+def data_digests(data: TrainingData, table: pd.DataFrame) -> dict[str, str]:
+    """What a result was made from: the digests of images and of folds with labels."""
+    return {"data": data.store.digest, "folds": folds_digest(table)}

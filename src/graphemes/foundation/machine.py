@@ -1,0 +1,53 @@
+"""What the machine gives this process: cores, the processor's features and name, memory."""
+
+import contextlib
+import functools
+import os
+import platform
+from pathlib import Path
+
+CPUINFO = Path("/proc/cpuinfo")
+# A container's bound, by cgroup version 2 and 1; no number or a huge one where there is none.
+MEMORY_BOUNDS = (
+    Path("/sys/fs/cgroup/memory.max"),
+    Path("/sys/fs/cgroup/memory/memory.limit_in_bytes"),
+)
+
+
+def usable_cores() -> int:
+    """Cores this process may use; containers often give fewer than the machine has."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def usable_memory() -> int | None:
+    """Bytes of memory that the machine has or the container may use; None where unknown."""
+    bounds = []
+    with contextlib.suppress(AttributeError, ValueError, OSError):
+        bounds.append(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"))
+    for path in MEMORY_BOUNDS:
+        with contextlib.suppress(OSError, ValueError):  # "max" is no number: no bound
+            bounds.append(int(path.read_text(encoding="utf-8")))
+    return min(bounds, default=None)
+
+
+def cpu_flags() -> frozenset[str]:
+    """The processor's features as Linux names them; empty elsewhere."""
+    return frozenset(_cpuinfo("flags").split())
+
+
+def machine_name() -> str:
+    """The processor, for a birth certificate."""
+    return _cpuinfo("model name") or platform.processor() or platform.machine()
+
+
+@functools.cache
+def _cpuinfo(key: str) -> str:
+    """The first value of a key; empty where there is none."""
+    with contextlib.suppress(OSError):
+        for line in CPUINFO.read_text(encoding="utf-8").splitlines():
+            name, _, value = line.partition(":")
+            if name.strip() == key:
+                return value.strip()
+    return ""

@@ -1,0 +1,132 @@
+"""The types of settings that are more than a number or a word, and what they are called."""
+
+import re
+from pathlib import Path
+from typing import Annotated, Any, Literal, NamedTuple
+
+from pydantic import BeforeValidator, Field, PlainSerializer
+
+Crop = Literal["ink", "none"]
+Wish = Literal["auto", "true", "false"]
+
+
+class ImageSize(NamedTuple):
+    """Pixels of a picture, height first."""
+
+    height: int
+    width: int
+
+    def __str__(self) -> str:
+        return f"{self.height}x{self.width}"
+
+
+def _image_size(value: Any) -> ImageSize:
+    if isinstance(value, ImageSize):
+        return value
+    found = re.fullmatch(r"(\d{1,4})(?:x(\d{1,4}))?", str(value))
+    sides = [int(side) for side in found.groups() if side] if found else []
+    if not sides or min(sides) < 16 or max(sides) > 1024:
+        raise ValueError("no size")
+    return ImageSize(sides[0], sides[-1])
+
+
+def _duration(value: Any) -> int:
+    found = re.fullmatch(r"(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s)?", str(value))
+    if isinstance(value, int):
+        return value
+    if not found or not any(found.groups()):
+        raise ValueError("no duration")
+    hours, minutes, seconds = (int(part or 0) for part in found.groups())
+    if not hours + minutes + seconds:
+        raise ValueError("no time at all")
+    return 3600 * hours + 60 * minutes + seconds
+
+
+def _fold_choice(value: Any) -> tuple[int, ...] | str:
+    if isinstance(value, tuple) or value in ("all", "none"):
+        return value  # type: ignore[no-any-return]
+    if not re.fullmatch(r"\d+(,\d+)*", str(value)):
+        raise ValueError("no folds")
+    return tuple(sorted({int(part) for part in str(value).split(",")}))
+
+
+def _fold_source(value: Any) -> int | Path:
+    if isinstance(value, (int, Path)):
+        return value
+    if re.fullmatch(r"[+-]?\d+", value):
+        if not 2 <= int(value) <= 100:
+            raise ValueError("no count")
+        return int(value)
+    if not value.endswith(".csv"):
+        raise ValueError("no path")
+    return _path(value)
+
+
+def _path(value: Any) -> Path:
+    if not str(value) or "\0" in str(value):
+        raise ValueError("no path")
+    try:
+        return Path(value).expanduser().absolute()
+    except RuntimeError as error:  # ~somebody who isn't there
+        raise ValueError(str(error)) from None
+
+
+def _paths(value: Any) -> tuple[Path, ...]:
+    if isinstance(value, tuple):
+        return value
+    return tuple(_path(part) for part in str(value).split(","))
+
+
+def _run_name(value: Any) -> str:
+    name = str(value)
+    # Names that the files of runs without a name have already.
+    taken = r"folds?[0-9.].*|folds?|foldnone|scores\.json|submission|probabilities|README\.md"
+    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", name) or re.fullmatch(taken, name):
+        raise ValueError("no name")
+    return name
+
+
+def _device(value: Any) -> str:
+    if not re.fullmatch(r"auto|cpu|mps|cuda(:(0|[1-9][0-9]?))?", str(value)):
+        raise ValueError("no device")
+    return str(value)
+
+
+class Expected(NamedTuple):
+    """How a type is named to people, in errors and in help."""
+
+    text: str
+
+
+Size = Annotated[
+    ImageSize,
+    BeforeValidator(_image_size),
+    PlainSerializer(str),
+    Expected("a side or HEIGHTxWIDTH, 16 to 1024, as 64 or 137x236"),
+]
+Duration = Annotated[int, BeforeValidator(_duration), Expected("a time, as 8h30m, 45m or 90s")]
+FoldChoice = Annotated[
+    tuple[int, ...] | Literal["all", "none"],
+    BeforeValidator(_fold_choice),
+    Expected("a fold, as 0; some, as 0,2; all; or none"),
+]
+FoldSource = Annotated[
+    int | Path,
+    BeforeValidator(_fold_source),
+    Expected("a count from 2 to 100, or the path of a .csv"),
+]
+SomePath = Annotated[Path, BeforeValidator(_path), Expected("a path")]
+SomePaths = Annotated[
+    tuple[Path, ...],
+    BeforeValidator(_paths),
+    Expected("a path, or several with commas between"),
+]
+RunName = Annotated[
+    str,
+    BeforeValidator(_run_name),
+    Expected("a word of letters, digits, '.', '_', '-', other than fold0, submission and the like"),
+]
+DeviceName = Annotated[
+    str, BeforeValidator(_device), Expected("auto, cpu, mps, cuda or cuda:NUMBER")
+]
+Workers = Annotated[int, Field(ge=0, le=64)]

@@ -1,0 +1,102 @@
+"""Settings as people write and read them: the command line's words, errors, help."""
+
+import difflib
+import math
+from typing import Any, TypeVar
+
+from pydantic import ValidationError
+
+from graphemes.foundation.errors import SettingsError
+from graphemes.foundation.setting_types import Expected, ImageSize
+from graphemes.foundation.settings import Settings
+
+Model = TypeVar("Model", bound=Settings)
+
+
+def read_words(model: type[Model], words: list[str]) -> Model:
+    """The settings of `key=value` words. Raises SettingsError with a guess or the bounds."""
+    values: dict[str, str] = {}
+    for word in words:
+        key, equals, value = word.partition("=")
+        if not equals:
+            raise SettingsError(f"'{word}' is no setting; expected key=value, as fold=0")
+        if key in values:
+            raise SettingsError(f"setting '{key}' is given twice; give it once")
+        if key not in model.model_fields:
+            raise SettingsError(f"unknown setting '{key}'{guess(key, list(model.model_fields))}")
+        values[key] = value
+    try:
+        return model.model_validate(values)
+    except ValidationError as error:
+        key = str(error.errors()[0]["loc"][0])
+        raise SettingsError(
+            f"setting '{key}': got '{values[key]}', expected {expectation(model, key)}"
+        ) from None
+
+
+def guess(word: str, known: list[str]) -> str:
+    """'; did you mean X?' if something known is near, else what there is."""
+    near = difflib.get_close_matches(word, known, n=1)
+    return f"; did you mean '{near[0]}'?" if near else f"; there are {', '.join(known)}"
+
+
+def expectation(model: type[Settings], key: str) -> str:
+    """What values a setting takes: 'an integer of at least 1, at most 10000'."""
+    schema = model.model_json_schema()["properties"][key]
+    for note in _notes(model.model_fields[key]):
+        if isinstance(note, Expected):
+            return note.text
+    options = [option for option in schema.get("anyOf", [schema]) if option.get("type") != "null"]
+    return " or ".join(_option(option) for option in options)
+
+
+def _notes(field: Any) -> list[Any]:
+    """A field's annotations, also those inside `X | None`."""
+    parts = getattr(field.annotation, "__args__", ())
+    return [
+        *field.metadata,
+        *(note for part in parts for note in getattr(part, "__metadata__", ())),
+    ]
+
+
+def _option(option: dict[str, Any]) -> str:
+    if "const" in option:
+        return str(option["const"])
+    if "enum" in option:
+        return ", ".join(option["enum"][:-1]) + f" or {option['enum'][-1]}"
+    name = {"integer": "an integer", "number": "a number", "boolean": "true or false"}
+    words = {
+        "minimum": "at least",
+        "exclusiveMinimum": "above",
+        "maximum": "at most",
+        "exclusiveMaximum": "below",
+    }
+    bounds = [f"{word} {shown(option[key])}" for key, word in words.items() if key in option]
+    text = name.get(option["type"], "text")
+    return f"{text}, {', '.join(bounds)}" if bounds else text
+
+
+def shown(value: Any) -> str:
+    """A setting's value as it is written on the command line."""
+    if value is None:
+        return "(none)"
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, float):
+        return f"{value:g}" if math.isfinite(value) else str(value)
+    if isinstance(value, tuple) and not isinstance(value, ImageSize):
+        return ",".join(map(str, value))
+    return str(value)
+
+
+def help_lines(model: type[Settings], notes: dict[str, str]) -> list[str]:
+    """One entry a key: its default (and a note on it), what it means, what it takes."""
+    noted = notes if "recipe" in model.model_fields else {}
+    lines = []
+    for key, field in model.model_fields.items():
+        lines.append(
+            f"  {key}={shown(field.default)}" + (f"  ({noted[key]})" if key in noted else "")
+        )
+        lines.append(f"      {field.description}")
+        lines.append(f"      {expectation(model, key)}")
+    return lines

@@ -1,0 +1,42 @@
+import pytest
+
+from graphemes.foundation import machine
+from graphemes.foundation.machine import cpu_flags, machine_name, usable_cores, usable_memory
+
+
+@pytest.fixture
+def told(monkeypatch, tmp_path):
+    """Have the machine's files say this: its cpuinfo and a container's bound of memory."""
+
+    def tell(cpuinfo: str, bound: str):
+        paths = tmp_path / "cpuinfo", tmp_path / "memory.max"
+        for path, text in zip(paths, (cpuinfo, bound), strict=True):
+            path.write_text(text)
+        monkeypatch.setattr(machine, "CPUINFO", paths[0])
+        monkeypatch.setattr(machine, "MEMORY_BOUNDS", paths[1:])
+        machine._cpuinfo.cache_clear()
+
+    yield tell
+    machine._cpuinfo.cache_clear()
+
+
+def test_the_machine_is_asked_without_harm():
+    assert usable_cores() >= 1
+    assert (usable_memory() or 1) > 0
+    assert isinstance(cpu_flags(), frozenset)
+    assert isinstance(machine_name(), str)
+
+
+def test_the_first_processor_speaks_for_all(told):
+    told("model name\t: A: B\nflags\t\t: fma avx2\n\nmodel name\t: C\nflags\t\t: sse\n", "max")
+    assert machine_name() == "A: B"
+    assert cpu_flags() == {"fma", "avx2"}
+
+
+def test_a_container_may_bound_memory(told):
+    told("", "max\n")
+    whole = usable_memory()
+    told("", "1048576\n")
+    assert usable_memory() == 2**20
+    assert cpu_flags() == frozenset()
+    assert whole is None or whole > 2**20
