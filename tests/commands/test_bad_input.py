@@ -89,6 +89,8 @@ DAMAGE: dict[str, tuple[Callable[[Path], object], list[str]]] = {
 @pytest.mark.parametrize("name", DAMAGE)
 def test_damaged_training_data(name, own_data, tmp_path, train):
     damage, told = DAMAGE[name]
+    for path in own_data.glob("test_image*"):
+        path.unlink()
     damage(own_data)
     work = tmp_path / "work"
     said = train(data_dir=own_data, work_dir=work)

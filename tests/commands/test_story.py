@@ -142,10 +142,10 @@ def test_somebody_elses_table_is_scored(again, run):
     assert "root: the 10 worst classes" in said.out
 
 
-def test_tables_of_different_folds_are_refused(again, kaggle_like, train, run):
-    train(data_dir=kaggle_like, work_dir=again, name="b", fold=1, folds=3)
+def test_tables_of_different_folds_are_refused(again, untested, train, run):
+    train(data_dir=untested, work_dir=again, name="b", fold=1, folds=3)
     table = pq.read_table(again / "folds" / "b" / "fold1" / "oof.parquet")
-    metadata = {**table.schema.metadata, b"folds": b"other"}
+    metadata = {**table.schema.metadata, b"graphemes.digest.folds": b"other"}
     pq.write_table(table.replace_schema_metadata(metadata), again / "other.parquet")
     mine = again / "folds" / "fold0" / "oof.parquet"
     said = run("score", oof=f"{mine},{again / 'other.parquet'}", work_dir=again)
@@ -185,39 +185,41 @@ def test_without_test_shards_there_is_no_submission(own_data, tmp_path, train):
     assert not (tmp_path / "w" / "submissions").exists()
 
 
-def test_time_limit_stops_cleanly_and_the_same_command_goes_on(kaggle_like, tmp_path, train):
-    settings = {"data_dir": kaggle_like, "work_dir": tmp_path, "epochs": 1000}
-    said = train(**settings, time_limit="8s")
+def test_time_limit_stops_cleanly_and_the_same_command_goes_on(again, kaggle_like, train):
+    # Where the store is there already, so that the time is the epochs'.
+    settings = {"data_dir": kaggle_like, "work_dir": again, "epochs": 1000, "name": "limited"}
+    log = again / "folds" / "limited" / "fold0" / "log.jsonl"
+    said = train(**settings, time_limit="12s")
     assert said.code == 0
     assert "the same command goes on from there" in said.out
-    assert not (tmp_path / "submissions").exists()
-    epochs = len((tmp_path / "folds" / "fold0" / "log.jsonl").read_text().splitlines())
+    assert not (again / "submissions" / "limited.csv").exists()
+    epochs = len(log.read_text().splitlines())
     said = train(**settings, resume="true", time_limit="1s")
     assert said.code == 0, said.err
     assert f"goes on after epoch {epochs} of 1000" in said.out
-    said = train(**{**settings, "epochs": 1}, resume="false", overwrite="true")
+    said = train(**{**settings, "epochs": 1}, overwrite="true")
     assert said.code == 0, said.err
-    assert (tmp_path / "submissions" / "submission.csv").exists()
+    assert len(log.read_text().splitlines()) == 1
+    assert (again / "submissions" / "limited.csv").exists()
 
 
-def test_resume_true_insists_on_something_to_go_on_with(kaggle_like, tmp_path, train):
-    said = train(data_dir=kaggle_like, work_dir=tmp_path, resume="true")
+def test_resume_true_insists_on_something_to_go_on_with(untested, tmp_path, train):
+    said = train(data_dir=untested, work_dir=tmp_path, resume="true")
     assert said.code == 2
     assert "holds nothing to go on with" in said.err
 
 
 def test_a_reader_that_leaves_is_no_bug(tmp_path):
-    process = through_the_door("help", cwd=tmp_path)
-    assert process.stdout is not None
-    process.stdout.close()  # as `| head` does
-    assert process.stderr is not None
-    assert "Traceback" not in process.stderr.read()
-    process.wait(timeout=60)
+    with through_the_door("help", cwd=tmp_path) as process:
+        assert process.stdout is not None
+        process.stdout.close()  # as `| head` does
+        assert process.stderr is not None
+        assert "Traceback" not in process.stderr.read()
 
 
-def test_weights_that_saw_the_validation_images_are_warned_of(again, kaggle_like, train):
+def test_weights_that_saw_the_validation_images_are_warned_of(again, untested, train):
     weights = again / "folds" / "fold0" / "weights.safetensors"
-    said = train(data_dir=kaggle_like, work_dir=again, name="more", fold=1, init=weights, limit=100)
+    said = train(data_dir=untested, work_dir=again, name="more", fold=1, init=weights, limit=100)
     assert said.code == 0, said.err
     assert f"WARNING: init={weights} was trained on" in said.out
     certificate = json.loads((again / "folds" / "more" / "fold1" / "run.json").read_text())
@@ -227,9 +229,9 @@ def test_weights_that_saw_the_validation_images_are_warned_of(again, kaggle_like
 @pytest.mark.parametrize(
     ("sent", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 0), (signal.SIGKILL, -9)]
 )
-def test_an_end_in_the_middle_loses_no_whole_epoch(sent, code, kaggle_like, tmp_path, train):
+def test_an_end_in_the_middle_loses_no_whole_epoch(sent, code, untested, tmp_path, train):
     # Epochs enough that the signal comes before the end; one worker, so that it is in the way too.
-    settings = {"data_dir": kaggle_like, "work_dir": tmp_path, "epochs": 50, "workers": 1}
+    settings = {"data_dir": untested, "work_dir": tmp_path, "epochs": 50, "workers": 1}
     process = through_the_door(*words(**settings), cwd=tmp_path, start_new_session=True)
     log = tmp_path / "folds" / "fold0" / "log.jsonl"
     until = time.monotonic() + 120
@@ -246,8 +248,8 @@ def test_an_end_in_the_middle_loses_no_whole_epoch(sent, code, kaggle_like, tmp_
     assert f"goes on after epoch {epochs} of 50" in said.out
 
 
-def test_two_runs_at_once_do_not_train_the_same_fold(kaggle_like, tmp_path, train):
-    settings = {"data_dir": kaggle_like, "work_dir": tmp_path, "epochs": 50}
+def test_two_runs_at_once_do_not_train_the_same_fold(untested, tmp_path, train):
+    settings = {"data_dir": untested, "work_dir": tmp_path, "epochs": 50}
     process = through_the_door(*words(**settings), cwd=tmp_path)
     until = time.monotonic() + 120
     while not (tmp_path / "folds/fold0/log.jsonl").exists() and time.monotonic() < until:
@@ -259,26 +261,26 @@ def test_two_runs_at_once_do_not_train_the_same_fold(kaggle_like, tmp_path, trai
     assert "another run is training this fold" in said.err
 
 
-def test_folds_says_how_well_it_stratifies(kaggle_like, tmp_path, run):
-    said = run("folds", data_dir=kaggle_like, work_dir=tmp_path, folds=3)
+def test_folds_says_how_well_it_stratifies(untested, tmp_path, run):
+    said = run("folds", data_dir=untested, work_dir=tmp_path, folds=3)
     assert said.code == 0, said.err
     table = pd.read_csv(tmp_path / "folds" / "folds.csv")
     assert list(table.columns) == ["image_id", "fold", *COLUMNS]
     for head in HEADS:
         assert head.name in said.out
     assert not (tmp_path / "data").exists()
-    assert run("folds", data_dir=kaggle_like, work_dir=tmp_path, folds=3).code == 0
-    other = run("folds", data_dir=kaggle_like, work_dir=tmp_path, folds=3, seed=1)
+    assert run("folds", data_dir=untested, work_dir=tmp_path, folds=3).code == 0
+    other = run("folds", data_dir=untested, work_dir=tmp_path, folds=3, seed=1)
     assert other.code == 2
     assert "isn't what seed=1 gives" in other.err
 
 
-def test_anybodys_folds_are_taken(kaggle_like, tmp_path, train):
-    labels = pd.read_csv(kaggle_like / "train.csv")
+def test_anybodys_folds_are_taken(untested, tmp_path, train):
+    labels = pd.read_csv(untested / "train.csv")
     mine = pd.DataFrame({"fold": np.arange(len(labels)) % 2, "image_id": labels["image_id"]})
     mine[::-1].to_csv(tmp_path / "mine.csv", index=False)
     said = train(
-        data_dir=kaggle_like,
+        data_dir=untested,
         work_dir=tmp_path / "w",
         folds=tmp_path / "mine.csv",
         fold=1,
@@ -322,9 +324,9 @@ def test_help_of_every_command(run):
     assert said.code == 0
 
 
-def test_bench_prints_ratios(kaggle_like, tmp_path, run):
+def test_bench_prints_ratios(untested, tmp_path, run):
     said = run(
-        "bench", data_dir=kaggle_like, work_dir=tmp_path, repeats=1, batch_size=2, image_size=32
+        "bench", data_dir=untested, work_dir=tmp_path, repeats=1, batch_size=2, image_size=32
     )
     assert said.code == 0, said.err
     assert "times as fast" in said.out

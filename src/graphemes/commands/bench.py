@@ -1,13 +1,10 @@
 """bench: decoding against pandas, and the bare training step, measured on this machine."""
 
 import statistics
-import tempfile
-import time
-from pathlib import Path
 
-import pandas as pd
 import torch
 
+from graphemes.commands.decodings import DECODINGS
 from graphemes.commands.preparation import find_source
 from graphemes.foundation.birth import commit
 from graphemes.foundation.errors import DataError
@@ -18,7 +15,6 @@ from graphemes.foundation.memory import peak_anonymous_memory
 from graphemes.foundation.progress import say
 from graphemes.foundation.settings import BenchSettings, Learning
 from graphemes.images.shards import find_shards
-from graphemes.images.store import open_store
 from graphemes.learn.epoch import make_learner, train_epoch
 from graphemes.network.devices import choose_engine
 from graphemes.network.model import build_network
@@ -42,38 +38,24 @@ def _decode(settings: BenchSettings) -> None:
     shards = find_shards(source.directory, "train")
     if not shards or shards[0].suffix != ".parquet":
         raise DataError(f"{source.directory}: no train_image_data_*.parquet to decode")
-    seconds: dict[str, list[float]] = {"pandas.read_parquet": [], "our store": []}
-    peaks: dict[str, list[float]] = {name: [] for name in seconds}
+    spent: dict[str, list[float]] = {name: [] for name in DECODINGS}
+    peaks: dict[str, list[float]] = {name: [] for name in DECODINGS}
     rows = 0
     for _ in range(settings.repeats):
-        for name, call in (("pandas.read_parquet", by_pandas), ("our store", into_store)):
-            (rows, spent), peak = peak_anonymous_memory(call, shards[0], source.layout.cache)
-            seconds[name].append(spent)
+        for name, call in DECODINGS.items():
+            (rows, seconds), peak = peak_anonymous_memory(call, shards[0], source.layout.cache)
+            spent[name].append(seconds)
             peaks[name].append(peak or float("nan"))
     say(f"decoding {shards[0].name}: {rows:,} images, medians of {settings.repeats}")
-    for name, spent_each in seconds.items():
-        rate, peak_ = rows / statistics.median(spent_each), statistics.median(peaks[name])
-        say(f"  {name:<20} {rate:>8,.0f} images/s, at most {peak_ / 1e9:.2f} GB")
-    first, second = seconds.values()
-    speed = statistics.median(first) / statistics.median(second)
-    memory = [statistics.median(peak) for peak in peaks.values()]
-    say(f"  the store is {speed:.2f} times as fast in {memory[1] / memory[0]:.2f} of the memory")
-
-
-def by_pandas(shard: Path, _cache: Path) -> tuple[int, float]:
-    """Rows and seconds of reading a shard as most do."""
-    started = time.perf_counter()
-    table = pd.read_parquet(shard)
-    return len(table), time.perf_counter() - started
-
-
-def into_store(shard: Path, cache: Path) -> tuple[int, float]:
-    """Rows and seconds of making a store of a shard: decoding, marking, checking, writing."""
-    cache.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=cache, prefix="bench-") as directory:
-        started = time.perf_counter()
-        store = open_store([shard], Path(directory), "bench", lambda line: None)
-        return len(store.ids), time.perf_counter() - started
+    first = next(iter(DECODINGS))
+    for name in DECODINGS:
+        seconds, peak_ = statistics.median(spent[name]), statistics.median(peaks[name])
+        line = f"  {name:<20} {rows / seconds:>8,.0f} images/s, at most {peak_ / 1e9:.2f} GB"
+        if name != first:
+            speed = statistics.median(spent[first]) / seconds
+            share = peak_ / statistics.median(peaks[first])
+            line += f": {speed:.2f} times as fast in {share:.2f} of the memory"
+        say(line)
 
 
 def _step(settings: BenchSettings) -> None:

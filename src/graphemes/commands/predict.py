@@ -39,12 +39,22 @@ from graphemes.network.devices import Engine, choose_engine, loader_workers
 SETTINGS = PredictSettings
 
 
+@dataclass(frozen=True)
+class Plan:
+    """What is asked for, and where it is."""
+
+    rows: SubmissionRows
+    shards: dict[Path, list[str]]  # the ids to predict from each, in its order
+    ignored: int  # images that no row asks for
+
+
 def run(settings: PredictSettings) -> None:
     """Predict with the weights named, or with the run's finished folds."""
     engine = choose_engine(settings.device, settings.precision)
     named = find_weights(settings.weights) if settings.weights else None
     source = find_source(settings)
-    predict_run(source, engine, settings, named or finished_weights(source.layout))
+    weights = named or finished_weights(source.layout)
+    predict_run(source, engine, settings, weights, plan_prediction(source.directory))
 
 
 def predict_run(
@@ -52,15 +62,15 @@ def predict_run(
     engine: Engine,
     settings: PredictSettings | TrainSettings,
     weights: Sequence[Path],
+    plan: Plan | None,
 ) -> None:
     """Write the submission of these weights, unless it is there already."""
-    shards = find_shards(source.directory, "test")
-    if not shards:
+    if plan is None:
         say(f"{source.directory}: no test images, so no submission")
         return
     path = settings.submission or source.layout.submission
     ready = load_networks(weights, engine)
-    origin = _origin(ready, source, shards)
+    origin = _origin(ready, source, list(plan.shards))
     made_from = {**origin, "weights": ",".join(file_digest(file) for file in weights)}
     with locked(path.with_name(f".{path.name}.lock")):
         kept = guard_submission(path, origin, overwrite=settings.overwrite)
@@ -69,7 +79,6 @@ def predict_run(
             return
         if kept:
             say(f"{path}: was made from other folds of this run or the demo's; replaced")
-        plan = plan_prediction(source.directory, shards)
         if plan.ignored:
             say(f"{plan.ignored:,} images of the test shards are asked for by no row: ignored")
         say(f"predicting {len(plan.rows.image_ids):,} test images with {len(weights)} network(s)")
@@ -80,17 +89,14 @@ def predict_run(
     say(f"{path}: {len(plan.rows.row_ids):,} rows written")
 
 
-@dataclass(frozen=True)
-class Plan:
-    """What is asked for, and where it is."""
+def plan_prediction(directory: Path) -> Plan | None:
+    """Which images to predict from which shard; None without test shards.
 
-    rows: SubmissionRows
-    shards: dict[Path, list[str]]  # the ids to predict from each, in its order
-    ignored: int  # images that no row asks for
-
-
-def plan_prediction(directory: Path, shards: Sequence[Path]) -> Plan:
-    """Which images to predict from which shard. Raises DataError if the files don't fit."""
+    Raises DataError if the files don't fit.
+    """
+    shards = find_shards(directory, "test")
+    if not shards:
+        return None
     rows = read_rows(directory)
     asked = set(rows.image_ids)
     home: dict[str, Path] = {}

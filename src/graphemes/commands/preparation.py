@@ -88,15 +88,24 @@ def open_training_data(source: Source, labels: pd.DataFrame) -> TrainingData:
             " point data_dir at the competition's files"
         )
     name = store_name(source.directory, "train")
-    store = open_store(shards, source.layout.cache, name, say, progress)
-    rows = pd.Index(store.ids).get_indexer(pd.Index(labels["image_id"].astype(object)))
+
+    def rows_in(ids: list[str]) -> npt.NDArray[np.int64]:
+        return _rows(source, labels, ids)
+
+    store = open_store(shards, source.layout.cache, name, say, progress, check=rows_in)
+    unlabelled = len(store.ids) - len(labels)
+    if unlabelled:
+        say(f"{unlabelled:,} images of the shards have no label in train.csv: ignored")
+    return TrainingData(store, labels, rows_in(store.ids))
+
+
+def _rows(source: Source, labels: pd.DataFrame, ids: list[str]) -> npt.NDArray[np.int64]:
+    """(N,) where each labelled image stands in `ids`. Raises DataError if one doesn't."""
+    rows = pd.Index(ids).get_indexer(pd.Index(labels["image_id"].astype(object)))
     if (rows < 0).any():
         missing = labels["image_id"][rows < 0]
         raise DataError(
             f"{source.directory / 'train.csv'}: {len(missing):,} of {len(labels):,} images are in"
             f" no shard, first '{missing.iloc[0]}'; are all train shards in {source.directory}?"
         )
-    unlabelled = len(store.ids) - len(labels)
-    if unlabelled:
-        say(f"{unlabelled:,} images of the shards have no label in train.csv: ignored")
-    return TrainingData(store, labels, rows.astype(np.int64))
+    return rows.astype(np.int64)

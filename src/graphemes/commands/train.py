@@ -5,7 +5,7 @@ import time
 import pandas as pd
 
 from graphemes.commands.fold_training import FoldTraining
-from graphemes.commands.predict import plan_prediction, predict_run
+from graphemes.commands.predict import Plan, plan_prediction, predict_run
 from graphemes.commands.preparation import Source, find_source, open_training_data
 from graphemes.commands.score import score_run
 from graphemes.commands.second_time import (
@@ -20,7 +20,6 @@ from graphemes.foundation.files import need_space, need_writable
 from graphemes.foundation.progress import duration, say
 from graphemes.foundation.recipes import fill
 from graphemes.foundation.settings import TrainSettings
-from graphemes.images.shards import find_shards
 from graphemes.judge.labels import read_labels
 from graphemes.learn.fold import Deadline
 from graphemes.network.devices import choose_engine
@@ -40,7 +39,7 @@ def run(settings: TrainSettings) -> None:
     source = find_source(settings)
     labels = read_labels(source.directory / "train.csv")
     settings = fill(settings, source.demo, len(labels))
-    check_files(settings, source, labels)
+    asked = check_files(settings, source, labels)
     plan = unfolded(labels) if settings.fold == "none" else plan_folds(settings, source, labels)
     folds = chosen_folds(settings, plan.table)
     data = open_training_data(source, labels)
@@ -52,19 +51,21 @@ def run(settings: TrainSettings) -> None:
         training.train(fold)
     if settings.fold != "none":
         score_run(source.layout, training.identity)
-    predict_run(source, engine, settings, [source.layout.fold(fold).weights for fold in folds])
+    weights = [source.layout.fold(fold).weights for fold in folds]
+    predict_run(source, engine, settings, weights, asked)
     say(f"done in {duration(time.monotonic() - started)}")
 
 
-def check_files(settings: TrainSettings, source: Source, labels: pd.DataFrame) -> None:
-    """What the settings name and the end will need, looked at before the long work begins."""
+def check_files(settings: TrainSettings, source: Source, labels: pd.DataFrame) -> Plan | None:
+    """What the settings name and the end will need, looked at before the long work begins.
+
+    What there is to predict, None if nothing.
+    """
     excluded(settings.exclude, labels)
     if settings.init:
         load_weights(settings.init)
     need_writable(settings.submission or source.layout.submission)
-    shards = find_shards(source.directory, "test")
-    if shards:
-        plan_prediction(source.directory, shards)
+    return plan_prediction(source.directory)
 
 
 def check_places(training: FoldTraining, folds: list[str]) -> None:

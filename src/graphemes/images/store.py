@@ -33,6 +33,7 @@ from graphemes.images.shards import Advance, Pixels, Shard, decode, open_shard
 
 VERSION = 1  # of the three files' form; a store of another is made again
 Bar = Callable[[str, int], AbstractContextManager[Advance]]  # as foundation.progress.progress
+Check = Callable[[list[str]], object]  # of ids; raises if they don't serve
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,10 +58,17 @@ def silent(label: str, total: int) -> Iterator[Advance]:
 
 
 def open_store(
-    sources: list[Path], cache: Path, name: str, say: Callable[[str], None], bar: Bar = silent
+    sources: list[Path],
+    cache: Path,
+    name: str,
+    say: Callable[[str], None],
+    bar: Bar = silent,
+    *,
+    check: Check | None = None,
 ) -> Store:
     """The store called `name` of these shards; made, with a word, unless it is there and fits.
 
+    `check` is called with the shards' ids before anything is written; what it raises ends all.
     Two runs at once: the second waits for the first and uses what it made. Raises DataError for
     a shard that can't be used and UserError when the disk has no room.
     """
@@ -69,7 +77,7 @@ def open_store(
         store = _reopened(sources, cache, name)
         if isinstance(store, str):
             say(f"{cache / name}.npy: making it from {_shards(sources)}: {store}")
-            _build(sources, cache, name, bar)
+            _build(sources, cache, name, bar, check)
             store = _reopened(sources, cache, name)
         if isinstance(store, str):
             raise UserError(f"{cache / name}.npy: {store} while it was made; run again")
@@ -135,8 +143,16 @@ def _unfit(about: Any, sources: list[Path]) -> str | None:
     return None
 
 
-def _build(sources: list[Path], cache: Path, name: str, bar: Bar) -> None:
+def _build(
+    sources: list[Path],
+    cache: Path,
+    name: str,
+    bar: Bar,
+    check: Check | None,
+) -> None:
     ids, parts = _survey(sources)
+    if check is not None:
+        check(ids)
     with _writing(cache):
         _clear(cache, name)
         need_space(cache, len(ids) * (PIXELS + 64), f"a store of {len(ids)} images")

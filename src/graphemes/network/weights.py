@@ -28,7 +28,7 @@ TRAINED_ON = "trained_on"  # int64 marks of the images it saw, kept beside the n
 class WeightsRecord:
     """What a weights file says of itself."""
 
-    __pydantic_config__ = ConfigDict(strict=True)
+    __pydantic_config__ = ConfigDict(strict=True, extra="forbid")
 
     settings: dict[str, Any]  # of learning, as train's words
     fold: str  # "0" .. or "none"
@@ -142,6 +142,6 @@ def _why(path: Path, error: Exception) -> str:
     except OSError as unreadable:
         return f"can't be read: {unreadable.strerror}"
     # A safetensors file has a brace there; its length before that may begin with these bytes too.
-    if head[:2] in (b"PK", b"\x80\x02") and head[8:] != b"{":
+    if (head[:2] == b"PK" or head[:1] == b"\x80") and head[8:] != b"{":
         return "it is a pickle (.pt, .pth), which can run code; expected a .safetensors file"
     return f"not a whole safetensors file ({' '.join(str(error).split())}); copy it again"

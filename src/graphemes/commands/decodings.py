@@ -1,0 +1,40 @@
+"""Three ways to decode a shard, for bench: apart, so that a process that measures loads little."""
+
+import tempfile
+import time
+from pathlib import Path
+
+import pandas as pd
+
+from graphemes.images.store import open_store, temporary_store
+
+
+def by_pandas(shard: Path, _cache: Path) -> tuple[int, float]:
+    """Rows and seconds of reading a shard as most do."""
+    started = time.perf_counter()
+    table = pd.read_parquet(shard)
+    return len(table), time.perf_counter() - started
+
+
+def into_file(shard: Path, cache: Path) -> tuple[int, float]:
+    """Rows and seconds of decoding a shard into a file that is mapped to memory."""
+    cache.mkdir(parents=True, exist_ok=True)
+    started = time.perf_counter()
+    with temporary_store(shard, cache) as store:
+        return len(store.ids), time.perf_counter() - started
+
+
+def into_store(shard: Path, cache: Path) -> tuple[int, float]:
+    """Rows and seconds of making a store of a shard: decoding, marking, checking, writing."""
+    cache.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=cache, prefix="bench-") as directory:
+        started = time.perf_counter()
+        store = open_store([shard], Path(directory), "bench", lambda line: None)
+        return len(store.ids), time.perf_counter() - started
+
+
+DECODINGS = {
+    "pandas.read_parquet": by_pandas,
+    "decoded and marked": into_file,
+    "whole store": into_store,
+}
