@@ -21,7 +21,7 @@ from graphemes.images.shards import find_shards
 from graphemes.images.store import Store, open_store
 from graphemes.images.synthesis.demo import is_demo, make_demo
 
-DEMO_IMAGES = 2700
+DEMO_IMAGES = 3000
 
 
 @dataclass(frozen=True)

@@ -8,11 +8,16 @@ from graphemes.foundation.settings import TrainSettings
 
 
 def quick(_images: int) -> dict[str, Any]:
-    """For the demo's drawings: minutes on two cores."""
+    """For the demo's drawings: under five minutes on two cores, root recall about 0.35.
+
+    At 32 pixels the last stage's maps are single points, where weight gradients cost least; larger
+    batches share what is left of that cost.
+    """
     return {
-        "epochs": 4,
-        "batch_size": 32,
-        "image_size": "36",
+        "epochs": 5,
+        "batch_size": 64,
+        "lr": 4e-3,
+        "image_size": "32",
         "ema": 0.99,
         # So few passes learn more from the drawings as they are than from moved ones.
         "shift": 0.0,
