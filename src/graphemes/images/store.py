@@ -9,7 +9,6 @@ store is whole.
 
 import contextlib
 import functools
-import os
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
@@ -28,8 +27,9 @@ from graphemes.foundation.files import (
     write_json,
 )
 from graphemes.foundation.heads import HEIGHT, PIXELS, WIDTH
-from graphemes.images.marks import Marks, marks_digest, marks_of, read_marks, write_marks
-from graphemes.images.shards import Advance, Pixels, Shard, decode, open_shard
+from graphemes.images.filling import fill, fill_all, fit_ids, identity, reserve, survey, writing
+from graphemes.images.marks import Marks, marks_digest, read_marks, write_marks
+from graphemes.images.shards import Advance, Pixels, open_shard
 
 VERSION = 1  # of the three files' form; a store of another is made again
 Bar = Callable[[str, int], AbstractContextManager[Advance]]  # as foundation.progress.progress
@@ -97,15 +97,15 @@ def temporary_store(shard: Path, directory: Path, bar: Bar = silent) -> Iterator
 def _decoded(path: Path, directory: Path, bar: Bar) -> Store:
     with (
         open_shard(path) as shard,
-        _writing(directory),
+        writing(directory),
         tempfile.TemporaryFile(dir=directory) as file,
     ):
         need_space(directory, shard.rows * PIXELS, f"decoding {path.name}")
-        _reserve(file.fileno(), shard.rows * PIXELS)
+        reserve(file.fileno(), shard.rows * PIXELS)
         pixels: Pixels = np.memmap(file, np.uint8, "r+", shape=(shard.rows, PIXELS))
-        ids, marks = _checked(shard), np.empty(shard.rows, np.int64)
+        ids, marks = fit_ids(shard), np.empty(shard.rows, np.int64)
         with bar(f"decoding {path.name}", shard.rows) as advance:
-            _fill(shard, pixels, marks, advance)
+            fill(shard, pixels, marks, advance)
     pixels.flags.writeable = False
     return Store(ids, pixels.reshape(-1, HEIGHT, WIDTH), marks, marks_digest(ids, marks))
 
@@ -138,7 +138,7 @@ def _unfit(about: Any, sources: list[Path]) -> str | None:
     # them its footer would have to be read, which takes 0.2 s and 80 MB a genuine shard.
     keys = ("file", "bytes", "mtime_ns")
     made_from = [{key: source[key] for key in keys} for source in about["sources"]]
-    if made_from != [_identity(path) for path in sources]:
+    if made_from != [identity(path) for path in sources]:
         return "the old one was made from other shards, or they have changed"
     return None
 
@@ -150,10 +150,10 @@ def _build(
     bar: Bar,
     check: Check | None,
 ) -> None:
-    ids, parts = _survey(sources)
+    ids, parts = survey(sources)
     if check is not None:
         check(ids)
-    with _writing(cache):
+    with writing(cache):
         _clear(cache, name)
         need_space(cache, len(ids) * (PIXELS + 64), f"a store of {len(ids)} images")
     marks = np.empty(len(ids), np.int64)
@@ -161,9 +161,9 @@ def _build(
         shape = (len(ids), HEIGHT, WIDTH)
         pixels = np.lib.format.open_memmap(temporary, "w+", np.uint8, shape)
         with temporary.open("rb+") as file:
-            _reserve(file.fileno(), temporary.stat().st_size)
+            reserve(file.fileno(), temporary.stat().st_size)
         with bar(f"decoding {_shards(sources)}", len(ids)) as advance:
-            _fill_all(sources, ids, pixels.reshape(-1, PIXELS), marks, advance)
+            fill_all(sources, ids, pixels.reshape(-1, PIXELS), marks, advance)
         pixels.flush()
         del pixels
     write_marks(cache / f"{name}.ids", ids, marks)
@@ -177,67 +177,6 @@ def _shards(sources: list[Path]) -> str:
     return f"{len(sources)} shards" if len(sources) > 1 else sources[0].name
 
 
-def _identity(path: Path) -> dict[str, str | int]:
-    try:
-        found = path.stat()
-    except OSError as error:
-        raise DataError(f"{path}: can't be read: {error.strerror}") from None
-    return {"file": path.name, "bytes": found.st_size, "mtime_ns": found.st_mtime_ns}
-
-
-def _survey(sources: list[Path]) -> tuple[list[str], list[dict[str, str | int]]]:
-    """All shards' ids, and what the json says of each shard, before the long work begins."""
-    home: dict[str, Path] = {}
-    parts = []
-    for path in sources:
-        identity = _identity(path)  # before it is read: if it changes now, it will not fit later
-        with open_shard(path) as shard:  # one at a time: an open shard's footer takes 80 MB
-            ids = _checked(shard)
-            parts.append({**identity, "rows": shard.rows, "schema": shard.schema_digest})
-        twice = next((i for i in ids if i in home), None)
-        if twice is not None:
-            raise DataError(
-                f"{path}: image_id {twice!r} is in {home[twice].name} too; each id may occur once"
-            )
-        home.update(dict.fromkeys(ids, path))
-    return list(home), parts
-
-
-def _checked(shard: Shard) -> list[str]:
-    """A shard's ids, fit for a line each."""
-    odd = next((i for i in shard.ids if "\n" in i or "\t" in i or "\r" in i), None)
-    if odd is not None:
-        raise DataError(f"{shard.path}: image_id {odd!r} holds a tab or a line break")
-    return shard.ids
-
-
-def _fill_all(
-    sources: list[Path], ids: list[str], pixels: Pixels, marks: Marks, advance: Advance
-) -> None:
-    """Decode and mark every shard's images into its rows of `pixels` (N, PIXELS)."""
-    start = 0
-    for path in sources:
-        with open_shard(path) as shard:
-            place = slice(start, start + shard.rows)
-            if shard.ids != ids[place]:
-                raise DataError(f"{path}: changed while it was read; run again")
-            _fill(shard, pixels[place], marks[place], advance)
-            start = place.stop
-
-
-def _fill(shard: Shard, pixels: Pixels, marks: Marks, advance: Advance) -> None:
-    """Decode a shard into `pixels` (R, PIXELS) and mark its images, (R,)."""
-    written = 0
-
-    def count(more: int) -> None:
-        nonlocal written
-        advance((written + more) // PIXELS - written // PIXELS)
-        written += more
-
-    decode(shard, pixels, advance=count)
-    marks[:] = marks_of(pixels)
-
-
 def _clear(cache: Path, name: str) -> None:
     """Remove a store, its json first, and what runs that were killed while making it left."""
     for suffix in ("json", "ids", "npy"):
@@ -245,21 +184,3 @@ def _clear(cache: Path, name: str) -> None:
         # Nobody else is writing them: we hold the lock.
         for left in cache.glob(f".{name}.{suffix}.*.tmp"):
             left.unlink(missing_ok=True)
-
-
-def _reserve(file: int, size: int) -> None:
-    """Take the disk's blocks now: a full disk is an error here, but kills whoever writes a map."""
-    if hasattr(os, "posix_fallocate"):
-        os.posix_fallocate(file, 0, size)
-
-
-@contextlib.contextmanager
-def _writing(directory: Path) -> Iterator[None]:
-    try:
-        directory.mkdir(parents=True, exist_ok=True)
-        yield
-    except OSError as error:
-        reason = error.strerror or error
-        raise UserError(
-            f"{directory}: can't be written to: {reason}; choose another work_dir"
-        ) from None

@@ -5,13 +5,14 @@ from typing import Any
 
 import matplotlib as mpl
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from graphemes.foundation.files import replacing
 from graphemes.foundation.heads import HEADS
 
 
 def draw_curves(path: Path, log: list[dict[str, Any]], title: str) -> None:
-    """Write a PNG: loss and learning rate on the left, score and recalls on the right."""
+    """Write a PNG: the training loss on the left, score and recalls on the right."""
     with mpl.rc_context({"font.size": 9, "axes.spines.top": False, "axes.spines.right": False}):
         figure = Figure(figsize=(9, 3.4), layout="constrained")
         figure.suptitle(title)
@@ -27,5 +28,7 @@ def draw_curves(path: Path, log: list[dict[str, Any]], title: str) -> None:
             right.plot(seen, values, lw=1, label=f"{head.name} recall")
         right.set(xlabel="epoch", ylabel="on the fold", ylim=(0, 1))
         right.legend(frameon=False)
+        for side in (left, right):
+            side.xaxis.set_major_locator(MaxNLocator(integer=True))
         with replacing(path) as temporary:
             figure.savefig(temporary, format="png", dpi=110)

@@ -1,6 +1,5 @@
 """timm, imported where torchvision's compiled part may be missing."""
 
-import contextlib
 import importlib
 from types import ModuleType
 
@@ -10,18 +9,20 @@ import torch
 def timm_library() -> ModuleType:
     """The module timm.
 
-    Beside the CPU build of torch, torchvision from the package index has no compiled operators, and
-    importing it (as timm does) stops at "operator torchvision::nms does not exist". Nothing here
-    calls them, so declaring them first is enough.
+    Beside a CPU build of torch, torchvision from the package index can't load its compiled
+    operators, and importing it (as timm does) stops at "operator torchvision::nms does not exist".
+    Nothing here calls them, so declaring them and importing again is enough. Where the compiled
+    operators do load they must not be declared before: a second declaration aborts the process.
     """
-    with contextlib.suppress(
-        RuntimeError
-    ):  # declared already: torchvision is whole, or we were here
-        library = torch.library.Library("torchvision", "FRAGMENT")  # type: ignore[no-untyped-call]
-        if not hasattr(torch.ops.torchvision, "nms"):
-            library.define("nms(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")  # type: ignore[no-untyped-call]
-            library.define("qnms(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")  # type: ignore[no-untyped-call]
-            _DECLARED.append(library)
+    try:
+        return importlib.import_module("timm")
+    except RuntimeError as error:
+        if _DECLARED or "torchvision::nms" not in str(error):
+            raise
+    library = torch.library.Library("torchvision", "FRAGMENT")  # type: ignore[no-untyped-call]
+    for operator in ("nms", "qnms"):
+        library.define(f"{operator}(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")  # type: ignore[no-untyped-call]
+    _DECLARED.append(library)
     return importlib.import_module("timm")
 
 
