@@ -18,6 +18,7 @@ COMMANDS = {
     "score": "out-of-fold tables, or weights on labelled images, to a table of recalls",
     "predict": "weights and test shards to a submission",
     "doctor": "what is here: versions, device, data, space",
+    "synthesise": "draw handwriting in the competition's layout, or compare it with real images",
     "bench": "measure decoding and training on this machine",
     "test": "ruff, mypy, pytest",
 }
@@ -94,7 +95,7 @@ def _split(words: list[str], guess: Callable[[str, list[str]], str]) -> tuple[st
 
 def _print_commands() -> None:
     lines = ["bash run.sh [COMMAND] key=value ...", ""]
-    lines += [f"  {name:<9}{text}" for name, text in COMMANDS.items()]
+    lines += [f"  {name:<12}{text}" for name, text in COMMANDS.items()]
     lines += ["", "bash run.sh COMMAND help prints a command's settings."]
     sys.stdout.write("\n".join(lines) + "\n")
 

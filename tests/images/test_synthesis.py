@@ -16,7 +16,7 @@ from graphemes.foundation.heads import CLASSES, HEADS, HEIGHT, PIXELS, WIDTH
 from graphemes.foundation.seeds import stream
 from graphemes.images.synthesis import kaggle
 from graphemes.images.synthesis.demo import is_demo, make_demo
-from graphemes.images.synthesis.drawing import writer
+from graphemes.images.synthesis.hand import writer
 from graphemes.images.synthesis.orders import BATCH, WRITERS, Order
 from graphemes.images.synthesis.selection import selected
 

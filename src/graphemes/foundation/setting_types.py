@@ -62,6 +62,10 @@ def _fold_source(value: Any) -> int | Path:
     return _path(value)
 
 
+def _grapheme_choice(value: Any) -> str | Path:
+    return value if value in ("seen", "unseen", "all") else _path(value)
+
+
 def _path(value: Any) -> Path:
     if not str(value) or "\0" in str(value):
         raise ValueError("no path")
@@ -114,6 +118,11 @@ FoldSource = Annotated[
     int | Path,
     BeforeValidator(_fold_source),
     Expected("a count from 2 to 100, or the path of a .csv"),
+]
+GraphemeChoice = Annotated[
+    Literal["seen", "unseen", "all"] | Path,
+    BeforeValidator(_grapheme_choice),
+    Expected("seen, unseen, all, or the path of a file with a grapheme or label triple a line"),
 ]
 SomePath = Annotated[Path, BeforeValidator(_path), Expected("a path")]
 SomePaths = Annotated[

@@ -1,6 +1,6 @@
 """Settings: one frozen model a command, built from shared groups, checked at the door."""
 
-from typing import Any, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -10,6 +10,7 @@ from graphemes.foundation.setting_types import (
     Duration,
     FoldChoice,
     FoldSource,
+    GraphemeChoice,
     ImageSize,
     RunName,
     Size,
@@ -145,6 +146,34 @@ class DoctorSettings(Machine, Places):
 
     fold: FoldChoice = Field((0,), description="folds that a run would train")
     folds: FoldSource = Field(5, description="how many folds, or a CSV with image_id, fold")
+
+
+class SynthesiseSettings(Settings):
+    """Settings of synthesise."""
+
+    images: int | None = Field(
+        None, ge=1, le=10_000_000, description="to draw (default 20,000), or to compare (2,000)"
+    )
+    graphemes: GraphemeChoice = Field(
+        "all", description="those train.csv shows, the others that can be written, or a list"
+    )
+    out: SomePath | None = Field(
+        None, description="directory to draw into, or for compare's pictures"
+    )
+    seed: int = Field(0, ge=0, lt=2**32, description="of everything drawn")
+    tests: int = Field(0, ge=0, le=10_000_000, description="images of a test part, drawn besides")
+    fonts: SomePath | None = Field(
+        None, description="directory of .ttf and .otf files to use beside the shipped fonts"
+    )
+    compare: SomePath | None = Field(
+        None, description="directory of real images to hold the drawings against"
+    )
+    work_dir: SomePath | None = Field(
+        None, description="holds compare's data/cache/ and data/comparison/ (default: run.sh's)"
+    )
+    workers: Annotated[int, Field(ge=1, le=64)] | Literal["auto"] = Field(
+        "auto", description="processes that draw; the bytes stay the same"
+    )
 
 
 class BenchSettings(Machine, Places):

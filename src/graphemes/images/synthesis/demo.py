@@ -13,23 +13,27 @@ from typing import Any
 import numpy as np
 
 from graphemes.foundation.classes import Grapheme
-from graphemes.foundation.errors import DataError, PlaceTaken, UserError
-from graphemes.foundation.files import locked, need_space, read_json, write_json
+from graphemes.foundation.errors import PlaceTaken, UserError
+from graphemes.foundation.files import locked, need_space, write_json
 from graphemes.foundation.heads import PIXELS
-from graphemes.foundation.progress import progress
 from graphemes.foundation.seeds import stream
 from graphemes.images.synthesis import kaggle
+from graphemes.images.synthesis.collection import (
+    IMAGES_A_WRITER,
+    PARTS,
+    SHARD_BYTES,
+    marker,
+    write_shards,
+    write_tables,
+)
 from graphemes.images.synthesis.drawing import VERSION
-from graphemes.images.synthesis.orders import Order, drawn
+from graphemes.images.synthesis.orders import Order
 from graphemes.images.synthesis.selection import selected
 
 MARKER = "demo.json"
 SELECTION = 2  # a place in the seeds, beside those in orders
-PARTS = ("train", "test")  # a part's position is its place in the seeds
-IMAGES_A_WRITER = 100
 # The two nearest to handwriting: 18 images a root in five letterforms are too few to learn from.
 FONTS = ("atma", "galada")
-SHARD_BYTES = 12_000_000  # of a shard beside its pixels: it describes 32,334 columns
 
 
 def make_demo(
@@ -66,8 +70,13 @@ def make_demo(
         with _whole_directory(out) as place:
             for part, count in zip(PARTS, (images, tests), strict=True):
                 graphemes = selected(count, stream(seed, SELECTION, PARTS.index(part)))
-                _write_tables(place, part, graphemes)
-                _write_shards(place, part, _orders(seed, part, graphemes), shards, workers)
+                write_tables(place, part, graphemes)
+                places = {
+                    place / kaggle.shard_name(part, k): range(int(rows[0]), int(rows[-1]) + 1)
+                    for k, rows in enumerate(np.array_split(np.arange(count), shards))
+                }
+                orders = _orders(seed, part, graphemes)
+                write_shards(places, part, orders, workers, f"drawing the demo's {part} images")
             kaggle.write_class_map(place / "class_map.csv")
             write_json(place / MARKER, about | {"files": _sizes(place)})
 
@@ -116,43 +125,14 @@ def _remove_demo(out: Path) -> None:
 
 def _marker(directory: Path) -> dict[str, Any]:
     """What demo.json says, or nothing if it isn't one."""
-    try:
-        marker = read_json(directory / MARKER)
-    except DataError:
-        return {}
-    known = isinstance(marker, dict) and isinstance(marker.get("files"), dict)
-    return marker if known else {}
-
-
-def _write_tables(place: Path, part: str, graphemes: Sequence[Grapheme]) -> None:
-    if part == "train":
-        kaggle.write_train_csv(place / "train.csv", graphemes)
-    else:
-        kaggle.write_test_csv(place / "test.csv", len(graphemes))
-        kaggle.write_sample_submission(place / "sample_submission.csv", len(graphemes))
+    found = marker(directory, MARKER)
+    return found if isinstance(found.get("files"), dict) else {}
 
 
 def _orders(seed: int, part: str, graphemes: Sequence[Grapheme]) -> list[Order]:
     writers = max(1, len(graphemes) // IMAGES_A_WRITER)
     number = PARTS.index(part)
     return [Order(seed, number, k, writers, one.text, FONTS) for k, one in enumerate(graphemes)]
-
-
-def _write_shards(
-    place: Path, part: str, orders: Sequence[Order], shards: int, workers: int | None
-) -> None:
-    """Draw one part and write each of its shards once it's full."""
-    with (
-        contextlib.closing(drawn(orders, workers)) as scans,  # an error here ends its processes
-        progress(f"drawing the demo's {part} images", len(orders)) as advance,
-    ):
-        for shard, rows in enumerate(np.array_split(np.arange(len(orders)), shards)):
-            taken = []
-            for _ in rows:
-                taken.append(next(scans))
-                advance(1)
-            ids = [kaggle.image_id(part, int(row)) for row in rows]
-            kaggle.write_shard(place / kaggle.shard_name(part, shard), ids, np.stack(taken))
 
 
 @contextlib.contextmanager

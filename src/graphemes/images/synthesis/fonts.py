@@ -7,27 +7,41 @@ licence beside it; they are the Bengali subsets of the fontsource packages, unpa
 import functools
 from collections.abc import Iterator
 from importlib import resources
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
+from graphemes.foundation.classes import VIRAMA
 from graphemes.foundation.errors import DataError
 from graphemes.images.synthesis.packages import drawing_package
 
 # The order is part of the drawing: a writer's font is a position in it.
-SHIPPED = ("atma", "baloo-da-2", "galada", "hind-siliguri", "noto-sans-bengali")
+SHIPPED = (
+    "anek-bangla",
+    "atma",
+    "baloo-da-2",
+    "galada",
+    "hind-siliguri",
+    "mina",
+    "noto-sans-bengali",
+    "noto-serif-bengali",
+    "tiro-bangla",
+    "tiro-bangla-italic",
+)
+DOTTED_CIRCLE = "\u25cc"
 CURVE_POINTS = 6  # straight pieces a curve is flattened to; a glyph has tens of curves
 
 Contour = npt.NDArray[np.float32]  # (points, 2): x right, y down, in ems, origin on the baseline
 
 
 class Glyph(NamedTuple):
-    """One glyph of a shaped string: its number in the font and where it stands, in font units."""
+    """One glyph of a shaped string: its number in the font and where it stands, in ems."""
 
     number: int
-    x: float
-    y: float
+    x: float  # to the right
+    y: float  # down
 
 
 class Typeface:
@@ -42,47 +56,81 @@ class Typeface:
             raise DataError(f"{name}: not a font; expected a TTF or OTF file")
         self._font = self._harfbuzz.Font(face)
         self._ems = 1.0 / face.upem
+        # Glyph 0 is the font's sign for what it lacks.
+        self._failures = {0, self._font.get_nominal_glyph(ord(VIRAMA))}
 
     def shape(self, text: str) -> list[Glyph]:
         """The glyphs of a string, placed. Glyph 0 is the font's sign for what it lacks."""
+        # Roots 0 and 1 are signs; people write them alone, without the circle of a missing letter.
+        return list(_placed(self._shaped(text, circle=False), self._ems))
+
+    def _shaped(self, text: str, *, circle: bool) -> Any:
+        """HarfBuzz's buffer of a string; circle: show where signs lack a letter."""
         buffer = self._harfbuzz.Buffer()
         buffer.add_str(text)
-        # Roots 0 and 1 are signs; people write them alone, without the circle of a missing letter.
-        buffer.flags = self._harfbuzz.BufferFlags.DO_NOT_INSERT_DOTTED_CIRCLE
+        if not circle:
+            buffer.flags = self._harfbuzz.BufferFlags.DO_NOT_INSERT_DOTTED_CIRCLE
         buffer.direction, buffer.script, buffer.language = "ltr", "Beng", "bn"
         self._harfbuzz.shape(self._font, buffer)
-        return list(_placed(buffer))
+        return buffer
+
+    def can_write(self, text: str) -> bool:
+        """Whether every sign of a string has its glyph and no virama is left to be seen.
+
+        A virama that shows is how a font spells a conjunct for which it has no form.
+        """
+        return not {glyph.number for glyph in self.shape(text)} & self._failures
+
+    def can_join(self, text: str) -> bool:
+        """Whether a string comes out as one cluster that shows no virama and no dotted circle."""
+        shaped = self._shaped(text, circle=True).glyph_infos
+        circle = self._font.get_nominal_glyph(ord(DOTTED_CIRCLE))
+        shown = {info.codepoint for info in shaped}
+        return len({info.cluster for info in shaped}) == 1 and not shown & (
+            self._failures | {circle}
+        )
 
     def glyph_name(self, glyph: Glyph) -> str:
         """A glyph's name in the font, as `uni0995`."""
         return str(self._font.glyph_to_string(glyph.number))
 
-    def outline(self, text: str) -> list[Contour]:
-        """The closed contours of a string, of all its glyphs. Raises DataError if a glyph lacks."""
-        contours: list[Contour] = []
-        for glyph in self.shape(text):
-            if glyph.number == 0:
-                raise DataError(f"{self.name}: this font can't write '{text}'")
-            pen = _Contours()
-            self._font.draw_glyph_with_pen(glyph.number, pen)
-            place = np.array((glyph.x, glyph.y))
-            for contour in pen.contours:
-                points = (np.array(contour) + place) * (self._ems, -self._ems)
-                contours.append(points.astype(np.float32))
-        return contours
+    def outline(self, number: int) -> list[Contour]:
+        """The closed contours of a glyph; its origin is (0, 0)."""
+        pen = _Contours()
+        self._font.draw_glyph_with_pen(number, pen)
+        scale = np.array((self._ems, -self._ems))
+        return [(np.array(contour) * scale).astype(np.float32) for contour in pen.contours]
 
 
 @functools.cache
-def shipped_typeface(name: str) -> Typeface:
-    """One of the fonts SHIPPED with the package, kept once it is read."""
-    source = resources.files("graphemes.images.synthesis").joinpath("fonts", f"{name}.ttf")
-    return Typeface(name, source.read_bytes())
+def typeface(name: str) -> Typeface:
+    """One of the fonts SHIPPED with the package, or a font file's by its path; read once."""
+    if name in SHIPPED:
+        source = resources.files("graphemes.images.synthesis").joinpath("fonts", f"{name}.ttf")
+        return Typeface(name, source.read_bytes())
+    try:
+        return Typeface(name, Path(name).read_bytes())
+    except OSError as error:
+        raise DataError(f"{name}: can't be read: {error.strerror}") from None
 
 
-def _placed(buffer: Any) -> Iterator[Glyph]:
+def font_files(directory: Path) -> tuple[str, ...]:
+    """The paths of a directory's TTF and OTF files, by name, each read. Raises DataError."""
+    if not directory.is_dir():
+        raise DataError(f"fonts={directory}: no such directory")
+    found = sorted(path for path in directory.iterdir() if path.suffix.lower() in (".ttf", ".otf"))
+    if not found:
+        raise DataError(f"fonts={directory}: no font there; expected .ttf or .otf files")
+    for path in found:
+        if not typeface(str(path)).can_write("\u0995"):
+            raise DataError(f"{path}: has no Bengali letters; expected a font that writes them")
+    return tuple(map(str, found))
+
+
+def _placed(buffer: Any, ems: float) -> Iterator[Glyph]:
     x = y = 0.0
     for info, place in zip(buffer.glyph_infos, buffer.glyph_positions, strict=True):
-        yield Glyph(info.codepoint, x + place.x_offset, y + place.y_offset)
+        yield Glyph(info.codepoint, (x + place.x_offset) * ems, -(y + place.y_offset) * ems)
         x, y = x + place.x_advance, y + place.y_advance
 
 

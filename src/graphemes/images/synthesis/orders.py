@@ -12,8 +12,9 @@ import cv2
 from graphemes.foundation.errors import UserError
 from graphemes.foundation.machine import usable_cores
 from graphemes.foundation.seeds import stream
-from graphemes.images.synthesis.drawing import Scan, draw, writer
+from graphemes.images.synthesis.drawing import Scan, draw
 from graphemes.images.synthesis.fonts import SHIPPED
+from graphemes.images.synthesis.hand import writer
 
 WRITERS, IMAGES = 0, 1  # places in the seeds
 BATCH = 25  # scans a process draws at a time: a fifth of a second, 0.8 MB to hand back

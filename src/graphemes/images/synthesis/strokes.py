@@ -3,6 +3,7 @@
 The outline is filled and thinned; its skeleton is rid of what thinning adds, and smoothed.
 """
 
+import itertools
 from collections.abc import Iterable
 from typing import Any
 
@@ -21,7 +22,10 @@ MARGIN = 4  # pixels around the filled outline
 SPUR_RADII = 1.6
 SMOOTHING = 3.0  # pixels: the standard deviation of the bell that takes the pixels' steps out
 SPACING = 4  # pixels between the points kept
+STRAIGHT = 0.6  # the cosine of the bend that a pen still goes through without stopping
+REACH = 12  # pixels from a fork where a branch's direction is taken
 
+End = tuple[int, int]  # a branch and which of its ends: 1 start, 2 end
 Stroke = npt.NDArray[np.float32]  # (points, 2): x right, y down, in ems; one point is a dot
 
 
@@ -33,7 +37,7 @@ def strokes(outline: list[Contour]) -> list[Stroke]:
     skeletonize = drawing_package("skimage.morphology", "scikit-image").skeletonize
     skeleton = skeletonize(filled.astype(bool)).astype(np.uint8)
     radius = cv2.distanceTransform(filled, cv2.DIST_L2, 5)
-    lines = joined(without_spurs(branches(skeleton), skeleton, radius))
+    lines = continued(without_spurs(branches(skeleton), skeleton, radius))
     return [((smooth(branch) + corner) / EM).astype(np.float32) for branch in lines]
 
 
@@ -82,20 +86,39 @@ def length(points: npt.NDArray[np.float32]) -> float:
     return float(np.hypot(*np.diff(points, axis=0).T).sum())
 
 
-def joined(found: Iterable[Branch]) -> list[Branch]:
-    """Join the two branches of each fork that only two are left of."""
-    whole = list(found)
-    for fork in sorted({end for branch in whole for end in branch[1:] if end}):
-        ends = [(k, side) for k, b in enumerate(whole) for side in (1, 2) if b[side] == fork]
-        if len(ends) != 2 or ends[0][0] == ends[1][0]:
-            continue
-        (a, a_side), (b, b_side) = ends
-        first = whole[a] if a_side == 2 else _turned(whole[a])
-        second = whole[b] if b_side == 1 else _turned(whole[b])
-        points = np.vstack([first.points, second.points[1:]])
-        whole = [branch for k, branch in enumerate(whole) if k not in (a, b)]
-        whole.append(Branch(points, first.start, second.end))
-    return whole
+def continued(found: Iterable[Branch]) -> list[Branch]:
+    """Join branches at forks where a pen would go straight on, and where only two are left."""
+    whole = dict(enumerate(found))
+    for fork in sorted({end for branch in whole.values() for end in branch[1:] if end}):
+        ends = [(k, side) for k, b in whole.items() for side in (1, 2) if b[side] == fork]
+        limit = -2.0 if len(ends) == 2 else STRAIGHT
+        while (pair := _straightest(whole, ends, limit)) is not None:
+            (a, a_side), (b, b_side) = pair
+            ends = [end for end in ends if end not in pair]
+            if a == b:  # a loop that goes straight on into itself
+                continue
+            first = whole[a] if a_side == 2 else _turned(whole[a])
+            second = whole.pop(b) if b_side == 1 else _turned(whole.pop(b))
+            points = np.vstack([first.points, second.points[1:]])
+            whole[a] = Branch(points, first.start, second.end)
+            # What was the other end of b is an end of a now, and a's other end its start.
+            ends = [(a, 2 if k == b else 1) if k in (a, b) else (k, side) for k, side in ends]
+    return list(whole.values())
+
+
+def _straightest(whole: dict[int, Branch], ends: list[End], limit: float) -> tuple[End, End] | None:
+    """The two ends at a fork that go on straightest into each other, or None below the limit."""
+    towards = {end: _leaving(whole[end[0]], end[1]) for end in ends}
+    pairs = [(-float(towards[a] @ towards[b]), a, b) for a, b in itertools.combinations(ends, 2)]
+    best = max(pairs, default=None)
+    return best[1:] if best and best[0] > limit else None
+
+
+def _leaving(branch: Branch, side: int) -> npt.NDArray[np.float32]:
+    """The unit vector in which a branch leaves the fork at one of its ends."""
+    points = branch.points if side == 1 else branch.points[::-1]
+    step = points[min(REACH, len(points) - 1)] - points[0]
+    return np.asarray(step / max(float(np.hypot(*step)), 1e-6), np.float32)
 
 
 def _turned(branch: Branch) -> Branch:

@@ -1,0 +1,108 @@
+"""Drawings held against real images of the same graphemes: a table, a classifier, two pictures."""
+
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from graphemes.commands.preparation import Source, open_training_data
+from graphemes.foundation.errors import DataError
+from graphemes.foundation.files import write_json
+from graphemes.foundation.heads import COLUMNS, PerHead
+from graphemes.foundation.layout import find_layout
+from graphemes.foundation.progress import progress, say
+from graphemes.foundation.seeds import stream
+from graphemes.foundation.setting_types import ImageSize
+from graphemes.foundation.settings import Places, SynthesiseSettings
+from graphemes.images.synthesis.collection import IMAGES_A_WRITER
+from graphemes.images.synthesis.combinations import written
+from graphemes.images.synthesis.likeness import Traits, table, traits
+from graphemes.images.synthesis.orders import Order, drawn
+from graphemes.images.synthesis.sheets import mixed, pairs, write_png
+from graphemes.images.transforms import picture, pictures
+from graphemes.judge.labels import read_labels
+from graphemes.learn.telling import told_apart
+
+IMAGES = 2000
+LEAST = 100  # images to measure and to learn from
+PLACE = 9  # in the seeds: a part of its own, beside train and test
+SIDE = ImageSize(64, 64)  # of the pictures that the classifier sees
+PAIRS, MIXED, ACROSS = 64, 96, 12  # scans on the two sheets; the second's columns
+
+
+def compare(settings: SynthesiseSettings, directory: Path, fonts: tuple[str, ...]) -> None:
+    """Print the table and the classifier's AUC, write the sheets and comparison.json."""
+    layout = find_layout(Places(work_dir=settings.work_dir))
+    out = settings.out or layout.work_dir / "data" / "comparison"
+    real, texts = _real(settings, Source(layout, directory, demo=False))
+    ours = _drawn(settings, texts, fonts)
+    measured = {"real": _measured(real), "drawn": _measured(ours)}
+    for line in table(*measured.values()):
+        say(line)
+    auc = told_apart(_pictures(real), _pictures(ours), settings.seed)
+    say(
+        f"told apart: a small network's AUC is {auc:.3f} on the {len(real):,} of {2 * len(real):,}"
+        " pictures it did not learn (0.5: it can't tell drawn from real)"
+    )
+    _write_sheets(out, real, ours, settings.seed)
+    means = {
+        name: dict(zip(Traits._fields, np.mean(values, axis=0).tolist(), strict=True))
+        for name, values in measured.items()
+    }
+    write_json(out / "comparison.json", {"images": len(real), "auc": auc, **means})
+    say(f"{out}: pairs.png (real left, drawn right), mixed.png, comparison.json")
+
+
+def _real(settings: SynthesiseSettings, source: Source) -> tuple[npt.NDArray[np.uint8], list[str]]:
+    """Real scans (N, 137, 236), as many as asked for, drawn at random, and their strings."""
+    if not source.directory.is_dir():
+        raise DataError(f"compare={source.directory}: no such directory")
+    labels = read_labels(source.directory / "train.csv")
+    data = open_training_data(source, labels)
+    count = min(settings.images or IMAGES, len(labels))
+    if count < LEAST:
+        raise DataError(
+            f"compare={source.directory}: {count} images to compare, expected {LEAST} at least"
+        )
+    chosen = stream(settings.seed, PLACE).permutation(len(labels))[:count]
+    triples = zip(*(labels[column].to_numpy()[chosen] for column in COLUMNS), strict=True)
+    texts = [written(PerHead(*map(int, triple))) for triple in triples]
+    if "grapheme" in labels:
+        texts = labels["grapheme"].to_numpy()[chosen].tolist()
+    return np.stack([data.store.pixels[row] for row in data.rows[chosen]]), texts
+
+
+def _drawn(
+    settings: SynthesiseSettings, texts: list[str], fonts: tuple[str, ...]
+) -> npt.NDArray[np.uint8]:
+    writers = max(1, len(texts) // IMAGES_A_WRITER)
+    orders = [Order(settings.seed, PLACE, k, writers, text, fonts) for k, text in enumerate(texts)]
+    workers = None if settings.workers == "auto" else settings.workers
+    scans = []
+    with progress("drawing", len(orders)) as advance:
+        for scan in drawn(orders, workers):
+            scans.append(scan)
+            advance(1)
+    return np.stack(scans)
+
+
+def _measured(scans: npt.NDArray[np.uint8]) -> list[Traits]:
+    return [found for found in map(traits, scans) if found is not None]
+
+
+def _pictures(scans: npt.NDArray[np.uint8]) -> torch.Tensor:
+    """(N, 1, 64, 64) float32, cut to the ink as for training."""
+    compose = pictures(SIDE, "ink")
+    return torch.stack([picture(compose, scan) for scan in scans])
+
+
+def _write_sheets(
+    out: Path, real: npt.NDArray[np.uint8], ours: npt.NDArray[np.uint8], seed: int
+) -> None:
+    write_png(out / "pairs.png", pairs(list(real[:PAIRS]), list(ours[:PAIRS])))
+    half = MIXED // 2
+    # Other scans than the pairs' where there are enough, or the pairs would give them away.
+    both = np.concatenate([real[-half:], ours[-half:]])
+    order = stream(seed, PLACE, 1).permutation(len(both))
+    write_png(out / "mixed.png", mixed(list(both[order]), ACROSS))

@@ -1,0 +1,205 @@
+"""A directory of drawings in the competition's layout, drawn shard by shard and gone on with."""
+
+import contextlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from graphemes.foundation.classes import Grapheme
+from graphemes.foundation.errors import DataError, PlaceTaken
+from graphemes.foundation.files import (
+    digest,
+    file_digest,
+    locked,
+    need_space,
+    read_json,
+    replacing,
+    write_json,
+)
+from graphemes.foundation.heads import PIXELS
+from graphemes.foundation.progress import progress
+from graphemes.foundation.seeds import stream
+from graphemes.images.synthesis import kaggle
+from graphemes.images.synthesis.drawing import VERSION
+from graphemes.images.synthesis.fonts import SHIPPED
+from graphemes.images.synthesis.orders import Order, drawn
+
+MARKER = "synthesis.json"
+DEALING = 2  # a place in the seeds, beside those in orders
+PARTS = ("train", "test")  # a part's position is its place in the seeds
+IMAGES_A_WRITER = 100
+IMAGES_A_SHARD = 2500  # 81 MB of pixels, held a few times over while a shard is written
+SHARD_BYTES = 12_000_000  # of a shard beside its pixels: it describes 32,334 columns
+
+
+@dataclass(frozen=True)
+class Collection:
+    """What to draw: `images` and `tests` scans of `graphemes`, each as often, in any of `fonts`."""
+
+    graphemes: Sequence[Grapheme]
+    images: int
+    tests: int = 0
+    seed: int = 0
+    fonts: tuple[str, ...] = SHIPPED
+
+    @property
+    def identity(self) -> dict[str, Any]:
+        """What decides the bytes, for the marker."""
+        spelled = [f"{one.text} {tuple(one.labels)}" for one in self.graphemes]
+        return {
+            "version": VERSION,
+            "images": self.images,
+            "tests": self.tests,
+            "seed": self.seed,
+            "graphemes": digest("\n".join(spelled).encode()),
+            "fonts": [name if name in SHIPPED else file_digest(Path(name)) for name in self.fonts],
+        }
+
+    def counts(self) -> dict[str, int]:
+        """How many scans each part that is drawn has."""
+        return {part: n for part, n in zip(PARTS, (self.images, self.tests), strict=True) if n}
+
+
+def draw_collection(out: Path, asked: Collection, workers: int | None = None) -> bool:
+    """Draw a collection into `out`, or what is missing of it; False if it is there already.
+
+    workers: processes (None: as many as pay); the bytes don't depend on them. Memory holds a
+    shard at a time. Raises PlaceTaken if `out` holds anything but this collection or a part of
+    it, MissingPackage without uharfbuzz or scikit-image, UserError if the disk is full.
+    """
+    with locked(out.with_name(f".{out.name}.lock")):
+        if _is_drawn(out, asked):
+            return False
+        missing = sum(
+            len(rows)
+            for part, count in asked.counts().items()
+            for shard, rows in enumerate(shards(count))
+            if not (out / kaggle.shard_name(part, shard)).is_file()
+        )
+        need_space(out, missing * PIXELS + 2 * SHARD_BYTES, f"drawing {missing:,} images")
+        write_json(out / MARKER, {"drawing": asked.identity})
+        for part in asked.counts():
+            _draw_part(out, part, asked, workers)
+        kaggle.write_class_map(out / "class_map.csv")
+        sizes = {path.name: path.stat().st_size for path in sorted(out.iterdir())}
+        sizes.pop(MARKER)
+        write_json(out / MARKER, {"drawing": asked.identity, "files": sizes})
+        return True
+
+
+def is_collection(directory: Path) -> bool:
+    """Whether a directory holds a whole collection: its marker and each file the marker names."""
+    files = marker(directory).get("files")
+    return isinstance(files, dict) and all(
+        (directory / name).is_file() and (directory / name).stat().st_size == size
+        for name, size in files.items()
+    )
+
+
+def marker(directory: Path, name: str = MARKER) -> dict[str, Any]:
+    """What a directory's marker says, or nothing if there is none."""
+    try:
+        found = read_json(directory / name)
+    except DataError:
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def shards(images: int) -> list[range]:
+    """The images of each of a part's shards."""
+    starts = range(0, images, IMAGES_A_SHARD)
+    return [range(start, min(start + IMAGES_A_SHARD, images)) for start in starts]
+
+
+def dealt(graphemes: Sequence[Grapheme], count: int, random: np.random.Generator) -> list[Grapheme]:
+    """Graphemes in random order, each as often, give or take one, (count,)."""
+    rounds = -(-count // len(graphemes))
+    order = np.concatenate([random.permutation(len(graphemes)) for _ in range(rounds)])
+    return [graphemes[k] for k in order[:count]]
+
+
+def _is_drawn(out: Path, asked: Collection) -> bool:
+    """Whether `out` holds this very collection whole. Raises PlaceTaken if it holds others."""
+    if not out.exists() or (out.is_dir() and not any(out.iterdir())):
+        return False
+    found = marker(out) if out.is_dir() else {}
+    if not isinstance(found.get("drawing"), dict):
+        raise PlaceTaken(
+            f"out={out}: expected nothing there or drawings of this command, found something else;"
+            " choose another directory"
+        )
+    want = asked.identity
+    changed = [key for key in want if found["drawing"].get(key) != want[key]]
+    if changed:
+        raise PlaceTaken(
+            f"out={out}: holds drawings of another {', '.join(changed)}; delete it or choose"
+            " another directory"
+        )
+    if is_collection(out):
+        return True
+    own = _own_names(asked)
+    for path in sorted(out.iterdir()):
+        if path.name.startswith(".") and path.name.endswith(".tmp"):
+            path.unlink()  # of a run that was killed; nobody else writes here: we hold the lock
+        elif path.name not in own:
+            raise PlaceTaken(
+                f"out={out}: holds {path.name}, which isn't this command's; move it away or choose"
+                " another directory"
+            )
+    return False
+
+
+def _own_names(asked: Collection) -> set[str]:
+    names = {MARKER, "class_map.csv", "train.csv", "test.csv", "sample_submission.csv"}
+    for part, count in asked.counts().items():
+        names |= {kaggle.shard_name(part, shard) for shard in range(len(shards(count)))}
+    return names
+
+
+def _draw_part(out: Path, part: str, asked: Collection, workers: int | None) -> None:
+    count, number = asked.counts()[part], PARTS.index(part)
+    graphemes = dealt(asked.graphemes, count, stream(asked.seed, DEALING, number))
+    writers = max(1, count // IMAGES_A_WRITER)
+    orders = [
+        Order(asked.seed, number, k, writers, one.text, asked.fonts)
+        for k, one in enumerate(graphemes)
+    ]
+    write_tables(out, part, graphemes)
+    places = {out / kaggle.shard_name(part, k): rows for k, rows in enumerate(shards(count))}
+    write_shards(places, part, orders, workers, f"drawing {part} images")
+
+
+def write_tables(out: Path, part: str, graphemes: Sequence[Grapheme]) -> None:
+    """The CSVs of a part: train.csv, or test.csv and sample_submission.csv."""
+    if part == "train":
+        kaggle.write_train_csv(out / "train.csv", graphemes)
+    else:
+        kaggle.write_test_csv(out / "test.csv", len(graphemes))
+        kaggle.write_sample_submission(out / "sample_submission.csv", len(graphemes))
+
+
+def write_shards(
+    places: dict[Path, range],
+    part: str,
+    orders: Sequence[Order],
+    workers: int | None,
+    label: str,
+) -> None:
+    """Draw and write the shards that aren't there, each whole or not at all."""
+    missing = {path: rows for path, rows in places.items() if not path.is_file()}
+    wanted = [orders[k] for rows in missing.values() for k in rows]
+    with (
+        contextlib.closing(drawn(wanted, workers)) as scans,  # an error here ends its processes
+        progress(label, len(wanted)) as advance,
+    ):
+        for path, rows in missing.items():
+            taken = []
+            for _ in rows:
+                taken.append(next(scans))
+                advance(1)
+            ids = [kaggle.image_id(part, k) for k in rows]
+            with replacing(path) as temporary:
+                kaggle.write_shard(temporary, ids, np.stack(taken))

@@ -1,0 +1,197 @@
+"""A writer's hand: how the strokes of a string come out this time, in pixels of a scan.
+
+A writer is a place in the seeds: it fixes font, slant, size, pen and habits. Lengths are in ems
+until strokes are placed, x right, y down.
+"""
+
+from typing import NamedTuple
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from graphemes.foundation.heads import HEIGHT, WIDTH
+from graphemes.foundation.seeds import stream
+from graphemes.images.synthesis.fonts import SHIPPED
+from graphemes.images.synthesis.parts import BRIDGED, Part, Span, Word, bridged
+
+EDGE = 6  # pixels of paper kept free around the ink
+STEP = 0.03  # ems between a stroke's points
+
+Points = npt.NDArray[np.float64]  # (n, 2): x, y
+
+
+class Writer(NamedTuple):
+    """What stays the same in everything one person writes."""
+
+    fonts: tuple[str, ...]  # the first is this writer's own, the next write what it can't
+    size: float  # pixels of an em
+    aspect: float  # width over height, compared with the font's
+    slant: float  # columns to the right a row up
+    wobble: float  # ems a point may stray
+    care: float  # 0 to 1: 1 keeps parts, ends and head line where the font has them
+    haste: float  # ems over which corners are rounded
+    above: float  # height of what stands above the head line, compared with the font's
+    below: float  # the same below the baseline
+    reach: tuple[float, float]  # ems the head line goes on to the left and to the right
+    bare: float  # how often the head line is left out
+    pen: float  # width of a stroke, pixels
+    ink: float  # grey level of a stroke's middle
+    paper: float  # grey level
+
+
+def writer(seed: int, *place: int, fonts: tuple[str, ...] = SHIPPED) -> Writer:
+    """The writer who lives at a place of the seeds, in one of the fonts."""
+    random = stream(seed, *place)
+    return Writer(
+        fonts=_turned(fonts, int(random.integers(len(fonts)))),
+        size=float(np.exp(random.normal(np.log(93), 0.14))),
+        aspect=float(np.exp(random.normal(0.08, 0.17))),
+        slant=random.normal(0.02, 0.12),
+        wobble=random.uniform(0.012, 0.035),
+        care=random.uniform(0, 1),
+        haste=float(random.gamma(1.5, 0.025)),
+        above=float(np.exp(random.normal(0.1, 0.25))),
+        below=float(np.exp(random.normal(0.05, 0.2))),
+        reach=(float(random.exponential(0.08)), float(random.exponential(0.08))),
+        bare=float(random.beta(0.3, 4)),
+        pen=float(np.exp(random.normal(np.log(4.0), 0.16))),
+        ink=float(np.clip(random.normal(52, 12), 15, 110)),
+        paper=255 - float(np.clip(random.exponential(1.6), 0, 12)),
+    )
+
+
+def _turned(fonts: tuple[str, ...], first: int) -> tuple[str, ...]:
+    return fonts[first:] + fonts[:first]
+
+
+def written(word: Word, hand: Writer, random: np.random.Generator) -> list[Points]:
+    """The strokes of a word in a writer's hand, in pixels of a scan, all within EDGE."""
+    loose = 1.3 - hand.care
+    parts = [strayed(part, word.level, loose, random) for part in word.parts]
+    body = [line for part in parts for line in part.body]
+    lines = [rounded(line, hand.haste * random.uniform(0.5, 1.5)) for line in body]
+    lines = [bowed(ended(line, 0.02 * loose, random), loose, random) for line in lines]
+    heads = bridged([span for part in parts for span in part.heads], BRIDGED)
+    lines += head_lines(heads, word.level, hand, random)
+    every = stretched(np.concatenate(lines), word.level, hand, random)
+    every = bent(every, hand.wobble, random)
+    every = on_scan(every @ shape(hand, random).T, hand.pen, random)
+    return np.split(every, np.cumsum([len(line) for line in lines])[:-1])
+
+
+def strayed(part: Part, level: float, loose: float, random: np.random.Generator) -> Part:
+    """A part moved, sized and turned a little: about the head line, or what hasn't one itself."""
+    ends = np.array([(x, level) for x in np.ravel(part.heads)]).reshape(-1, 2)
+    every = np.concatenate([*part.body, ends])
+    middle = (every.min(axis=0) + every.max(axis=0)) / 2
+    if part.heads:
+        middle[1] = level
+    size = np.exp(random.normal(0, 0.1 * loose)) * np.exp(random.normal(0, 0.08 * loose, 2))
+    angle = random.normal(0, np.radians(4) * loose)
+    turn = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
+    place = middle + random.normal(0, (0.035 * loose, 0.03 * loose))
+    body = [((line - middle) * size @ turn.T + place).astype(np.float32) for line in part.body]
+    across = [(np.array(span) - middle[0]) * size[0] + place[0] for span in part.heads]
+    return Part(body, [(float(left), float(right)) for left, right in across])
+
+
+def rounded(line: npt.NDArray[np.float32], over: float) -> Points:
+    """A stroke whose corners are cut over so many ems; its ends stay, unless it is a ring."""
+    sigma = over / STEP
+    if len(line) < 4 or sigma < 0.3:
+        return line.astype(np.float64)
+    reach = min(int(3 * sigma) + 1, len(line) - 1)
+    before = 2 * line[0] - line[reach:0:-1]
+    after = 2 * line[-1] - line[-2 : -reach - 2 : -1]
+    padded = np.vstack([before, line, after]).astype(np.float64)
+    soft = cv2.GaussianBlur(padded, (1, 2 * reach + 1), sigmaX=sigma, sigmaY=sigma)
+    return np.asarray(soft.reshape(-1, 2)[reach:-reach])
+
+
+def ended(line: Points, far: float, random: np.random.Generator) -> Points:
+    """A stroke that begins and ends about `far` ems too early or too late."""
+    if len(line) < 4 or np.hypot(*(line[0] - line[-1])) < STEP:
+        return line
+    out = line.copy()
+    for end, inner in ((0, 2), (-1, -3)):
+        along = line[end] - line[inner]
+        out[end] = line[end] + along / max(np.hypot(*along), 1e-6) * random.normal(far / 3, far)
+    return out
+
+
+def bowed(line: Points, loose: float, random: np.random.Generator) -> Points:
+    """A stroke with its ends moved apart and its middle out to one side, smoothly along it."""
+    steps = np.hypot(*np.diff(line, axis=0).T)
+    if steps.sum() < STEP:  # a dot
+        return line + random.normal(0, 0.03 * loose, 2)
+    along = np.append(0, steps.cumsum())[:, None] / steps.sum()
+    first, last = random.normal(0, 0.015 * loose, (2, 2))
+    bow = random.normal(0, 0.03 * loose, 2) * min(1.0, float(steps.sum()))
+    moved = first * (1 - along) + last * along + bow * 4 * along * (1 - along)
+    return np.asarray(line + moved)
+
+
+def head_lines(
+    spans: list[Span], level: float, hand: Writer, random: np.random.Generator
+) -> list[Points]:
+    """The head line as this hand draws it: too long, tilted, a little off, or not at all."""
+    if not spans or random.random() < hand.bare:
+        return []
+    loose = 1.3 - hand.care
+    lines = []
+    for left, right in spans:
+        start = left - hand.reach[0] * random.uniform(0.2, 1.5) + random.normal(0, 0.03 * loose)
+        end = right + hand.reach[1] * random.uniform(0.2, 1.5) + random.normal(0, 0.03 * loose)
+        end = max(end, start + 0.1)
+        across = np.linspace(0, 1, max(3, int((end - start) / STEP)))
+        tilt, arch = random.normal(0, 0.05 * loose), random.normal(0, 0.02)
+        height = level + random.normal(-0.005, 0.025 * loose)
+        y = height + tilt * (across - 0.5) * (end - start) + arch * (across - 0.5) ** 2 * 4
+        lines.append(np.stack([start + (end - start) * across, y], axis=1))
+    return lines
+
+
+def stretched(points: Points, level: float, hand: Writer, random: np.random.Generator) -> Points:
+    """Points with what is above the head line and below the baseline made higher or lower."""
+    out = points.copy()
+    above = np.minimum(points[:, 1] - level, 0)
+    below = np.maximum(points[:, 1], 0)
+    out[:, 1] += above * (hand.above * np.exp(random.normal(0, 0.12)) - 1)
+    out[:, 1] += below * (hand.below * np.exp(random.normal(0, 0.12)) - 1)
+    return out
+
+
+def bent(points: Points, strength: float, random: np.random.Generator) -> Points:
+    """Points moved about `strength` ems by a smooth field of waves 0.5 to 1.5 ems long."""
+    waves = 3
+    direction = random.uniform(0, 2 * np.pi, waves)
+    frequency = 2 * np.pi / random.uniform(0.5, 1.5, waves)
+    towards = np.stack([np.cos(direction), np.sin(direction)]) * frequency  # (2, waves)
+    phase = random.uniform(0, 2 * np.pi, waves)
+    amplitude = random.normal(0, strength, (waves, 2))
+    return points + np.sin(points @ towards + phase) @ amplitude
+
+
+def shape(hand: Writer, random: np.random.Generator) -> npt.NDArray[np.float64]:
+    """The (2, 2) map from ems to pixels of this one word: size, aspect, slant, slope."""
+    size = hand.size * np.exp(random.normal(0, 0.06))
+    aspect = hand.aspect * np.exp(random.normal(0, 0.08))
+    slant = hand.slant + random.normal(0, 0.06)
+    slope = np.radians(random.normal(-1.0, 3.0))
+    turn = np.array([[np.cos(slope), -np.sin(slope)], [np.sin(slope), np.cos(slope)]])
+    root = np.sqrt(aspect)
+    shear = np.array([[1.0, -slant], [0.0, 1.0]])
+    return np.asarray(size * turn @ shear @ np.diag([root, 1 / root]))
+
+
+def on_scan(points: Points, pen: float, random: np.random.Generator) -> Points:
+    """Points in pixels put somewhere near a scan's middle, made smaller if they wouldn't fit."""
+    low, high = points.min(axis=0), points.max(axis=0)
+    room = np.array([WIDTH, HEIGHT]) - 2 * EDGE - pen
+    shrink = min(1.0, *(room / np.maximum(high - low, 1e-6)))
+    half = (high - low) / 2 * shrink
+    centre = random.normal([WIDTH * 0.47, HEIGHT * 0.44], [17.0, 15.0])
+    margin = EDGE + pen / 2 + half
+    centre = np.clip(centre, margin, np.array([WIDTH, HEIGHT]) - margin)
+    return np.asarray((points - (low + high) / 2) * shrink + centre)

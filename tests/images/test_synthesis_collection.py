@@ -1,0 +1,189 @@
+"""A directory of drawings: the same bytes for a seed, gone on with, never in another's place."""
+
+import csv
+import json
+from collections import Counter
+from pathlib import Path
+
+import pyarrow.parquet as pq
+import pytest
+
+from graphemes.foundation.classes import seen_graphemes
+from graphemes.foundation.errors import PlaceTaken, UserError
+from graphemes.foundation.seeds import stream
+from graphemes.images.synthesis import collection as collections
+from graphemes.images.synthesis.collection import (
+    Collection,
+    dealt,
+    draw_collection,
+    is_collection,
+    marker,
+    shards,
+)
+
+SOME = seen_graphemes()[::100]  # 13 graphemes
+
+
+@pytest.fixture(autouse=True)
+def small_shards(monkeypatch):
+    monkeypatch.setattr(collections, "IMAGES_A_SHARD", 20)
+
+
+ASKED = Collection(SOME, images=50, tests=3, seed=5)
+
+
+@pytest.fixture(scope="module")
+def drawn(tmp_path_factory) -> Path:
+    place = tmp_path_factory.mktemp("drawn") / "out"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(collections, "IMAGES_A_SHARD", 20)
+        assert draw_collection(place, ASKED, workers=1)
+    return place
+
+
+def files(directory: Path) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in directory.iterdir()}
+
+
+def test_it_has_the_competitions_layout(drawn):
+    assert set(files(drawn)) == {
+        *("train.csv", "test.csv", "sample_submission.csv", "class_map.csv", "synthesis.json"),
+        *(f"train_image_data_{k}.parquet" for k in range(3)),
+        "test_image_data_0.parquet",
+    }
+    with (drawn / "train.csv").open(encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    ids = [
+        name
+        for k in range(3)
+        for name in pq.read_table(drawn / f"train_image_data_{k}.parquet", columns=["image_id"])
+        .column(0)
+        .to_pylist()
+    ]
+    assert ids == [row["image_id"] for row in rows] == [f"Train_{k}" for k in range(50)]
+    counts = Counter(row["grapheme"] for row in rows)
+    assert set(counts) == {one.text for one in SOME}
+    assert set(counts.values()) == {3, 4}
+    assert is_collection(drawn)
+
+
+def test_without_tests_there_is_no_test_part(tmp_path):
+    draw_collection(tmp_path / "out", Collection(SOME, images=2), workers=1)
+    assert set(files(tmp_path / "out")) == {
+        *("train.csv", "class_map.csv", "synthesis.json", "train_image_data_0.parquet")
+    }
+
+
+def test_two_processes_draw_the_same_bytes(drawn, tmp_path):
+    draw_collection(tmp_path / "two", ASKED, workers=2)
+    assert files(tmp_path / "two") == files(drawn)
+
+
+def test_another_seed_draws_others(drawn, tmp_path):
+    other = Collection(SOME, images=50, tests=3, seed=6)
+    draw_collection(tmp_path / "out", other, workers=1)
+    same = [name for name, data in files(tmp_path / "out").items() if data == files(drawn)[name]]
+    assert set(same) == {"class_map.csv", "test.csv", "sample_submission.csv"}
+
+
+def test_what_is_finished_is_kept(drawn):
+    before = {path.name: path.stat().st_mtime_ns for path in drawn.iterdir()}
+    assert not draw_collection(drawn, ASKED, workers=1)
+    assert {path.name: path.stat().st_mtime_ns for path in drawn.iterdir()} == before
+
+
+def test_what_is_unfinished_is_gone_on_with(drawn, tmp_path, monkeypatch):
+    out, written = tmp_path / "out", []
+    write = collections.kaggle.write_shard
+
+    def killed(path: Path, *args: object) -> None:
+        if len(written) == 1:
+            path.write_bytes(b"half")
+            raise KeyboardInterrupt
+        written.append(path)
+        write(path, *args)
+
+    monkeypatch.setattr(collections.kaggle, "write_shard", killed)
+    with pytest.raises(KeyboardInterrupt):
+        draw_collection(out, ASKED, workers=1)
+    assert not is_collection(out)
+    (out / ".train_image_data_1.parquet.77.tmp").write_bytes(b"of a run that was killed outright")
+    first = (out / "train_image_data_0.parquet").stat().st_mtime_ns
+    monkeypatch.setattr(collections.kaggle, "write_shard", write)
+    assert draw_collection(out, ASKED, workers=1)
+    assert (out / "train_image_data_0.parquet").stat().st_mtime_ns == first
+    assert files(out) == files(drawn)
+
+
+@pytest.mark.parametrize(
+    ("change", "named"),
+    [
+        ({"images": 51}, "images"),
+        ({"seed": 6}, "seed"),
+        ({"tests": 4}, "tests"),
+        ({"graphemes": SOME[:5]}, "graphemes"),
+        ({"fonts": ("atma",)}, "fonts"),
+    ],
+)
+def test_other_settings_are_another_place(drawn, change, named):
+    before = files(drawn)
+    asked = Collection(**{**vars(ASKED), **change})
+    with pytest.raises(PlaceTaken, match=f"holds drawings of another {named}; delete it or choose"):
+        draw_collection(drawn, asked, workers=1)
+    assert files(drawn) == before
+
+
+def test_a_place_of_something_else_is_left_alone(tmp_path):
+    place = tmp_path / "mine"
+    place.mkdir()
+    (place / "notes.txt").write_text("mine")
+    with pytest.raises(PlaceTaken, match="expected nothing there or drawings of this command"):
+        draw_collection(place, ASKED, workers=1)
+    (tmp_path / "file").write_text("mine")
+    with pytest.raises(PlaceTaken, match="expected nothing there"):
+        draw_collection(tmp_path / "file", ASKED, workers=1)
+    assert [path.name for path in place.iterdir()] == ["notes.txt"]
+
+
+def test_an_unfinished_place_with_something_else_in_it_is_left_alone(drawn, tmp_path):
+    place = tmp_path / "out"
+    place.mkdir()
+    found = marker(drawn)
+    (place / "synthesis.json").write_text(json.dumps({"drawing": found["drawing"]}))
+    (place / "mine.txt").write_text("mine")
+    with pytest.raises(PlaceTaken, match=r"holds mine\.txt, which isn't this command's"):
+        draw_collection(place, ASKED, workers=1)
+    assert (place / "mine.txt").read_text() == "mine"
+
+
+def test_a_part_of_a_collection_is_none(drawn, tmp_path):
+    part = tmp_path / "part"
+    part.mkdir()
+    for name, data in files(drawn).items():
+        (part / name).write_bytes(data)
+    assert is_collection(part)
+    (part / "train_image_data_1.parquet").write_bytes(b"PAR1")
+    assert not is_collection(part)
+    assert not is_collection(tmp_path / "nowhere")
+
+
+def test_too_little_disk_is_said_before_anything_is_drawn(tmp_path, monkeypatch):
+    monkeypatch.setattr("shutil.disk_usage", lambda _: type("Disk", (), {"free": 1_000_000})())
+    with pytest.raises(UserError, match=r"drawing 53 images needs 0\.03 GB, 0\.00 GB are free"):
+        draw_collection(tmp_path / "out", ASKED, workers=1)
+    assert not (tmp_path / "out").exists()
+
+
+def test_shards_cover_the_images():
+    assert [list(rows) for rows in shards(45)] == [
+        list(range(20)),
+        list(range(20, 40)),
+        list(range(40, 45)),
+    ]
+
+
+def test_graphemes_are_dealt_evenly():
+    dealt_once = dealt(SOME, 100, stream(0))
+    assert set(Counter(one.text for one in dealt_once).values()) == {7, 8}
+    assert dealt_once[:13] != list(SOME)
+    assert dealt(SOME, 100, stream(0)) == dealt_once

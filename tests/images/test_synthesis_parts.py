@@ -1,0 +1,129 @@
+"""A string as parts under a head line, and what a hand does with them."""
+
+import numpy as np
+import pytest
+
+from graphemes.foundation.seeds import stream
+from graphemes.images.synthesis.drawing import lettering
+from graphemes.images.synthesis.fonts import SHIPPED
+from graphemes.images.synthesis.hand import (
+    bent,
+    bowed,
+    ended,
+    head_lines,
+    rounded,
+    strayed,
+    writer,
+    written,
+)
+from graphemes.images.synthesis.parts import LEVEL, Part, beheaded, bridged
+
+CARE = writer(0, 0)._replace(bare=0.0, reach=(0.0, 0.0), care=1.0)
+
+
+# Galada's letters hang from short slanting pieces, which aren't taken for a line.
+@pytest.mark.parametrize("name", [name for name in SHIPPED if name != "galada"])
+def test_letters_hang_from_one_head_line(name):
+    word = lettering(name).word("কন")
+    assert -0.7 < word.level < -0.5
+    for part in word.parts:
+        left, right = part.heads[0][0], part.heads[-1][1]
+        x = np.concatenate(part.body)[:, 0]
+        # The line spans most of the letter, and what is left hangs below it.
+        assert right - left > 0.5 * np.ptp(x)
+        assert np.median(np.concatenate(part.body)[:, 1]) > word.level
+
+
+@pytest.mark.parametrize("name", SHIPPED)
+def test_a_letter_without_a_head_line_has_none(name):
+    assert not lettering(name).word("ঃ").parts[0].heads
+
+
+def test_parts_stand_where_the_font_puts_them():
+    (sign, letter) = lettering("hind-siliguri").word("কে").parts
+    assert np.concatenate(sign.body)[:, 0].max() < np.concatenate(letter.body)[:, 0].max()
+    assert lettering("hind-siliguri").word("ক").parts[0].heads != letter.heads
+
+
+def test_a_stroke_is_cut_at_the_head_line():
+    level = -0.6
+    line = np.array([(x, level + 0.01) for x in np.arange(0, 0.5, 0.03)], np.float32)
+    down = np.array([(0.48, y) for y in np.arange(level + 0.05, 0.0, 0.03)], np.float32)
+    part = beheaded([np.vstack([line, down])], level)
+    ((left, right),) = part.heads
+    assert left == pytest.approx(0)
+    assert right == pytest.approx(0.48, abs=0.04)
+    (stem,) = part.body
+    assert np.ptp(stem[:, 0]) < 0.04
+    assert stem[:, 1].max() > -0.05
+
+
+def test_a_stroke_that_only_crosses_the_head_line_stays_whole():
+    line = np.array([(0.2, y) for y in np.arange(-0.9, 0.0, 0.03)], np.float32)
+    part = beheaded([line], -0.6)
+    assert not part.heads
+    assert len(part.body) == 1
+    far = beheaded([line + np.float32(2 * LEVEL)], 0.9)
+    assert not far.heads
+
+
+def test_spans_are_joined_over_gaps():
+    assert bridged([(2.0, 3.0), (0.0, 1.0), (1.1, 1.5)], 0.2) == [(0.0, 1.5), (2.0, 3.0)]
+    assert bridged([(0.0, 3.0), (1.0, 2.0)], 0.0) == [(0.0, 3.0)]
+
+
+def test_rounding_keeps_the_ends_and_cuts_the_corner():
+    corner = np.array(
+        [
+            *((x, 0.0) for x in np.arange(0, 0.6, 0.03)),
+            *((0.6, y) for y in np.arange(0, 0.6, 0.03)),
+        ],
+        np.float32,
+    )
+    soft = rounded(corner, 0.06)
+    assert np.allclose(soft[[0, -1]], corner[[0, -1]], atol=1e-6)
+    assert np.hypot(*(soft - (0.6, 0)).T).min() > 0.01
+    assert np.allclose(rounded(corner, 0.0), corner)
+
+
+def test_bending_moves_near_points_alike():
+    points = np.random.default_rng(0).uniform(0, 1, (500, 2))
+    moved = bent(points, 0.03, stream(3)) - points
+    near = bent(points + 1e-3, 0.03, stream(3)) - points - 1e-3
+    assert np.abs(moved - near).max() < 1e-3
+    assert 0.005 < moved.std() < 0.1
+
+
+def test_a_dot_stays_a_dot():
+    dot = np.array([[0.3, 0.2]])
+    assert bowed(dot, 1.0, stream(0)).shape == (1, 2)
+    assert (ended(dot, 1.0, stream(0)) == dot).all()
+    assert np.ptp(bowed(np.repeat(dot, 3, axis=0), 1.0, stream(0)), axis=0).max() == 0
+
+
+def test_a_head_line_is_left_out_or_goes_too_far():
+    assert not head_lines([(0.0, 1.0)], -0.6, CARE._replace(bare=1.0), stream(0))
+    assert not head_lines([], -0.6, CARE, stream(0))
+    reach = CARE._replace(reach=(0.5, 0.0))
+    lines = [head_lines([(0.0, 1.0)], -0.6, reach, stream(k))[0] for k in range(50)]
+    starts = np.array([line[0, 0] for line in lines])
+    ends = np.array([line[-1, 0] for line in lines])
+    assert starts.mean() < -0.3
+    assert abs(ends.mean() - 1) < 0.05
+    assert np.abs(np.array([line[:, 1].mean() for line in lines]) + 0.6).max() < 0.1
+
+
+def test_a_hasty_hand_strays_further_than_a_careful_one():
+    part = Part([np.array([(0.0, -0.6), (0.5, 0.0)], np.float32)], [(0.0, 0.5)])
+
+    def strays(loose: float) -> float:
+        moved = [strayed(part, -0.6, loose, stream(k)).body[0] for k in range(100)]
+        return float(np.std(moved, axis=0).mean())
+
+    assert strays(1.3) > 3 * strays(0.3)
+
+
+def test_a_word_is_more_than_its_head_line():
+    word = lettering("atma").word("ক্ষি")
+    with_line, without = (written(word, CARE._replace(bare=bare), stream(5)) for bare in (0.0, 1.0))
+    assert len(with_line) > len(without) > 3
