@@ -13,7 +13,8 @@ import pandas as pd
 import pyarrow.parquet as pq
 import pytest
 
-from conftest import QUICK, TESTS, through_the_door
+from conftest import QUICK, TESTS, Spoken, through_the_door
+from graphemes.foundation.classes import seen_graphemes
 from graphemes.foundation.heads import COLUMNS, HEADS
 
 
@@ -273,6 +274,47 @@ def test_folds_says_how_well_it_stratifies(untested, tmp_path, run):
     other = run("folds", data_dir=untested, work_dir=tmp_path, folds=3, seed=1)
     assert other.code == 2
     assert "isn't what seed=1 gives" in other.err
+
+
+@pytest.fixture
+def labels_alone(tmp_path) -> Path:
+    """A data directory with nothing but a train.csv: four images of 300 graphemes."""
+    directory = tmp_path / "labels alone"
+    directory.mkdir()
+    triples = np.repeat([grapheme.labels for grapheme in seen_graphemes()[:300]], 4, axis=0)
+    table = pd.DataFrame(triples, columns=COLUMNS)
+    table.insert(0, "image_id", [f"Train_{row}" for row in range(len(table))])
+    table.to_csv(directory / "train.csv", index=False)
+    return directory
+
+
+def test_folds_by_grapheme_lie_beside_the_others(labels_alone, tmp_path, run):
+    def folds(*words: str, **settings: object) -> Spoken:
+        place = {"data_dir": labels_alone, "work_dir": tmp_path}
+        return run("folds", *words, **{"folds": 3, **place, **settings})
+
+    said = folds("by=grapheme")
+    assert said.code == 0, said.err
+    path = tmp_path / "folds" / "folds-by-grapheme.csv"
+    table = pd.read_csv(path)
+    assert list(table.columns) == ["image_id", "fold", *COLUMNS]
+    assert len(table) == 1200
+    assert "of 300 graphemes are held out whole (" in said.out
+    assert "of 300 graphemes can't be held out" in said.out
+    assert not (tmp_path / "folds" / "folds.csv").exists()
+    # Again: the same file. Brought along by its path: told of again.
+    before = path.stat().st_mtime_ns
+    assert folds("by=grapheme").code == 0
+    brought = folds(folds=path)
+    assert said.out.endswith(brought.out)
+    assert path.stat().st_mtime_ns == before
+    for settings, told in (({"seed": 1}, "isn't what seed=1 gives"), ({"folds": 4}, "asked for 4")):
+        other = folds("by=grapheme", **settings)
+        assert other.code == 2
+        assert other.err.startswith(f"graphemes: {path}: ")
+        assert told in other.err
+    assert folds("by=grapheme", "overwrite=true", seed=1).code == 0
+    assert not table.equals(pd.read_csv(path))
 
 
 def test_anybodys_folds_are_taken(untested, tmp_path, train):
