@@ -335,6 +335,45 @@ def test_anybodys_folds_are_taken(untested, tmp_path, train):
     assert not (tmp_path / "w" / "folds" / "folds.csv").exists()
 
 
+def test_unseen_is_what_no_training_row_holds(untested, tmp_path, train, run):
+    labels = pd.read_csv(untested / "train.csv")
+    twin = labels.duplicated(COLUMNS)
+    assert twin.sum() >= 2
+    # Fold 0 validates the second image of a grapheme and some graphemes of one image.
+    alone = ~labels.duplicated(COLUMNS, keep=False)
+    fold = np.where(twin | (alone & (labels.index < 50)), 0, 1)
+    labels.assign(fold=fold).to_csv(tmp_path / "mine.csv", index=False)
+    # Of one grapheme no image trains after all.
+    first = labels[twin].iloc[0]
+    left_out = (labels[COLUMNS] == first[COLUMNS]).all(axis=1) & ~twin
+    (tmp_path / "ids.txt").write_text("\n".join(labels["image_id"][left_out]))
+    work = tmp_path / "w"
+    settings = {"data_dir": untested, "work_dir": work, "folds": tmp_path / "mine.csv"}
+    said = train(**settings, exclude=tmp_path / "ids.txt", limit=190)
+    assert said.code == 0, said.err
+    path = work / "folds" / "fold0" / "oof.parquet"
+    table = pq.read_table(path)
+    seen = dict(zip(*(table[name].to_pylist() for name in table.column_names[::8]), strict=True))
+    again = (labels[COLUMNS] == first[COLUMNS]).all(axis=1)
+    assert seen == {
+        name: bool(twin[row] and not again[row])
+        for row, name in enumerate(labels["image_id"])
+        if fold[row] == 0
+    }
+    scores = json.loads((work / "folds" / "scores.json").read_text())
+    assert scores["folds"]["0"]["seen"]["n"] == sum(seen.values())
+    assert "unseen in training: " in said.out
+    # A table that doesn't say it: from folds.csv if that is the table's own, else not at all.
+    silent = tmp_path / "silent.parquet"
+    pq.write_table(table.drop_columns(["seen_in_training"]), silent)
+    assert "unseen in training: " not in run("score", oof=silent, work_dir=work).out
+    shutil.copy(tmp_path / "mine.csv", work / "folds" / "folds.csv")
+    said = run("score", oof=silent, work_dir=work)
+    assert said.code == 0, said.err
+    counted = [line.split() for line in said.out.splitlines() if line.endswith("graphemes")]
+    assert [row[1] for row in counted[:2]] == [str(twin.sum()), str((fold == 0).sum() - twin.sum())]
+
+
 def test_doctor_tells_what_is_there(kaggle_like, tmp_path, run):
     said = run("doctor", data_dir=kaggle_like, work_dir=tmp_path)
     assert said.code == 0, said.err
