@@ -14,7 +14,7 @@ from graphemes.foundation.errors import SettingsError, Stopped, UserError
 
 COMMANDS = {
     "train": "store, folds.csv, training, out-of-fold score, submission (the default)",
-    "folds": "write folds.csv and say how well it stratifies",
+    "folds": "write folds.csv, or folds that hold graphemes out, and say how even they are",
     "score": "out-of-fold tables, or weights on labelled images, to a table of recalls",
     "predict": "weights and test shards to a submission",
     "doctor": "what is here: versions, device, data, space",

@@ -228,6 +228,22 @@ def test_words_that_do_not_fit(words, told, kaggle_like, tmp_path, run):
     assert not [path for path in (tmp_path / "w").rglob("*") if path.is_file()]
 
 
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (["by=root"], "setting 'by': got 'root', expected stratified or grapheme"),
+        (["by=grapheme", "folds=mine.csv"], "by=grapheme makes new folds, folds=PATH reads a file"),
+        (["by=grapheme", "folds=60"], "expected 60 or more, one a fold"),
+    ],
+)
+def test_folds_that_cannot_be_made(words, told, kaggle_like, tmp_path, run):
+    said = run("folds", *words, data_dir=kaggle_like, work_dir=tmp_path / "w")
+    assert said.code == 2, said
+    assert told in said.err
+    assert said.err.count("\n") == 1
+    assert not list((tmp_path / "w").rglob("*.csv"))
+
+
 def test_a_folds_file_that_does_not_fit(kaggle_like, tmp_path, train):
     folds = tmp_path / "w" / "folds" / "folds.csv"
     folds.parent.mkdir(parents=True)

@@ -13,7 +13,8 @@ import pandas as pd
 import pyarrow.parquet as pq
 import pytest
 
-from conftest import QUICK, TESTS, through_the_door
+from conftest import QUICK, TESTS, Spoken, through_the_door
+from graphemes.foundation.classes import seen_graphemes
 from graphemes.foundation.heads import COLUMNS, HEADS
 
 
@@ -275,6 +276,47 @@ def test_folds_says_how_well_it_stratifies(untested, tmp_path, run):
     assert "isn't what seed=1 gives" in other.err
 
 
+@pytest.fixture
+def labels_alone(tmp_path) -> Path:
+    """A data directory with nothing but a train.csv: four images of 300 graphemes."""
+    directory = tmp_path / "labels alone"
+    directory.mkdir()
+    triples = np.repeat([grapheme.labels for grapheme in seen_graphemes()[:300]], 4, axis=0)
+    table = pd.DataFrame(triples, columns=COLUMNS)
+    table.insert(0, "image_id", [f"Train_{row}" for row in range(len(table))])
+    table.to_csv(directory / "train.csv", index=False)
+    return directory
+
+
+def test_folds_by_grapheme_lie_beside_the_others(labels_alone, tmp_path, run):
+    def folds(*words: str, **settings: object) -> Spoken:
+        place = {"data_dir": labels_alone, "work_dir": tmp_path}
+        return run("folds", *words, **{"folds": 3, **place, **settings})
+
+    said = folds("by=grapheme")
+    assert said.code == 0, said.err
+    path = tmp_path / "folds" / "folds-by-grapheme.csv"
+    table = pd.read_csv(path)
+    assert list(table.columns) == ["image_id", "fold", *COLUMNS]
+    assert len(table) == 1200
+    assert "of 300 graphemes are held out whole (" in said.out
+    assert "of 300 graphemes can't be held out" in said.out
+    assert not (tmp_path / "folds" / "folds.csv").exists()
+    # Again: the same file. Brought along by its path: told of again.
+    before = path.stat().st_mtime_ns
+    assert folds("by=grapheme").code == 0
+    brought = folds(folds=path)
+    assert said.out.endswith(brought.out)
+    assert path.stat().st_mtime_ns == before
+    for settings, told in (({"seed": 1}, "isn't what seed=1 gives"), ({"folds": 4}, "asked for 4")):
+        other = folds("by=grapheme", **settings)
+        assert other.code == 2
+        assert other.err.startswith(f"graphemes: {path}: ")
+        assert told in other.err
+    assert folds("by=grapheme", "overwrite=true", seed=1).code == 0
+    assert not table.equals(pd.read_csv(path))
+
+
 def test_anybodys_folds_are_taken(untested, tmp_path, train):
     labels = pd.read_csv(untested / "train.csv")
     mine = pd.DataFrame({"fold": np.arange(len(labels)) % 2, "image_id": labels["image_id"]})
@@ -291,6 +333,45 @@ def test_anybodys_folds_are_taken(untested, tmp_path, train):
     validated = set(mine["image_id"][mine["fold"] == 1])
     assert set(table["image_id"]) == validated
     assert not (tmp_path / "w" / "folds" / "folds.csv").exists()
+
+
+def test_unseen_is_what_no_training_row_holds(untested, tmp_path, train, run):
+    labels = pd.read_csv(untested / "train.csv")
+    twin = labels.duplicated(COLUMNS)
+    assert twin.sum() >= 2
+    # Fold 0 validates the second image of a grapheme and some graphemes of one image.
+    alone = ~labels.duplicated(COLUMNS, keep=False)
+    fold = np.where(twin | (alone & (labels.index < 50)), 0, 1)
+    labels.assign(fold=fold).to_csv(tmp_path / "mine.csv", index=False)
+    # Of one grapheme no image trains after all.
+    first = labels[twin].iloc[0]
+    left_out = (labels[COLUMNS] == first[COLUMNS]).all(axis=1) & ~twin
+    (tmp_path / "ids.txt").write_text("\n".join(labels["image_id"][left_out]))
+    work = tmp_path / "w"
+    settings = {"data_dir": untested, "work_dir": work, "folds": tmp_path / "mine.csv"}
+    said = train(**settings, exclude=tmp_path / "ids.txt", limit=190)
+    assert said.code == 0, said.err
+    path = work / "folds" / "fold0" / "oof.parquet"
+    table = pq.read_table(path)
+    seen = dict(zip(*(table[name].to_pylist() for name in table.column_names[::8]), strict=True))
+    again = (labels[COLUMNS] == first[COLUMNS]).all(axis=1)
+    assert seen == {
+        name: bool(twin[row] and not again[row])
+        for row, name in enumerate(labels["image_id"])
+        if fold[row] == 0
+    }
+    scores = json.loads((work / "folds" / "scores.json").read_text())
+    assert scores["folds"]["0"]["seen"]["n"] == sum(seen.values())
+    assert "unseen in training: " in said.out
+    # A table that doesn't say it: from folds.csv if that is the table's own, else not at all.
+    silent = tmp_path / "silent.parquet"
+    pq.write_table(table.drop_columns(["seen_in_training"]), silent)
+    assert "unseen in training: " not in run("score", oof=silent, work_dir=work).out
+    shutil.copy(tmp_path / "mine.csv", work / "folds" / "folds.csv")
+    said = run("score", oof=silent, work_dir=work)
+    assert said.code == 0, said.err
+    counted = [line.split() for line in said.out.splitlines() if line.endswith("graphemes")]
+    assert [row[1] for row in counted[:2]] == [str(twin.sum()), str((fold == 0).sum() - twin.sum())]
 
 
 def test_doctor_tells_what_is_there(kaggle_like, tmp_path, run):

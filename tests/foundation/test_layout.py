@@ -89,7 +89,8 @@ def test_the_demo_lies_beside_run_sh_whatever_the_work_dir(world, tmp_path, monk
 
 
 def below(run: Layout) -> dict[str, str]:
-    places = {name: getattr(run, name) for name in ("folds_csv", "scores", "submission", "cache")}
+    own = ("folds_csv", "folds_by_grapheme_csv", "scores", "submission", "cache")
+    places = {name: getattr(run, name) for name in own}
     fold = run.fold(0)
     for name in ("weights", "run", "log", "curves", "oof", "state"):
         places[name] = getattr(fold, name)
@@ -99,6 +100,7 @@ def below(run: Layout) -> dict[str, str]:
 def test_the_places_are_those_of_the_readme():
     assert below(Layout(Path("/w"))) == {
         "folds_csv": "folds/folds.csv",
+        "folds_by_grapheme_csv": "folds/folds-by-grapheme.csv",
         "scores": "folds/scores.json",
         "submission": "submissions/submission.csv",
         "cache": "data/cache",
@@ -115,7 +117,7 @@ def test_the_places_are_those_of_the_readme():
 def test_a_named_run_keeps_its_own_and_shares_the_folds():
     plain, named = below(Layout(Path("/w"))), below(Layout(Path("/w"), "mine"))
     same = {name for name in plain if plain[name] == named[name]}
-    assert same == {"folds_csv", "cache"}
+    assert same == {"folds_csv", "folds_by_grapheme_csv", "cache"}
     assert named["submission"] == "submissions/mine.csv"
     assert named["weights"] == "folds/mine/fold0/weights.safetensors"
 

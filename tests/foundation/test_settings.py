@@ -152,6 +152,7 @@ def test_a_bad_path_among_several_is_refused():
         ("folds", False),
         ("fold", False),
         ("folds.csv", False),
+        ("folds-by-grapheme.csv", False),
         ("\u0995", False),
     ],
 )

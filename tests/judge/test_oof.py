@@ -65,6 +65,19 @@ def test_the_columns_are_those_agreed_on(tmp_path):
         assert kind.value_type == pa.float32()
 
 
+def test_what_was_seen_comes_back_where_it_is_known(tmp_path):
+    path = tmp_path / "oof.parquet"
+    write_oof(path, made())
+    assert read_oof(path).seen is None
+    seen = np.arange(N) % 2 == 0
+    write_oof(path, made(seen=seen))
+    assert pq.read_schema(path).names[-1] == "seen_in_training"
+    np.testing.assert_array_equal(read_oof(path).seen, seen)
+    both = concatenate([made(0, seen=seen), made(1, seen=~seen)])
+    assert both.seen.tolist() == [*seen.tolist(), *(~seen).tolist()]
+    assert concatenate([made(0, seen=seen), made(1)]).seen is None
+
+
 def test_the_digests_given_are_those_written(tmp_path):
     path = tmp_path / "oof.parquet"
     write_oof(path, made(), {"data": "x"})
@@ -158,6 +171,10 @@ VOWEL = "probability_vowel_diacritic"
         (with_value(VOWEL, 3, None), f"row 3: {VOWEL} is empty"),
         (with_value("image_id", 4, "Train_00"),
          "expected each image_id once, got twice 1: 'Train_00'"),
+        (lambda c: c | {"seen_in_training": pa.array([1] * N)},
+         "seen_in_training: expected true or false, got int64"),
+        (lambda c: c | {"seen_in_training": pa.array([True] * (N - 1) + [None])},
+         f"row {N - 1}: seen_in_training is empty"),
         (with_value("fold", 1, -1), "'Train_01': fold: expected 0 or more, got -1"),
         (with_value("vowel_diacritic", 1, 11), "'Train_01': vowel_diacritic: expected 0..10"),
         (with_value("consonant_diacritic", 0, -1), "'Train_00': consonant_diacritic: expected"),

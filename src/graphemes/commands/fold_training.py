@@ -27,6 +27,7 @@ from graphemes.infer.decide import likeliest
 from graphemes.infer.predict import probabilities
 from graphemes.judge.metrics import Score, score
 from graphemes.judge.oof import OofTable, write_oof
+from graphemes.judge.seen import grapheme_codes
 from graphemes.learn.checkpoints import Progress
 from graphemes.learn.fold import Deadline, FoldWork, train_fold
 from graphemes.network.devices import Engine, loader_workers
@@ -165,6 +166,15 @@ class FoldTraining:
         marks = self.data.store.marks[rows.validated]
         return int(np.isin(marks, trained_on(self.settings.init)).sum())
 
+    def _seen(self, rows: FoldRows) -> Any:
+        """(n,) whether a validation image's grapheme was trained on, in init's training too."""
+        codes = grapheme_codes(self.data.by_row)
+        trained = codes[rows.trained]
+        if self.settings.init:
+            inside = np.isin(self.data.store.marks[self.data.rows], trained_on(self.settings.init))
+            trained = np.union1d(trained, codes[self.data.rows[inside]])
+        return np.isin(codes[rows.validated], trained)
+
     def _record(self, fold: str) -> WeightsRecord:
         asked = self.identity
         return WeightsRecord(
@@ -190,6 +200,7 @@ class FoldTraining:
             truth=self._truth(rows),
             probabilities=found,
             digests=self.identity["digests"],
+            seen=self._seen(rows),
         )
         write_oof(place.oof, table)
 

@@ -1,11 +1,13 @@
-"""folds: write folds.csv and say how well it stratifies."""
+"""folds: write folds, stratified or with graphemes held out, and say how even they are."""
 
 from pathlib import Path
 
 from graphemes.commands.preparation import find_source
 from graphemes.commands.splitting import give_way, new_folds, plan_folds
+from graphemes.foundation.errors import SettingsError
 from graphemes.foundation.progress import say
 from graphemes.foundation.settings import FoldsSettings
+from graphemes.judge.grapheme_folds import held_out_lines
 from graphemes.judge.labels import read_labels
 from graphemes.judge.shares import quality_lines
 
@@ -14,20 +16,25 @@ SETTINGS = FoldsSettings
 
 def run(settings: FoldsSettings) -> None:
     """Folds from train.csv alone: no image is decoded."""
+    if settings.by == "grapheme" and isinstance(settings.folds, Path):
+        raise SettingsError(
+            "by=grapheme makes new folds, folds=PATH reads a file; give one of them"
+        )
     source = find_source(settings)
     labels = read_labels(source.directory / "train.csv")
-    plan = plan_folds(settings, source, labels)
-    path = source.layout.folds_csv
-    if isinstance(settings.folds, Path):
-        path = settings.folds
-    elif plan.birth is None:
+    plan = plan_folds(settings, source, labels, settings.by)
+    if plan.birth is None and plan.path != settings.folds:
         # Only this command asks whose seed it was: a run takes any folds that fit.
-        asked = new_folds(settings, source, labels)
+        asked = new_folds(settings, source, labels, settings.by)
         if not plan.table.equals(asked.table):
+            assert plan.path
             problem = f"isn't what seed={settings.seed} gives"
-            give_way(path, problem, source.layout, overwrite=settings.overwrite)
+            give_way(plan.path, problem, overwrite=settings.overwrite)
             plan = asked
-    plan.write(source.layout)
-    say(f"{path}: {len(plan.table):,} images")
-    for line in quality_lines(plan.table):
+    plan.write()
+    say(f"{plan.path}: {len(plan.table):,} images")
+    lines = quality_lines(plan.table)
+    if settings.by == "grapheme" or isinstance(settings.folds, Path):
+        lines += ["", *held_out_lines(plan.table)]
+    for line in lines:
         say(line)

@@ -1,15 +1,18 @@
 """score: out-of-fold tables, or weights and labelled images, to a table of recalls."""
 
+import contextlib
+import dataclasses
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 
 from graphemes.commands.preparation import TrainingData, find_source, open_training_data
 from graphemes.commands.second_time import kept_identity
 from graphemes.commands.weights_files import ReadyNetworks, find_weights, load_networks
 from graphemes.foundation.birth import differences
-from graphemes.foundation.errors import DataError, SettingsError
+from graphemes.foundation.errors import DataError, SettingsError, UserError
 from graphemes.foundation.files import write_json
 from graphemes.foundation.layout import FoldPlace, Layout, find_layout
 from graphemes.foundation.progress import progress, say
@@ -17,9 +20,11 @@ from graphemes.foundation.settings import ScoreSettings
 from graphemes.images.dataset import Batches, Pictures, loader
 from graphemes.images.transforms import pictures
 from graphemes.infer.predict import probabilities
+from graphemes.judge.folds import read_folds
 from graphemes.judge.labels import read_labels
 from graphemes.judge.oof import OofTable, concatenate, read_oof
 from graphemes.judge.scores import report_lines, report_on, scores_json
+from graphemes.judge.seen import seen_by_folds
 from graphemes.network.devices import Engine, choose_engine, loader_workers
 from graphemes.network.weights import trained_on
 
@@ -31,7 +36,7 @@ def run(settings: ScoreSettings) -> None:
     if settings.oof and settings.weights:
         raise SettingsError("oof and weights are two ways to score; give one of them")
     if settings.oof:
-        _print(concatenate([_read(path) for path in settings.oof]))
+        _print(concatenate(_read_all(list(settings.oof), _layout(settings))))
     elif settings.weights:
         _score_weights(settings)
     else:
@@ -46,7 +51,7 @@ def score_run(layout: Layout, asked: dict[str, Any] | None = None) -> None:
             f"{layout.run_dir}: no finished fold with an out-of-fold table;"
             " train one first: bash run.sh fold=0"
         )
-    table = concatenate([_read(path) for path in paths])
+    table = concatenate(_read_all(paths, layout))
     write_json(layout.scores, scores_json(report_on(table)))
     _print(table)
     say(f"{layout.scores}: written")
@@ -59,11 +64,37 @@ def _counts(place: FoldPlace, asked: dict[str, Any] | None) -> bool:
     return asked is None or not differences(kept, asked)
 
 
-def _read(path: Path) -> OofTable:
-    table = read_oof(path)
-    for line in table.warnings():
-        say(f"warning: {line}")
-    return table
+def _layout(settings: ScoreSettings) -> Layout | None:
+    """None where there can be no work_dir: somebody's table is scored without it."""
+    with contextlib.suppress(UserError):
+        return find_layout(settings)
+    return None
+
+
+def _read_all(paths: list[Path], layout: Layout | None) -> list[OofTable]:
+    """The tables. One that doesn't say what was seen takes it from the folds files, if one fits."""
+    tables = [read_oof(path) for path in paths]
+    for table in tables:
+        for line in table.warnings():
+            say(f"warning: {line}")
+    if layout is None or all(table.seen is not None for table in tables):
+        return tables
+    known = _folds_tables(layout)
+    return [table if table.seen is not None else _with_seen(table, known) for table in tables]
+
+
+def _folds_tables(layout: Layout) -> list[pd.DataFrame]:
+    """The folds files that are there and whole; what is wrong with others is no matter here."""
+    tables = []
+    for path in (layout.folds_csv, layout.folds_by_grapheme_csv):
+        with contextlib.suppress(DataError):
+            tables.append(read_folds(path, read_labels(path)))
+    return tables
+
+
+def _with_seen(table: OofTable, known: list[pd.DataFrame]) -> OofTable:
+    found = (seen_by_folds(table, folds) for folds in known)
+    return dataclasses.replace(table, seen=next((seen for seen in found if seen is not None), None))
 
 
 def _print(table: OofTable, *, by_fold: bool = True) -> None:
@@ -79,14 +110,14 @@ def _score_weights(settings: ScoreSettings) -> None:
     ready = load_networks(paths, engine)
     source = find_source(settings)
     data = open_training_data(source, read_labels(source.directory / "train.csv"))
-    rows = _unseen_rows(data, paths)
+    rows = _untrained_rows(data, paths)
     say(f"{len(rows):,} of {len(data.rows):,} labelled images are outside the training rows")
     _print(_table(data, rows, ready, engine, settings), by_fold=False)
 
 
-def _unseen_rows(data: TrainingData, paths: list[Path]) -> Any:
-    seen = np.unique(np.concatenate([trained_on(path) for path in paths]))
-    rows = data.rows[~np.isin(data.store.marks[data.rows], seen)]
+def _untrained_rows(data: TrainingData, paths: list[Path]) -> Any:
+    trained = np.unique(np.concatenate([trained_on(path) for path in paths]))
+    rows = data.rows[~np.isin(data.store.marks[data.rows], trained)]
     if not len(rows):
         raise DataError(
             f"{paths[0]}: these weights were trained on every labelled image here;"

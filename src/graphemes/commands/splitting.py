@@ -17,6 +17,7 @@ from graphemes.foundation.files import file_digest, read_json, write_json
 from graphemes.foundation.layout import Layout
 from graphemes.foundation.progress import say
 from graphemes.foundation.seeds import stream
+from graphemes.foundation.setting_types import FoldRule
 from graphemes.foundation.settings import Folding, FoldsSettings, Learning, TrainSettings
 from graphemes.judge.folds import (
     NEVER,
@@ -27,6 +28,7 @@ from graphemes.judge.folds import (
     read_folds,
     write_folds,
 )
+from graphemes.judge.grapheme_folds import make_grapheme_folds
 
 _LIMIT, _TRAINED, _VALIDATED = 1, 0, 1  # addresses of the streams that pick a subset
 
@@ -44,35 +46,47 @@ class FoldPlan:
     """The folds of a run; `birth` is set for new ones, which aren't written yet."""
 
     table: pd.DataFrame
+    path: Path | None  # of the file; None for fold=none
     birth: dict[str, Any] | None = None
 
-    def write(self, layout: Layout) -> None:
-        """Write folds.csv if it is new, with a word beside it on where it comes from."""
-        if self.birth is None:
+    def write(self) -> None:
+        """Write the file if it is new, with a word beside it on where it comes from."""
+        if self.birth is None or self.path is None:
             return
-        write_folds(layout.folds_csv, self.table)
-        about = {**self.birth, "digest": file_digest(layout.folds_csv)}
-        write_json(layout.folds_json, about)
+        write_folds(self.path, self.table)
+        write_json(_about(self.path), {**self.birth, "digest": file_digest(self.path)})
 
 
 def plan_folds(
-    settings: TrainSettings | FoldsSettings, source: Source, labels: pd.DataFrame
+    settings: TrainSettings | FoldsSettings,
+    source: Source,
+    labels: pd.DataFrame,
+    by: FoldRule = "stratified",
 ) -> FoldPlan:
-    """The table of folds: the user's file, folds.csv if it fits, or a new one, not written yet."""
+    """The table of folds: the user's file, the rule's if it fits, or a new one, not written yet."""
     if isinstance(settings.folds, Path):
-        return FoldPlan(read_folds(settings.folds, labels))
-    path = source.layout.folds_csv
+        return FoldPlan(read_folds(settings.folds, labels), settings.folds)
+    path = _place(source.layout, by)
     if path.exists():
         table, problem = _kept_folds(path, settings.folds, labels)
         if table is not None:
-            return FoldPlan(table)
-        give_way(path, problem or "", source.layout, overwrite=settings.overwrite)
-    return new_folds(settings, source, labels)
+            return FoldPlan(table, path)
+        give_way(path, problem or "", overwrite=settings.overwrite)
+    return new_folds(settings, source, labels, by)
 
 
-def give_way(path: Path, problem: str, layout: Layout, *, overwrite: bool) -> None:
+def _place(layout: Layout, by: FoldRule) -> Path:
+    return layout.folds_by_grapheme_csv if by == "grapheme" else layout.folds_csv
+
+
+def _about(path: Path) -> Path:
+    """What says where a folds.csv comes from."""
+    return path.with_suffix(".json")
+
+
+def give_way(path: Path, problem: str, *, overwrite: bool) -> None:
     """Say that a folds.csv will be replaced. Raises PlaceTaken if nobody allowed it."""
-    if _is_demos(layout):
+    if _is_demos(path):
         say(f"{path}: was the demo's; replaced")
     elif overwrite:
         say(f"{path}: {problem}; replaced")
@@ -83,12 +97,16 @@ def give_way(path: Path, problem: str, layout: Layout, *, overwrite: bool) -> No
         )
 
 
-def new_folds(settings: Folding, source: Source, labels: pd.DataFrame) -> FoldPlan:
-    """A stratified table of folds."""
+def new_folds(
+    settings: Folding, source: Source, labels: pd.DataFrame, by: FoldRule = "stratified"
+) -> FoldPlan:
+    """A table of folds, made by that rule."""
     assert isinstance(settings.folds, int)
     say(f"folds: splitting {len(labels):,} images into {settings.folds} folds")
-    table = fold_table(labels, make_folds(labels, settings.folds, settings.seed))
-    return FoldPlan(table, {"folds": settings.folds, "seed": settings.seed, "demo": source.demo})
+    make = make_grapheme_folds if by == "grapheme" else make_folds
+    table = fold_table(labels, make(labels, settings.folds, settings.seed))
+    birth = {"by": by, "folds": settings.folds, "seed": settings.seed, "demo": source.demo}
+    return FoldPlan(table, _place(source.layout, by), birth)
 
 
 def _kept_folds(
@@ -104,19 +122,19 @@ def _kept_folds(
     return table, None
 
 
-def _is_demos(layout: Layout) -> bool:
-    """Whether folds.csv is the one that was made for the demo, and nobody changed it since."""
+def _is_demos(path: Path) -> bool:
+    """Whether a folds.csv was made for the demo, and nobody changed it since."""
     try:
-        about = read_json(layout.folds_json)
+        about = read_json(_about(path))
     except DataError:
         return False
     known = isinstance(about, dict) and about.get("demo") is True
-    return known and about.get("digest") == file_digest(layout.folds_csv)
+    return known and about.get("digest") == file_digest(path)
 
 
 def unfolded(labels: pd.DataFrame) -> FoldPlan:
     """The folds of fold=none: every image trains, none is validated."""
-    return FoldPlan(fold_table(labels, np.full(len(labels), NEVER)))
+    return FoldPlan(fold_table(labels, np.full(len(labels), NEVER)), None)
 
 
 def chosen_folds(settings: TrainSettings, table: pd.DataFrame) -> list[str]:

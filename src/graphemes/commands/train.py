@@ -45,7 +45,7 @@ def run(settings: TrainSettings) -> None:
     data = open_training_data(source, labels)
     training = FoldTraining(settings, source, data, plan.table, engine, deadline)
     check_places(training, folds)
-    plan.write(source.layout)
+    plan.write()
     forget_demo_folds(source.layout, training.identity)
     for fold in folds:
         training.train(fold)

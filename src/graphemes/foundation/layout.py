@@ -84,9 +84,9 @@ class Layout:
         return self.work_dir / "folds" / "folds.csv"
 
     @property
-    def folds_json(self) -> Path:
-        """Where folds.csv comes from."""
-        return self.folds_csv.with_suffix(".json")
+    def folds_by_grapheme_csv(self) -> Path:
+        """Folds that hold graphemes out whole, for runs that ask for this path."""
+        return self.folds_csv.with_name("folds-by-grapheme.csv")
 
     @property
     def run_dir(self) -> Path:

@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal, NamedTuple
 from pydantic import BeforeValidator, Field, PlainSerializer
 
 Crop = Literal["ink", "none"]
+FoldRule = Literal["stratified", "grapheme"]
 Wish = Literal["auto", "true", "false"]
 
 
@@ -84,7 +85,10 @@ def _paths(value: Any) -> tuple[Path, ...]:
 def _run_name(value: Any) -> str:
     name = str(value)
     # Names that the files of runs without a name have already.
-    taken = r"folds?[0-9.].*|folds?|foldnone|scores\.json|submission|probabilities|README\.md"
+    taken = (
+        r"folds?[0-9.].*|folds?|folds-by-grapheme\..*|foldnone|scores\.json"
+        r"|submission|probabilities|README\.md"
+    )
     if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", name) or re.fullmatch(taken, name):
         raise ValueError("no name")
     return name

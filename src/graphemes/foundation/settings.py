@@ -9,6 +9,7 @@ from graphemes.foundation.setting_types import (
     DeviceName,
     Duration,
     FoldChoice,
+    FoldRule,
     FoldSource,
     GraphemeChoice,
     ImageSize,
@@ -115,7 +116,10 @@ class TrainSettings(Learning, Folding, Machine, Places):
 class FoldsSettings(Folding, Places):
     """Settings of folds."""
 
-    overwrite: bool = Field(False, description="replace a folds.csv of other data or count")
+    by: FoldRule = Field(
+        "stratified", description="grapheme: a quarter of them each whole in one fold, unseen there"
+    )
+    overwrite: bool = Field(False, description="replace folds of other data, count or seed")
 
 
 class ScoreSettings(Machine, Places):

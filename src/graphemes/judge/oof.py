@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 
 from graphemes.foundation.errors import DataError
@@ -20,6 +21,8 @@ from graphemes.judge.probabilities import (
     write_columns,
 )
 
+Booleans = npt.NDArray[np.bool_]
+SEEN = "seen_in_training"  # a column that a table may lack; `judge.seen` says what it means
 MUST_AGREE = ("data", "folds")  # digests without which tables can't be judged together
 
 
@@ -32,6 +35,7 @@ class OofTable:
     truth: PerHead[Integers]  # (N,)
     probabilities: PerHead[Probabilities]  # (N, C), rows sum to 1
     digests: Mapping[str, str] = field(default_factory=dict)  # of data, folds, ...: by name
+    seen: Booleans | None = None  # (N,) whether its fold trained on its grapheme; None: unknown
     source: str = "a table in memory"  # the file it was read from, for sentences
 
     def warnings(self) -> list[str]:
@@ -53,6 +57,8 @@ def write_oof(path: Path, table: OofTable, digests: Mapping[str, str] | None = N
     for head, labels in zip(HEADS, table.truth, strict=True):
         columns[head.column] = pa.array(labels, pa.int64())
     columns |= probability_columns(table.probabilities)
+    if table.seen is not None:
+        columns[SEEN] = pa.array(table.seen, pa.bool_())
     write_columns(path, columns, table.digests if digests is None else digests)
 
 
@@ -60,18 +66,29 @@ def read_oof(path: Path) -> OofTable:
     """A checked table; anybody's, as long as it has the columns.
 
     Raises DataError: unreadable, a column missing or of another type, a gap, no rows, an id
-    twice, a label or fold out of range, rows that are no probabilities.
+    twice, a label or fold out of range, rows that are no probabilities, a seen_in_training that
+    isn't true or false.
     """
     names = ["image_id", "fold", *COLUMNS, *(head.probability_column for head in HEADS)]
-    table, digests = read_columns(path, names)
+    table, digests = read_columns(path, names, optional=[SEEN])
     return OofTable(
         _ids(path, table["image_id"]),
         _integers(path, table, "fold", None),
         HEADS.map(lambda head: _integers(path, table, head.column, head.classes)),
         HEADS.map(lambda head: read_probabilities(path, table, head)),
         digests,
+        _seen(path, table),
         str(path),
     )
+
+
+def _seen(path: Path, table: pa.Table) -> Booleans | None:
+    if SEEN not in table.column_names:
+        return None
+    if not pa.types.is_boolean(table[SEEN].type):
+        raise DataError(f"{path}: {SEEN}: expected true or false, got {table[SEEN].type}")
+    values: Booleans = table[SEEN].to_numpy()
+    return values
 
 
 def _ids(path: Path, column: pa.ChunkedArray) -> list[str]:
@@ -117,6 +134,8 @@ def _integers(path: Path, table: pa.Table, name: str, classes: int | None) -> In
 def concatenate(tables: Sequence[OofTable]) -> OofTable:
     """One table of at least one; keeps the digests that none of them contradicts.
 
+    What is seen is known of the whole if it is of each.
+
     Raises DataError when two come from other data or another folds.csv, or share images.
     """
     assert tables, "nothing to concatenate"
@@ -136,6 +155,7 @@ def concatenate(tables: Sequence[OofTable]) -> OofTable:
         PerHead(*map(np.concatenate, zip(*(table.truth for table in tables), strict=True))),
         PerHead(*map(np.concatenate, zip(*(table.probabilities for table in tables), strict=True))),
         _agreed(tables),
+        _all_seen(tables),
         ", ".join(table.source for table in tables),
     )
 
@@ -150,6 +170,11 @@ def _check_digest(tables: Sequence[OofTable], name: str) -> None:
                 f"{table.source}: made with another {what} than {known[0].source}"
                 f" (digest {theirs[:12]}, expected {ours[:12]}); train one of them again"
             )
+
+
+def _all_seen(tables: Sequence[OofTable]) -> Booleans | None:
+    known = [table.seen for table in tables if table.seen is not None]
+    return np.concatenate(known) if len(known) == len(tables) else None
 
 
 def _agreed(tables: Sequence[OofTable]) -> dict[str, str]:

@@ -37,16 +37,19 @@ def write_columns(path: Path, columns: dict[str, pa.Array], digests: Mapping[str
         pq.write_table(pa.table(columns, metadata=metadata), temporary)
 
 
-def read_columns(path: Path, names: Sequence[str]) -> tuple[pa.Table, dict[str, str]]:
-    """The named columns, none of them with gaps, and the digests.
+def read_columns(
+    path: Path, names: Sequence[str], optional: Sequence[str] = ()
+) -> tuple[pa.Table, dict[str, str]]:
+    """The named columns and the optional ones it has, none of them with gaps, and the digests.
 
     Raises DataError: no file, not Parquet, no such column, a column twice, a gap, no rows.
     """
     try:
         with pq.ParquetFile(path) as file:
             schema = file.schema_arrow
+            names = [*names, *(name for name in optional if name in schema.names)]
             _check_names(path, schema.names, names)
-            table = file.read(columns=list(names))
+            table = file.read(columns=names)
     except FileNotFoundError:
         raise DataError(f"{path}: not found; train the fold that makes it") from None
     except (OSError, pa.ArrowException) as error:

@@ -11,6 +11,7 @@ from graphemes.foundation.classes import class_name
 from graphemes.foundation.heads import HEADS, PerHead
 from graphemes.judge.metrics import Labels, Score, WorstClass, score, worst_classes
 from graphemes.judge.oof import OofTable
+from graphemes.judge.seen import UNSEEN_SHARE, Part, Parts, score_parts
 
 
 @dataclass(frozen=True)
@@ -20,6 +21,8 @@ class Report:
     folds: dict[int, Score]
     overall: Score
     worst: PerHead[list[WorstClass]]  # over all images
+    parts: dict[int, Parts]  # seen and unseen in training, by fold; {} where the table can't say
+    overall_parts: Parts | None
 
 
 def report_on(table: OofTable, guess: PerHead[Labels] | None = None) -> Report:
@@ -29,24 +32,52 @@ def report_on(table: OofTable, guess: PerHead[Labels] | None = None) -> Report:
     """
     if guess is None:
         guess = table.probabilities.map(lambda values: values.argmax(axis=1).astype(np.int64))
-    folds = {
-        int(fold): score(table.truth, guess, table.folds == fold) for fold in np.unique(table.folds)
-    }
+    rows = {int(fold): table.folds == fold for fold in np.unique(table.folds)}
+    folds = {fold: score(table.truth, guess, inside) for fold, inside in rows.items()}
+    parts, overall_parts = {}, None
+    if table.seen is not None:
+        whole = np.ones(len(table.folds), bool)
+        overall_parts = score_parts(table.truth, guess, table.seen, whole)
+        parts = {
+            fold: score_parts(table.truth, guess, table.seen, inside)
+            for fold, inside in rows.items()
+        }
     worst = PerHead(
         *(
             worst_classes(truth, guessed, head)
             for head, truth, guessed in zip(HEADS, table.truth, guess, strict=True)
         )
     )
-    return Report(folds, score(table.truth, guess), worst)
+    return Report(folds, score(table.truth, guess), worst, parts, overall_parts)
 
 
 def scores_json(report: Report) -> dict[str, Any]:
-    """The value of scores.json: {"overall": {...}, "folds": {"0": {...}}}."""
+    """The value of scores.json: {"overall": {...}, "folds": {"0": {...}}}.
+
+    Each has n, score, recall and absent; and, where the table says which images are seen in
+    training (`judge.seen`), the same of `seen`, of `unseen` (with their number of graphemes)
+    and of `weighted` (both, with `unseen_share` of the weight on the unseen); null if empty.
+    """
     return {
-        "overall": _entry(report.overall),
-        "folds": {str(fold): _entry(part) for fold, part in report.folds.items()},
+        "overall": {**_entry(report.overall), **_parts_entry(report.overall_parts)},
+        "folds": {
+            str(fold): {**_entry(part), **_parts_entry(report.parts.get(fold))}
+            for fold, part in report.folds.items()
+        },
     }
+
+
+def _parts_entry(parts: Parts | None) -> dict[str, Any]:
+    if parts is None:
+        return {}
+    weighted = None
+    if parts.weighted is not None:
+        weighted = {"unseen_share": UNSEEN_SHARE, **_entry(parts.weighted)}
+    return {"seen": _part(parts.seen), "unseen": _part(parts.unseen), "weighted": weighted}
+
+
+def _part(part: Part | None) -> dict[str, Any] | None:
+    return None if part is None else {"graphemes": part.graphemes, **_entry(part.score)}
 
 
 def _entry(judged: Score) -> dict[str, Any]:
@@ -59,7 +90,7 @@ def _entry(judged: Score) -> dict[str, Any]:
 
 
 def report_lines(report: Report, *, by_fold: bool = True) -> list[str]:
-    """A table of scores, the classes the truth lacks, and each head's worst classes.
+    """A table of scores, the classes the truth lacks, seen and unseen, each head's worst classes.
 
     by_fold: a line for each fold too, where the table's folds mean something.
     """
@@ -71,6 +102,7 @@ def report_lines(report: Report, *, by_fold: bool = True) -> list[str]:
     for fold, part in folds.items():
         lines += _absent_lines(f"fold {fold}", part)
     lines += _absent_lines("all", report.overall)
+    lines += _parts_lines(report, by_fold=by_fold)
     for head, worst in zip(HEADS, report.worst, strict=True):
         lines += ["", f"{head.name}: the {len(worst)} worst classes"]
         lines += [f"  recall{'images':>9}  class: taken for"]
@@ -81,6 +113,36 @@ def report_lines(report: Report, *, by_fold: bool = True) -> list[str]:
 def _row(name: str, judged: Score) -> str:
     recalls = "".join(f"{recall:>11.4f}" for recall in judged.recall)
     return f"{name:>4}{judged.n:>9}{judged.score:>9.4f}{recalls}"
+
+
+def _parts_lines(report: Report, *, by_fold: bool) -> list[str]:
+    """Seen, unseen and weighted scores; nothing where no image is unseen, or nobody knows."""
+    named = [(str(fold), parts) for fold, parts in report.parts.items()] if by_fold else []
+    if report.overall_parts is not None:
+        named.append(("all", report.overall_parts))
+    rows = [line for name, parts in named if parts.unseen for line in _part_rows(name, parts)]
+    if not rows:
+        return []
+    heads = "".join(f"{head.name:>11}" for head in HEADS)
+    return [
+        "",
+        "unseen in training: no training row of the fold has the image's root, vowel and consonant",
+        f"fold{'images':>9}{'score':>9}{heads}  part",
+        *rows,
+        f"weighted: unseen images weigh {UNSEEN_SHARE:.1%} in all, their share of the competition's"
+        " private test images: the offline measure of what decided the private ranking",
+    ]
+
+
+def _part_rows(name: str, parts: Parts) -> list[str]:
+    scored = [
+        (part.score, f"{word}, {part.graphemes:,} graphemes")
+        for word, part in (("seen", parts.seen), ("unseen", parts.unseen))
+        if part is not None
+    ]
+    if parts.weighted is not None:
+        scored.append((parts.weighted, "weighted"))
+    return [f"{_row(name, judged)}  {word}" for judged, word in scored]
 
 
 def _absent_lines(name: str, judged: Score) -> list[str]:
