@@ -30,7 +30,13 @@ def real(tmp_path_factory) -> Path:
 
 def test_two_epochs_on_real_images(real, tmp_path, run):
     said = run(
-        data_dir=real, work_dir=tmp_path, epochs=2, image_size=48, batch_size=16, lr=0.002, workers=1
+        data_dir=real,
+        work_dir=tmp_path,
+        epochs=2,
+        image_size=48,
+        batch_size=16,
+        lr=0.002,
+        workers=1,
     )
     assert said.code == 0, said.err
     fold = tmp_path / "folds" / "fold0"
