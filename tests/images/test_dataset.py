@@ -10,7 +10,7 @@ import torch
 from graphemes.foundation.heads import HEIGHT, WIDTH, PerHead
 from graphemes.foundation.setting_types import ImageSize
 from graphemes.images.dataset import UNLABELLED, Batches, Pictures, loader
-from graphemes.images.transforms import Augmentation, pictures
+from graphemes.images.transforms import Augmentation, picture, pictures
 
 N = 23
 PLACE = (7, 2)  # seed, fold
@@ -111,6 +111,24 @@ def test_training_is_shuffled_by_seed_fold_and_epoch():
             orders.add(tuple(rows))
             assert batches == addresses(Batches(ROWS, 5, place), epoch)
     assert len(orders) == 6
+
+
+def test_the_order_of_training_is_the_one_it_always_was():
+    # Golden: another order here is other weights in everybody's runs.
+    batches = Batches(np.arange(3, 14), 4, PLACE)
+    assert addresses(batches, 0) == [
+        [(0, 13), (0, 10), (0, 4), (0, 5)],
+        [(0, 8), (0, 9), (0, 7), (0, 11)],
+    ]
+    assert addresses(batches, 1) == [
+        [(1, 3), (1, 4), (1, 9), (1, 8)],
+        [(1, 7), (1, 6), (1, 13), (1, 10)],
+    ]
+
+
+def test_a_picture_is_drawn_at_seed_fold_epoch_and_row(pixels):
+    scans = training(pixels)
+    assert torch.equal(scans[4, 5].ink, picture(scans.compose, pixels[5], *PLACE, 4, 5))
 
 
 def test_validation_keeps_the_order_of_its_rows():
