@@ -59,6 +59,5 @@ def open_synthetic(planned: Synthetic | None) -> TrainingData | None:
 
 def epoch_length(settings: TrainSettings, labels: pd.DataFrame, synthetic: Synthetic | None) -> int:
     """How many labelled images an epoch is as long as: the real ones, or synthetic ones alone."""
-    share = settings.synthetic_share
-    alone = synthetic is not None and share is not None and share.whole
+    alone = settings.synthetic_share is not None and settings.synthetic_share.whole
     return len(synthetic.labels if synthetic is not None and alone else labels)
