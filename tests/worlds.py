@@ -9,7 +9,10 @@ import pyarrow as pa
 import pyarrow.feather
 import pyarrow.parquet as pq
 
-from graphemes.foundation.heads import PIXELS
+from graphemes.foundation.classes import seen_graphemes
+from graphemes.foundation.files import write_json
+from graphemes.foundation.heads import HEIGHT, PIXELS, WIDTH
+from graphemes.images.synthesis import kaggle
 
 
 def random_pixels(rows: int, seed: int = 0) -> np.ndarray:
@@ -70,3 +73,26 @@ def write_shard(
         compression=compression,
         row_group_size=row_group_size,
     )
+
+
+def write_synthetic(directory: Path, images: int, shards: int = 2) -> Path:
+    """A directory of synthetic images: bars, where they stand and how long they are by chance."""
+    random = np.random.default_rng(images)
+    directory.mkdir(parents=True)
+    scans = np.full((images, HEIGHT, WIDTH), 255, np.uint8)
+    for scan in scans:
+        top, left = random.integers(10, 60, 2)
+        scan[top : top + 30, left : left + random.integers(20, 140)] = 0
+    chosen = [seen_graphemes()[k] for k in random.integers(0, 1295, images)]
+    kaggle.write_train_csv(directory / "train.csv", chosen)
+    for shard, rows in enumerate(np.array_split(np.arange(images), shards)):
+        ids = [kaggle.image_id("train", row) for row in rows]
+        kaggle.write_shard(directory / kaggle.shard_name("train", shard), ids, scans[rows])
+    mark(directory)
+    return directory
+
+
+def mark(directory: Path) -> None:
+    """Write the marker that says these are all the files of a synthesis."""
+    sizes = {path.name: path.stat().st_size for path in sorted(directory.iterdir())}
+    write_json(directory / "synthesis.json", {"files": sizes})

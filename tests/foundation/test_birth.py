@@ -70,6 +70,7 @@ def test_equal_settings_have_equal_identities():
         {"overwrite": True},
         {"resume": "false"},
         {"precision": "fp32"},
+        {"synthetic": "/somewhere"},  # what is in it counts, not where it lies
     ],
 )
 def test_where_a_run_is_made_is_no_part_of_what_it_is(values):
@@ -96,7 +97,17 @@ def test_what_an_older_or_newer_version_knew_is_a_difference_too():
 
 
 def test_every_learning_setting_is_part_of_the_identity():
-    assert born()["settings"].keys() == Learning.model_fields.keys() | {"seed"}
+    settings = born(synthetic_share=0.5)["settings"]
+    assert settings.keys() == Learning.model_fields.keys() | {"seed"}
+
+
+def test_runs_without_synthetic_images_fit_those_of_before_there_were_any():
+    assert "synthetic_share" not in born()["settings"]
+    asked = born(digests={**DIGESTS, "synthetic": "s"}, synthetic_share="0.80:0.2")
+    assert differences(born(), asked) == [
+        "synthetic_share is None, asked for 0.8:0.2",
+        "its synthetic images differ",
+    ]
 
 
 def test_files_count_by_what_is_in_them(tmp_path):

@@ -3,6 +3,7 @@
 import pytest
 
 from graphemes.foundation.recipes import RECIPES, fill
+from graphemes.foundation.setting_types import Share
 from graphemes.foundation.setting_words import read_words
 from graphemes.foundation.settings import Learning, TrainSettings
 
@@ -58,6 +59,12 @@ def test_fewer_images_are_learnt_from_in_smaller_batches():
     sizes = [filled(images=images).batch_size for images in (100, 20_000, COMPETITION)]
     assert sizes == sorted(set(sizes))
     assert filled("batch_size=7", images=100).batch_size == 7
+
+
+def test_half_of_the_pictures_are_synthetic_unless_somebody_says_otherwise():
+    assert filled().synthetic_share is None
+    assert filled("synthetic=d").synthetic_share == Share(0.5, 0.5)
+    assert filled("synthetic=d", "synthetic_share=1:0").synthetic_share == Share(1, 0)
 
 
 def test_filling_twice_changes_nothing():

@@ -6,7 +6,7 @@ import pytest
 from pydantic import ValidationError
 
 from graphemes.foundation.errors import SettingsError
-from graphemes.foundation.setting_types import ImageSize
+from graphemes.foundation.setting_types import ImageSize, Share
 from graphemes.foundation.setting_words import expectation, help_lines, read_words
 from graphemes.foundation.settings import (
     BenchSettings,
@@ -27,6 +27,8 @@ MODELS = [
     DoctorSettings,
     BenchSettings,
 ]
+
+SHARE = "a share from 0 to 1, as 0.5, or the first and the last epoch's, as 0.8:0.2"
 
 
 def train(*words: str) -> TrainSettings:
@@ -113,6 +115,15 @@ def test_a_setting_given_twice_is_refused():
         ("folds=-5", "a count from 2 to 100, or the path of a .csv"),
         ("folds=five", "a count from 2 to 100, or the path of a .csv"),
         ("data_dir=", "a path"),
+        ("synthetic=", "a path"),
+        ("synthetic_share=1.1", SHARE),
+        ("synthetic_share=-0.1", SHARE),
+        ("synthetic_share=0.8:1.2", SHARE),
+        ("synthetic_share=nan", SHARE),
+        ("synthetic_share=half", SHARE),
+        ("synthetic_share=0.8:", SHARE),
+        ("synthetic_share=0.8:0.5:0.2", SHARE),
+        ("synthetic_share=", SHARE),
         (
             "name=a/b",
             "a word of letters, digits, '.', '_', '-', other than fold0, submission and the like",
@@ -187,6 +198,10 @@ def test_a_run_name_is_a_plain_word_that_takes_no_other_place(name, allowed):
         ("device=cuda:1", "cuda:1"),
         ("seed=4294967295", 2**32 - 1),
         ("schedule=cosine", "cosine"),
+        ("synthetic_share=0.5", Share(0.5, 0.5)),
+        ("synthetic_share=.5", Share(0.5, 0.5)),
+        ("synthetic_share=0.8:0.2", Share(0.8, 0.2)),
+        ("synthetic_share=0:1", Share(0.0, 1.0)),
     ],
 )
 def test_values_are_read(word, value):
@@ -246,9 +261,12 @@ def test_values_fill_only_what_was_left_open():
 
 
 def test_settings_survive_json():
-    settings = train("image_size=137x236", "fold=0,2", "time_limit=45m", "name=x")
+    settings = train(
+        "image_size=137x236", "fold=0,2", "time_limit=45m", "name=x", "synthetic_share=0.80:0.2"
+    )
     dumped = settings.model_dump(mode="json")
     assert dumped["image_size"] == "137x236"
+    assert dumped["synthetic_share"] == "0.8:0.2"
     assert TrainSettings.model_validate({**dumped, "fold": "0,2"}) == settings
 
 
@@ -273,3 +291,16 @@ def test_help_shows_defaults_as_they_are_typed():
 def test_what_decides_the_weights_is_apart_from_where_they_are_made():
     assert not Learning.model_fields.keys() & {"data_dir", "work_dir", "name", "device", "workers"}
     assert {"epochs", "lr", "init", "exclude", "limit"} <= Learning.model_fields.keys()
+
+
+def test_a_share_goes_in_a_straight_line_from_the_first_epoch_to_the_last():
+    falling = Share(0.8, 0.2)
+    assert [falling.at(epoch, 4) for epoch in range(4)] == pytest.approx([0.8, 0.6, 0.4, 0.2])
+    assert [Share(0, 1).at(epoch, 3) for epoch in range(3)] == [0, 0.5, 1]
+    assert falling.at(0, 1) == 0.8
+    assert [str(share) for share in (falling, Share(0.5, 0.5), Share(1, 1))] == [
+        "0.8:0.2",
+        "0.5",
+        "1",
+    ]
+    assert [Share(*ends).whole for ends in ((1, 1), (1, 0.5), (0.5, 1))] == [True, False, False]

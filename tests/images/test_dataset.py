@@ -8,9 +8,10 @@ import pytest
 import torch
 
 from graphemes.foundation.heads import HEIGHT, WIDTH, PerHead
-from graphemes.foundation.setting_types import ImageSize
-from graphemes.images.dataset import UNLABELLED, Batches, Pictures, loader
-from graphemes.images.transforms import Augmentation, pictures
+from graphemes.foundation.setting_types import ImageSize, Share
+from graphemes.images.dataset import UNLABELLED, Batches, Joined, Pictures, Sample, loader
+from graphemes.images.decks import MixedBatches
+from graphemes.images.transforms import Augmentation, picture, pictures
 
 N = 23
 PLACE = (7, 2)  # seed, fold
@@ -113,6 +114,24 @@ def test_training_is_shuffled_by_seed_fold_and_epoch():
     assert len(orders) == 6
 
 
+def test_the_order_of_training_is_the_one_it_always_was():
+    # Golden: another order here is other weights in everybody's runs.
+    batches = Batches(np.arange(3, 14), 4, PLACE)
+    assert addresses(batches, 0) == [
+        [(0, 13), (0, 10), (0, 4), (0, 5)],
+        [(0, 8), (0, 9), (0, 7), (0, 11)],
+    ]
+    assert addresses(batches, 1) == [
+        [(1, 3), (1, 4), (1, 9), (1, 8)],
+        [(1, 7), (1, 6), (1, 13), (1, 10)],
+    ]
+
+
+def test_a_picture_is_drawn_at_seed_fold_epoch_and_row(pixels):
+    scans = training(pixels)
+    assert torch.equal(scans[4, 5].ink, picture(scans.compose, pixels[5], *PLACE, 4, 5))
+
+
 def test_validation_keeps_the_order_of_its_rows():
     rows = np.array([9, 2, 14, 3])
     assert addresses(Batches(rows, 3), 0) == [[(0, 9), (0, 2), (0, 14)], [(0, 3)]]
@@ -134,6 +153,7 @@ def test_a_last_part_of_a_batch_is_left_out_of_training_only(rows, size, trained
         batches = Batches(np.arange(rows), size, place)
         assert [len(batch) for batch in batches] == wanted
         assert len(batches) == len(wanted)
+        assert batches.images == sum(wanted)
 
 
 def test_rows_left_out_of_one_epoch_come_in_another():
@@ -160,3 +180,59 @@ def test_pixels_in_memory_are_carried():
     images = np.zeros((2, HEIGHT, WIDTH), np.uint8)
     again = pickle.loads(pickle.dumps(plain(images)))
     np.testing.assert_array_equal(again.pixels, images)
+
+
+def joined(pixels: np.memmap, tmp_path) -> Joined:
+    """The 23 images, and the last 9 of them again, as rows 23 to 31, under other labels."""
+    np.save(tmp_path / "synthetic.npy", pixels[-9:])
+    again = np.load(tmp_path / "synthetic.npy", mmap_mode="r")
+    labels = LABELS.map(lambda column: column[-9:] + 100)
+    real = training(pixels)
+    return Joined(real, Pictures(again, real.compose, labels, PLACE, first=N))
+
+
+def same(one: Sample, other: Sample) -> bool:
+    return torch.equal(one.ink, other.ink) and one.labels == other.labels
+
+
+def test_rows_behind_a_stores_last_are_the_other_stores(pixels, tmp_path):
+    both, alone = joined(pixels, tmp_path), training(pixels)
+    assert all(same(both[1, row], alone[1, row]) for row in range(N))
+    for row in range(N, N + 9):
+        was = row - 9  # the row it is a copy of
+        assert both[1, row].labels == alone[1, was].labels.map(lambda label: label + 100)
+        assert torch.equal(both[1, row].ink, picture(alone.compose, pixels[was], *PLACE, 1, row))
+        assert not torch.equal(both[1, row].ink, alone[1, was].ink)  # moved by its own address
+
+
+def test_two_stores_are_carried_by_their_names(pixels, tmp_path):
+    both = joined(pixels, tmp_path)
+    assert both.travels
+    pickled = pickle.dumps(both)
+    assert len(pickled) < 100_000
+    again = pickle.loads(pickled)
+    assert all(same(again[0, row], both[0, row]) for row in (0, N - 1, N, N + 8))
+    in_memory = Pictures(np.array(both.after.pixels), both.after.compose, first=N)
+    assert not Joined(both.before, in_memory).travels
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_mixed_epochs_are_the_same_for_any_number_of_workers(pixels, tmp_path, workers):
+    both = joined(pixels, tmp_path)
+
+    def made(workers: int, epochs: list[int]) -> list[Sample]:
+        batches = MixedBatches(
+            np.arange(N), np.arange(N, N + 9), 8, share=Share(0.8, 0.2), epochs=3, place=PLACE
+        )
+        batched = loader(both, batches, workers, pin=False)
+        found = []
+        for batches.epoch in epochs:
+            found += list(batched)
+        return found
+
+    alone, others = made(0, [0, 1, 2]), made(workers, [0, 1, 2])
+    assert len(alone) == len(others) == 6
+    others += made(workers, [2])  # as after a resume
+    for (ink, labels), (other_ink, other_labels) in zip(alone + alone[4:], others, strict=True):
+        assert torch.equal(ink, other_ink)
+        assert all(map(torch.equal, labels, other_labels))

@@ -19,6 +19,7 @@ from graphemes.foundation.machine import machine_name, usable_cores, usable_memo
 from graphemes.foundation.progress import say
 from graphemes.foundation.settings import DoctorSettings
 from graphemes.images.shards import find_shards, open_shard
+from graphemes.images.synthesis.marker import whole_shards
 from graphemes.judge.labels import read_labels
 from graphemes.judge.submission import read_rows
 from graphemes.network.devices import choose_engine
@@ -42,6 +43,8 @@ def run(settings: DoctorSettings) -> None:
         train_ids, test_ids = _shards(directory, "train"), _shards(directory, "test")
         _tables(directory, train_ids, test_ids)
         rows = len(train_ids) + len(test_ids)
+    if settings.synthetic is not None:
+        rows += _synthetic(settings.synthetic)
     _needs(settings, layout, rows)
 
 
@@ -92,17 +95,34 @@ def _shards(directory: Path, part: Literal["train", "test"]) -> list[str]:
 
 def _tables(directory: Path, train_ids: list[str], test_ids: list[str]) -> None:
     """Say whether the CSVs are well and fit the shards."""
-    try:
-        labelled = read_labels(directory / "train.csv")["image_id"].tolist()
-        say(f"  labels  {len(labelled):,} in train.csv{_lacking(labelled, train_ids)}")
-    except UserError as error:
-        say(f"  wrong   {error}")
+    _labels(directory, train_ids)
     try:
         rows = read_rows(directory)
         lacking = _lacking(rows.image_ids, test_ids)
         say(f"  rows    {len(rows.row_ids):,} in sample_submission.csv{lacking}")
     except UserError as error:
         say(f"  wrong   {error}")
+
+
+def _labels(directory: Path, train_ids: list[str]) -> None:
+    try:
+        labelled = read_labels(directory / "train.csv")["image_id"].tolist()
+        say(f"  labels  {len(labelled):,} in train.csv{_lacking(labelled, train_ids)}")
+    except UserError as error:
+        say(f"  wrong   {error}")
+
+
+def _synthetic(directory: Path) -> int:
+    """Say whether synthetic images are whole; how many there are to decode."""
+    say(f"synthetic {directory}")
+    try:
+        whole_shards(directory)
+    except UserError as error:
+        say(f"  wrong   {error}")
+        return 0
+    ids = _shards(directory, "train")
+    _labels(directory, ids)
+    return len(ids)
 
 
 def _lacking(asked: list[str], there: list[str]) -> str:

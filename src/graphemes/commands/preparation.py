@@ -35,16 +35,23 @@ class Source:
 
 @dataclass(frozen=True)
 class TrainingData:
-    """The labelled images."""
+    """The labelled images, and the synthetic ones that join those of them that are trained on."""
 
     store: Store
     labels: pd.DataFrame  # N rows of train.csv: image_id and three label columns
     rows: npt.NDArray[np.int64]  # (N,) where each labelled image stands in the store
+    synthetic: "TrainingData | None" = None
 
     @functools.cached_property
     def by_row(self) -> PerHead[npt.NDArray[np.int64]]:
         """PerHead[(R,)] labels by store row, -1 where there is none."""
         return HEADS.map(lambda head: self._spread(self.labels[head.column].to_numpy()))
+
+    @property
+    def digest(self) -> str:
+        """Of images and labels, by store row."""
+        columns = [column.astype("<i8").tobytes() for column in self.by_row]
+        return digest(self.store.digest.encode(), *columns)
 
     def _spread(self, values: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
         spread = np.full(len(self.store.ids), -1, np.int64)
@@ -76,8 +83,10 @@ def store_name(directory: Path, part: str) -> str:
     return f"{readable}-{digest(str(directory).encode())[:8]}-{part}"
 
 
-def open_training_data(source: Source, labels: pd.DataFrame) -> TrainingData:
-    """The store of the training shards, with the labels of train.csv.
+def open_training_data(
+    source: Source, labels: pd.DataFrame, synthetic: TrainingData | None = None
+) -> TrainingData:
+    """The store of the training shards, with the labels of train.csv, and what joins them.
 
     Raises DataError if they don't fit.
     """
@@ -90,16 +99,16 @@ def open_training_data(source: Source, labels: pd.DataFrame) -> TrainingData:
     name = store_name(source.directory, "train")
 
     def rows_in(ids: list[str]) -> npt.NDArray[np.int64]:
-        return _rows(source, labels, ids)
+        return rows_of_labels(source, labels, ids)
 
     store = open_store(shards, source.layout.cache, name, say, progress, check=rows_in)
     unlabelled = len(store.ids) - len(labels)
     if unlabelled:
         say(f"{unlabelled:,} images of the shards have no label in train.csv: ignored")
-    return TrainingData(store, labels, rows_in(store.ids))
+    return TrainingData(store, labels, rows_in(store.ids), synthetic)
 
 
-def _rows(source: Source, labels: pd.DataFrame, ids: list[str]) -> npt.NDArray[np.int64]:
+def rows_of_labels(source: Source, labels: pd.DataFrame, ids: list[str]) -> npt.NDArray[np.int64]:
     """(N,) where each labelled image stands in `ids`. Raises DataError if one doesn't."""
     rows = pd.Index(ids).get_indexer(pd.Index(labels["image_id"].astype(object)))
     if (rows < 0).any():

@@ -35,10 +35,12 @@ _LIMIT, _TRAINED, _VALIDATED = 1, 0, 1  # addresses of the streams that pick a s
 
 @dataclass(frozen=True)
 class FoldRows:
-    """One fold's store rows, (n,) each."""
+    """One fold's store rows, (n,) each; those of synthetic images begin where the store ends."""
 
-    trained: npt.NDArray[np.int64]
+    real: npt.NDArray[np.int64]  # the fold's real training part
+    trained: npt.NDArray[np.int64]  # the same, or nothing where synthetic images train alone
     validated: npt.NDArray[np.int64]
+    synthetic: npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True)
@@ -154,7 +156,10 @@ def chosen_folds(settings: TrainSettings, table: pd.DataFrame) -> list[str]:
 def rows_of_fold(
     data: TrainingData, table: pd.DataFrame, fold: str, settings: Learning, seed: int
 ) -> FoldRows:
-    """The store rows that a fold trains on and is validated on, after exclude and limit."""
+    """The store rows that a fold trains on and is validated on, after exclude and limit.
+
+    No real row is trained on where the share of synthetic ones is 1 throughout.
+    """
     folds = table["fold"].to_numpy()
     validated = np.zeros(len(folds), bool) if fold == "none" else folds == int(fold)
     kept = ~excluded(settings.exclude, data.labels)
@@ -165,12 +170,18 @@ def rows_of_fold(
             place = (_LIMIT, 0 if fold == "none" else int(fold) + 1, kind)
             rows = np.sort(stream(seed, *place).permutation(rows)[: settings.limit])
         parts.append(rows)
-    result = FoldRows(*parts)
-    if len(result.trained) < 2:
-        raise DataError(f"fold {fold}: {len(result.trained)} training images, expected 2 or more")
-    if fold != "none" and not len(result.validated):
+    real, validated = parts
+    synthetic = np.empty(0, np.int64)
+    if data.synthetic is not None:
+        synthetic = len(data.store.ids) + data.synthetic.rows
+    alone = settings.synthetic_share is not None and settings.synthetic_share.whole
+    trained = real[:0] if alone else real
+    count = len(synthetic if alone else trained)
+    if count < 2:
+        raise DataError(f"fold {fold}: {count} training images, expected 2 or more")
+    if fold != "none" and not len(validated):
         raise DataError(f"fold {fold}: no validation images left; look at folds and exclude")
-    return result
+    return FoldRows(real, trained, validated, synthetic)
 
 
 def excluded(path: Path | None, labels: pd.DataFrame) -> npt.NDArray[np.bool_]:
@@ -193,4 +204,7 @@ def excluded(path: Path | None, labels: pd.DataFrame) -> npt.NDArray[np.bool_]:
 
 def data_digests(data: TrainingData, table: pd.DataFrame) -> dict[str, str]:
     """What a result was made from: the digests of images and of folds with labels."""
-    return {"data": data.store.digest, "folds": folds_digest(table)}
+    digests = {"data": data.store.digest, "folds": folds_digest(table)}
+    if data.synthetic is not None:
+        digests["synthetic"] = data.synthetic.digest
+    return digests

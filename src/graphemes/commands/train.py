@@ -15,6 +15,7 @@ from graphemes.commands.second_time import (
     submission_origin,
 )
 from graphemes.commands.splitting import chosen_folds, excluded, plan_folds, unfolded
+from graphemes.commands.synthetic_rows import epoch_length, open_synthetic, plan_synthetic
 from graphemes.foundation.errors import SettingsError
 from graphemes.foundation.files import need_space, need_writable
 from graphemes.foundation.progress import duration, say
@@ -36,13 +37,14 @@ def run(settings: TrainSettings) -> None:
     started = time.monotonic()
     deadline = Deadline(started + settings.time_limit if settings.time_limit else None)
     engine = choose_engine(settings.device, settings.precision)
+    synthetic = plan_synthetic(settings)
     source = find_source(settings)
     labels = read_labels(source.directory / "train.csv")
-    settings = fill(settings, source.demo, len(labels))
+    settings = fill(settings, source.demo, epoch_length(settings, labels, synthetic))
     asked = check_files(settings, source, labels)
     plan = unfolded(labels) if settings.fold == "none" else plan_folds(settings, source, labels)
     folds = chosen_folds(settings, plan.table)
-    data = open_training_data(source, labels)
+    data = open_training_data(source, labels, open_synthetic(synthetic))
     training = FoldTraining(settings, source, data, plan.table, engine, deadline)
     check_places(training, folds)
     plan.write()

@@ -67,6 +67,8 @@ def learning_settings(settings: Learning) -> dict[str, Any]:
     for key in ("init", "exclude"):
         path = getattr(settings, key)
         chosen[key] = None if path is None else file_digest(path)
+    if settings.synthetic_share is None:
+        del chosen["synthetic_share"]  # or runs of before there was this setting would differ
     return chosen
 
 
@@ -90,7 +92,7 @@ def differences(kept: dict[str, Any], asked: dict[str, Any]) -> list[str]:
         for key in {**new, **old}:
             if old.get(key) != new.get(key):
                 if group == "digests":
-                    found.append(f"its {key} differ")
+                    found.append(f"its {key}{' images' if key == 'synthetic' else ''} differ")
                 else:
                     found.append(f"{key} is {old.get(key)}, asked for {new.get(key)}")
     if kept.get("classes") != asked["classes"]:

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
+from graphemes.foundation.setting_types import Share
 from graphemes.foundation.setting_words import shown
 from graphemes.foundation.settings import TrainSettings
 
@@ -51,8 +52,14 @@ def notes() -> dict[str, str]:
 
 
 def fill(settings: TrainSettings, demo: bool, images: int) -> TrainSettings:
-    """The settings for so many labelled images, the recipe's values where the user gave none."""
+    """The settings for so many labelled images, the recipe's values where the user gave none.
+
+    With synthetic images and no word on their share, half of the pictures are synthetic.
+    """
     chosen = settings.recipe
     if chosen == "auto":
         chosen = "quick" if demo else "reference"
-    return settings.with_values({**RECIPES[chosen](images), "recipe": chosen})
+    values = {**RECIPES[chosen](images), "recipe": chosen}
+    if settings.synthetic is not None:
+        values["synthetic_share"] = Share(0.5, 0.5)
+    return settings.with_values(values)

@@ -31,6 +31,37 @@ def _image_size(value: Any) -> ImageSize:
     return ImageSize(sides[0], sides[-1])
 
 
+class Share(NamedTuple):
+    """A share that goes in a straight line from the first epoch's to the last epoch's, 0 to 1."""
+
+    first: float
+    last: float
+
+    def __str__(self) -> str:
+        ends = [f"{end:.12g}" for end in self]
+        return ":".join(dict.fromkeys(ends))
+
+    def at(self, epoch: int, epochs: int) -> float:
+        """The share in epoch 0, 1, ... of so many; a single epoch has the first."""
+        return self.first + (self.last - self.first) * epoch / max(1, epochs - 1)
+
+    @property
+    def whole(self) -> bool:
+        """Whether it is 1 throughout."""
+        return self.first == self.last == 1
+
+
+def _share(value: Any) -> Share:
+    if isinstance(value, Share):
+        return value
+    number = r"([0-9]*\.?[0-9]+(?:e-?[0-9]+)?)"
+    found = re.fullmatch(f"{number}(?::{number})?", str(value))
+    ends = [float(end) for end in found.groups() if end] if found else []
+    if not ends or max(ends) > 1:
+        raise ValueError("no share")
+    return Share(ends[0], ends[-1])
+
+
 def _duration(value: Any) -> int:
     found = re.fullmatch(r"(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s)?", str(value))
     if isinstance(value, int):
@@ -111,6 +142,12 @@ Size = Annotated[
     BeforeValidator(_image_size),
     PlainSerializer(str),
     Expected("a side or HEIGHTxWIDTH, 16 to 1024, as 64 or 137x236"),
+]
+ShareOfEpochs = Annotated[
+    Share,
+    BeforeValidator(_share),
+    PlainSerializer(str),
+    Expected("a share from 0 to 1, as 0.5, or the first and the last epoch's, as 0.8:0.2"),
 ]
 Duration = Annotated[int, BeforeValidator(_duration), Expected("a time, as 8h30m, 45m or 90s")]
 FoldChoice = Annotated[

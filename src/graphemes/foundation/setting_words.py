@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 from pydantic import ValidationError
 
 from graphemes.foundation.errors import SettingsError
-from graphemes.foundation.setting_types import Expected, ImageSize
+from graphemes.foundation.setting_types import Expected
 from graphemes.foundation.settings import Settings
 
 Model = TypeVar("Model", bound=Settings)
@@ -84,7 +84,7 @@ def shown(value: Any) -> str:
         return str(value).lower()
     if isinstance(value, float):
         return f"{value:g}" if math.isfinite(value) else str(value)
-    if isinstance(value, tuple) and not isinstance(value, ImageSize):
+    if type(value) is tuple:  # not one of ours with names, which knows how it is written
         return ",".join(map(str, value))
     return str(value)
 

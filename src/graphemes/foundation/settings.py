@@ -14,6 +14,7 @@ from graphemes.foundation.setting_types import (
     GraphemeChoice,
     ImageSize,
     RunName,
+    ShareOfEpochs,
     Size,
     SomePath,
     SomePaths,
@@ -88,9 +89,14 @@ class Learning(Settings):
     trunk: Literal["resnet34"] = Field("resnet34", description="the network below the heads")
     init: SomePath | None = Field(None, description="weights file to start from")
     limit: int | None = Field(
-        None, ge=2, description="at most so many rows of each fold's training and validation"
+        None, ge=2, description="at most so many real rows of each fold's training and validation"
     )
-    exclude: SomePath | None = Field(None, description="file of image ids to leave out, one a line")
+    exclude: SomePath | None = Field(
+        None, description="file of ids of train.csv to leave out, one a line; of no synthetic image"
+    )
+    synthetic_share: ShareOfEpochs | None = Field(
+        None, description="of an epoch's pictures, with synthetic= (0.5); 1: synthetic ones alone"
+    )
 
 
 class TrainSettings(Learning, Folding, Machine, Places):
@@ -100,6 +106,9 @@ class TrainSettings(Learning, Folding, Machine, Places):
         "auto", description="values for what isn't given; auto: quick on the demo, else reference"
     )
     fold: FoldChoice = Field((0,), description="which folds to train; none: every row, unvalidated")
+    synthetic: SomePath | None = Field(
+        None, description="folder of synthetic images that join each fold's training rows"
+    )
     resume: Wish = Field(
         "auto", description="go on with an unfinished fold; true insists, false starts afresh"
     )
@@ -150,6 +159,9 @@ class DoctorSettings(Machine, Places):
 
     fold: FoldChoice = Field((0,), description="folds that a run would train")
     folds: FoldSource = Field(5, description="how many folds, or a CSV with image_id, fold")
+    synthetic: SomePath | None = Field(
+        None, description="folder of synthetic images that a run would be given"
+    )
 
 
 class SynthesiseSettings(Settings):

@@ -22,7 +22,7 @@ from graphemes.foundation.heads import PerHead
 from graphemes.foundation.seeds import stream
 from graphemes.images.transforms import picture
 
-Address = tuple[int, int]  # (epoch, store row)
+Address = tuple[int, int]  # (epoch, or how often the row was shown before; store row)
 UNLABELLED = PerHead(-1, -1, -1)
 
 
@@ -38,6 +38,7 @@ class Pictures(Dataset[Sample]):
 
     pixels: (N, 137, 236) uint8. labels: PerHead[(N,) int64], or None where there are none.
     place: (seed, fold) of augmented training pictures; None for plain ones.
+    first: the row that stands first in this store, where another store's rows come before.
     """
 
     def __init__(
@@ -46,14 +47,18 @@ class Pictures(Dataset[Sample]):
         compose: Compose,
         labels: PerHead[npt.NDArray[np.int64]] | None = None,
         place: tuple[int, int] | None = None,
+        *,
+        first: int = 0,
     ) -> None:
         self.pixels, self.compose, self.labels, self.place = pixels, compose, labels, place
+        self.first = first
 
     def __getitem__(self, address: Address) -> Sample:
         epoch, row = address
         seeds = () if self.place is None else (*self.place, epoch, row)
-        ink = picture(self.compose, np.asarray(self.pixels[row]), *seeds)
-        labels = self.labels.map(lambda column: int(column[row])) if self.labels else UNLABELLED
+        at = row - self.first
+        ink = picture(self.compose, np.asarray(self.pixels[at]), *seeds)
+        labels = self.labels.map(lambda column: int(column[at])) if self.labels else UNLABELLED
         return Sample(ink, labels)
 
     @property
@@ -81,6 +86,22 @@ class Pictures(Dataset[Sample]):
             self.pixels = np.memmap(filename, dtype, "r", offset, shape)
 
 
+class Joined(Dataset[Sample]):
+    """The pictures of two stores as one: the second's rows begin where the first's end."""
+
+    def __init__(self, before: Pictures, after: Pictures) -> None:
+        assert after.first == before.first + len(before.pixels), "rows that overlap or leave a gap"
+        self.before, self.after = before, after
+
+    def __getitem__(self, address: Address) -> Sample:
+        return (self.before if address[1] < self.after.first else self.after)[address]
+
+    @property
+    def travels(self) -> bool:
+        """Whether a spawned process can open both stores' pixels itself."""
+        return self.before.travels and self.after.travels
+
+
 class Batches(Sampler[list[Address]]):
     """Addresses of an epoch in batches: shuffled by (seed, fold, epoch), or in order without place.
 
@@ -101,13 +122,20 @@ class Batches(Sampler[list[Address]]):
             part = rows[batch * self.size : (batch + 1) * self.size]
             yield [(self.epoch, int(row)) for row in part]
 
+    @property
+    def images(self) -> int:
+        """How many of the rows an epoch has."""
+        return min(len(self.rows), len(self) * self.size)
+
     def __len__(self) -> int:
         whole, rest = divmod(len(self.rows), self.size)
         # A training set smaller than one batch is one batch.
         return whole if rest == 0 or (self.place is not None and whole) else whole + 1
 
 
-def loader(pictures: Pictures, batches: Batches, workers: int, pin: bool) -> DataLoader[Sample]:
+def loader(
+    pictures: Pictures | Joined, batches: Sampler[list[Address]], workers: int, pin: bool
+) -> DataLoader[Sample]:
     """Batches of samples in the sampler's order, made by `workers` processes (0: this one)."""
     if multiprocessing.get_start_method() != "fork" and not pictures.travels:
         workers = 0

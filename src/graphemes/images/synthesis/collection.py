@@ -25,9 +25,9 @@ from graphemes.foundation.seeds import stream
 from graphemes.images.synthesis import kaggle
 from graphemes.images.synthesis.drawing import VERSION
 from graphemes.images.synthesis.fonts import SHIPPED
+from graphemes.images.synthesis.marker import MARKER
 from graphemes.images.synthesis.orders import Order, drawn
 
-MARKER = "synthesis.json"
 DEALING = 2  # a place in the seeds, beside those in orders
 PARTS = ("train", "test")  # a part's position is its place in the seeds
 IMAGES_A_WRITER = 100

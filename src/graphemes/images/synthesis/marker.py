@@ -1,0 +1,50 @@
+"""The marker of a directory of synthetic images: which files it has, and how long each is."""
+
+from pathlib import Path
+from typing import Any
+
+from graphemes.foundation.errors import DataError
+from graphemes.foundation.files import read_json
+from graphemes.images.shards import find_shards
+
+MARKER = "synthesis.json"
+_WANTED = "expected a directory that synthesise made"
+
+
+def whole_shards(directory: Path) -> list[Path]:
+    """The training shards of a directory that holds each file its marker names, train.csv too.
+
+    Raises DataError saying what is missing, of another size, or not the marker's.
+    """
+    if not directory.is_dir():
+        raise DataError(f"synthetic={directory}: no such directory; {_WANTED}")
+    if not (directory / MARKER).is_file():
+        raise DataError(
+            f"synthetic={directory}: no {MARKER}, so not synthetic images or not all; {_WANTED}"
+        )
+    files = _named(directory / MARKER)
+    for name, size in files.items():
+        _check(directory / name, size)
+    shards = find_shards(directory, "train")
+    if not shards:
+        raise DataError(f"synthetic={directory}: no train_image_data_*.parquet; {_WANTED}")
+    for path in (directory / "train.csv", *shards):
+        if path.name not in files:
+            raise DataError(f"{path}: isn't among the files of {MARKER}; {_WANTED}")
+    return shards
+
+
+def _named(marker: Path) -> dict[Any, Any]:
+    """The names and bytes in the marker."""
+    about = read_json(marker)
+    files = about.get("files") if isinstance(about, dict) else None
+    if not isinstance(files, dict):
+        raise DataError(f"{marker}: says nothing of files; {_WANTED}")
+    return files
+
+
+def _check(path: Path, size: Any) -> None:
+    got = f"{path.stat().st_size:,} bytes" if path.is_file() else "nothing"
+    want = f"{size:,} bytes" if isinstance(size, int) else f"{size!r} bytes"
+    if got != want:
+        raise DataError(f"{path}: expected {want} as {MARKER} says, got {got}; make them again")
