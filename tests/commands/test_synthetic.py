@@ -294,7 +294,7 @@ def test_data_dir_cannot_be_its_own_synthetic_images(own, tmp_path, train):
 
 
 def test_the_recipes_batch_goes_by_real_images_unless_synthetic_ones_do_all():
-    real, drawn = pd.DataFrame(index=range(3)), Synthetic(None, pd.DataFrame(index=range(7)))
+    real, drawn = pd.DataFrame(index=range(3)), Synthetic(None, 7)
     lengths = [
         epoch_length(TrainSettings(synthetic="d", synthetic_share=share), real, drawn)
         for share in ("0.5", "1:0.5", "1")
@@ -314,3 +314,26 @@ def test_doctor_counts_them(drawn, own, untested, tmp_path, run):
     assert said.code == 0
     assert "wrong" in said.out
     assert "of disk for 200 images" in said.out
+
+
+def test_a_number_draws_so_many_first_and_keeps_them(untested, tmp_path, train):
+    words = {"data_dir": untested, "work_dir": tmp_path, "synthetic": 3, "synthetic_share": 0.1}
+    said = train(**words)
+    assert said.code == 0, said.err
+    drawn = tmp_path / "data" / "synthetic" / "3-seed0"
+    assert f"{drawn}: 3 images drawn" in said.out
+    assert "plus 3 synthetic, share 0.1" in said.out
+    before = {path.name: path.stat().st_mtime_ns for path in drawn.iterdir()}
+    again = train(**words, name="again")
+    assert again.code == 0, again.err
+    assert "images drawn" not in again.out
+    assert {path.name: path.stat().st_mtime_ns for path in drawn.iterdir()} == before
+
+
+@pytest.mark.parametrize("count", [0, -3, 10_000_001])
+def test_a_number_that_cannot_be_drawn_is_refused(train, count):
+    said = train(synthetic=count)
+    assert said.code == 2
+    assert f"setting 'synthetic': got '{count}', expected a folder that synthesise made, or" in (
+        said.err
+    )

@@ -173,6 +173,19 @@ def test_a_corner_of_three_keeps_its_strokes_apart():
     ]
 
 
+def test_a_knob_becomes_a_loop_and_a_plain_end_does_not():
+    bar = np.array([[0, 0.46], [1, 0.46], [1, 0.54], [0, 0.54]], np.float32)
+    turn = np.linspace(0, 2 * np.pi, 40, endpoint=False)
+    ball = np.stack([1 + 0.1 * np.cos(turn), 0.5 + 0.1 * np.sin(turn)], 1).astype(np.float32)
+    (plain,), (knobbed,) = strokes([bar]), strokes([bar, ball])
+    assert np.ptp(plain[:, 1]) < 0.03
+    # The plain end stays; the other comes back over itself.
+    assert np.ptp(knobbed[:, 1]) > 0.08
+    steps = np.diff(knobbed[:, 0]) if knobbed[0, 0] < 0.5 else np.diff(knobbed[::-1, 0])
+    assert (steps[: len(steps) // 2] > 0).all()
+    assert (steps < 0).any()
+
+
 def test_a_ring_is_closed():
     turn = np.linspace(0, 2 * np.pi, 60, endpoint=False)
     circle = np.stack([np.cos(turn), np.sin(turn)], 1).astype(np.float32)

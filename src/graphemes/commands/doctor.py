@@ -112,8 +112,12 @@ def _labels(directory: Path, train_ids: list[str]) -> None:
         say(f"  wrong   {error}")
 
 
-def _synthetic(directory: Path) -> int:
+def _synthetic(source: int | Path) -> int:
     """Say whether synthetic images are whole; how many there are to decode."""
+    if isinstance(source, int):
+        say(f"synthetic {source:,} images, which a run would draw")
+        return 2 * source  # their shards take room too
+    directory = source
     say(f"synthetic {directory}")
     try:
         whole_shards(directory)

@@ -10,34 +10,47 @@ from graphemes.commands.preparation import (
     open_training_data,
     rows_of_labels,
 )
+from graphemes.foundation.classes import seen_graphemes
 from graphemes.foundation.errors import SettingsError
 from graphemes.foundation.layout import find_data, find_layout
+from graphemes.foundation.progress import say
 from graphemes.foundation.settings import TrainSettings
 from graphemes.images.filling import survey
+from graphemes.images.synthesis.collection import Collection, draw_collection
+from graphemes.images.synthesis.combinations import unseen_graphemes
+from graphemes.images.synthesis.fonts import SHIPPED, typeface
 from graphemes.images.synthesis.marker import whole_shards
 from graphemes.judge.labels import read_labels
 
 
 @dataclass(frozen=True)
 class Synthetic:
-    """A whole directory of synthetic images, its labels read, nothing decoded yet."""
+    """Synthetic images that were looked at, or that are still to be drawn; nothing is decoded."""
 
     source: Source
-    labels: pd.DataFrame  # of its train.csv
+    images: int
+    drawing: Collection | None = None  # what has to be in the directory, drawn when it is opened
 
 
 def plan_synthetic(settings: TrainSettings) -> Synthetic | None:
     """The synthetic images that the settings name; None if there are none.
 
-    Raises SettingsError for a share of none, DataError for a directory that isn't whole.
+    Raises SettingsError for a share of none, DataError for a directory that isn't whole,
+    MissingPackage where images have to be drawn and can't.
     """
     if settings.synthetic is None:
         if settings.synthetic_share is not None:
             raise SettingsError(
                 f"synthetic_share={settings.synthetic_share}: there are no synthetic images;"
-                " add synthetic=DIRECTORY, or leave it out"
+                " add synthetic=DIRECTORY or a number to draw, or leave it out"
             )
         return None
+    layout = find_layout(settings)
+    if isinstance(settings.synthetic, int):
+        graphemes = [*seen_graphemes(), *unseen_graphemes(map(typeface, SHIPPED))]
+        asked = Collection(graphemes, settings.synthetic, seed=settings.seed)
+        directory = layout.work_dir / "data" / "synthetic" / f"{asked.images}-seed{asked.seed}"
+        return Synthetic(Source(layout, directory, demo=False), asked.images, asked)
     directory = settings.synthetic.resolve()
     if directory == find_data(settings):
         raise SettingsError(
@@ -45,19 +58,25 @@ def plan_synthetic(settings: TrainSettings) -> Synthetic | None:
             " expected another directory"
         )
     shards = whole_shards(directory)
-    source = Source(find_layout(settings), directory, demo=False)
+    source = Source(layout, directory, demo=False)
     labels = read_labels(directory / "train.csv")
     ids, _ = survey(shards)
     rows_of_labels(source, labels, ids)
-    return Synthetic(source, labels)
+    return Synthetic(source, len(labels))
 
 
 def open_synthetic(planned: Synthetic | None) -> TrainingData | None:
-    """Their store, in the run's cache under a name of its own."""
-    return None if planned is None else open_training_data(planned.source, planned.labels)
+    """Their store, in the run's cache under a name of its own; drawn first if they aren't yet."""
+    if planned is None:
+        return None
+    directory = planned.source.directory
+    if planned.drawing is not None and draw_collection(directory, planned.drawing):
+        say(f"{directory}: {planned.images:,} images drawn")
+    whole_shards(directory)
+    return open_training_data(planned.source, read_labels(directory / "train.csv"))
 
 
 def epoch_length(settings: TrainSettings, labels: pd.DataFrame, synthetic: Synthetic | None) -> int:
     """How many labelled images an epoch is as long as: the real ones, or synthetic ones alone."""
     alone = settings.synthetic_share is not None and settings.synthetic_share.whole
-    return len(synthetic.labels if synthetic is not None and alone else labels)
+    return synthetic.images if synthetic is not None and alone else len(labels)

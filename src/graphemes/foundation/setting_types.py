@@ -94,6 +94,16 @@ def _fold_source(value: Any) -> int | Path:
     return _path(value)
 
 
+def _synthetic_source(value: Any) -> int | Path:
+    if isinstance(value, (int, Path)):
+        return value
+    if not re.fullmatch(r"[+-]?\d+", value):
+        return _path(value)
+    if not 1 <= int(value) <= 10_000_000:
+        raise ValueError("no count")
+    return int(value)
+
+
 def _grapheme_choice(value: Any) -> str | Path:
     return value if value in ("seen", "unseen", "all") else _path(value)
 
@@ -164,6 +174,11 @@ GraphemeChoice = Annotated[
     Literal["seen", "unseen", "all"] | Path,
     BeforeValidator(_grapheme_choice),
     Expected("seen, unseen, all, or the path of a file with a grapheme or label triple a line"),
+]
+SyntheticSource = Annotated[
+    int | Path,
+    BeforeValidator(_synthetic_source),
+    Expected("a folder that synthesise made, or how many images to draw, 1 to 10,000,000"),
 ]
 SomePath = Annotated[Path, BeforeValidator(_path), Expected("a path")]
 SomePaths = Annotated[

@@ -18,6 +18,7 @@ from graphemes.foundation.setting_types import (
     Size,
     SomePath,
     SomePaths,
+    SyntheticSource,
     Wish,
     Workers,
 )
@@ -106,8 +107,8 @@ class TrainSettings(Learning, Folding, Machine, Places):
         "auto", description="values for what isn't given; auto: quick on the demo, else reference"
     )
     fold: FoldChoice = Field((0,), description="which folds to train; none: every row, unvalidated")
-    synthetic: SomePath | None = Field(
-        None, description="folder of synthetic images that join each fold's training rows"
+    synthetic: SyntheticSource | None = Field(
+        None, description="synthetic images that join each fold's training rows"
     )
     resume: Wish = Field(
         "auto", description="go on with an unfinished fold; true insists, false starts afresh"
@@ -159,8 +160,8 @@ class DoctorSettings(Machine, Places):
 
     fold: FoldChoice = Field((0,), description="folds that a run would train")
     folds: FoldSource = Field(5, description="how many folds, or a CSV with image_id, fold")
-    synthetic: SomePath | None = Field(
-        None, description="folder of synthetic images that a run would be given"
+    synthetic: SyntheticSource | None = Field(
+        None, description="synthetic images that a run would be given"
     )
 
 

@@ -1,8 +1,7 @@
-"""Drawing: a writer's hand and pen, from strokes to a scan.
+"""Drawing: a pen on paper and a scanner, from a string and a writer to a scan.
 
-A writer is a place in the seeds: it fixes font, slant, size and pen. Lengths in pixels of a
-137 x 236 scan unless they are said to be in ems; the distributions were set by comparing sheets
-and the ink's size, place, width and darkness with the competition's training scans.
+Lengths in pixels of a 137 x 236 scan. The distributions here and in `hand` were set by what
+`synthesise compare=` measures of the competition's training scans, and by looking at its sheets.
 """
 
 import functools
@@ -18,7 +17,7 @@ from graphemes.images.synthesis.parts import Lettering
 
 VERSION = 3  # of the drawing: raise it when the same seed would give other pixels
 FINE = 4  # strokes are drawn on a grid so many times finer, then averaged
-LINED = 0.08  # how often a printed line runs along an edge
+LINED = 0.05  # how often a printed line runs along an edge
 DOT = 1.4  # width of a dot, in pens
 
 Scan = npt.NDArray[np.uint8]  # (137, 236), 255 paper .. 0 ink
@@ -78,7 +77,7 @@ def marked(paper: npt.NDArray[np.float32], random: np.random.Generator) -> None:
         x, y = random.integers(0, (WIDTH, HEIGHT)).tolist()
         cv2.circle(paper, (x, y), int(random.integers(1, 3)), random.uniform(170, 235), cv2.FILLED)
     if random.random() < LINED:
-        far, lean, grey = random.uniform(0, 5), random.normal(0, 2), random.uniform(60, 225)
+        far, lean, grey = random.uniform(0, 3), random.normal(0, 1.5), random.uniform(110, 235)
         ends = np.array([[far, 0], [far + lean, HEIGHT]])
         if random.random() < 0.4:
             ends = np.array([[0, far], [WIDTH, far + lean]])

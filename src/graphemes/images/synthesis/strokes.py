@@ -4,6 +4,7 @@ The outline is filled and thinned; its skeleton is rid of what thinning adds, an
 """
 
 import itertools
+from collections import Counter
 from collections.abc import Iterable
 from typing import Any
 
@@ -25,6 +26,10 @@ SPACING = 4  # pixels between the points kept
 STRAIGHT = 0.6  # the cosine of the bend that a pen still goes through without stopping
 REACH = 12  # pixels from a fork where a branch's direction is taken
 
+# An end that is so much wider than its neck, within so many of its radii, is a knob.
+NECK = 0.72
+KNOB_REACH = 3.0
+
 End = tuple[int, int]  # a branch and which of its ends: 1 start, 2 end
 Stroke = npt.NDArray[np.float32]  # (points, 2): x right, y down, in ems; one point is a dot
 
@@ -37,8 +42,52 @@ def strokes(outline: list[Contour]) -> list[Stroke]:
     skeletonize = drawing_package("skimage.morphology", "scikit-image").skeletonize
     skeleton = skeletonize(filled.astype(bool)).astype(np.uint8)
     radius = cv2.distanceTransform(filled, cv2.DIST_L2, 5)
-    lines = continued(without_spurs(branches(skeleton), skeleton, radius))
-    return [((smooth(branch) + corner) / EM).astype(np.float32) for branch in lines]
+    found = without_spurs(branches(skeleton), skeleton, radius)
+    # Before branches are joined across forks: what goes on there isn't an end afterwards.
+    ends = Counter(fork for branch in found for fork in branch[1:])
+    whole = [
+        curled(smooth(branch), (_is_loose(branch.start, ends), _is_loose(branch.end, ends)), radius)
+        for branch in continued(found)
+    ]
+    return [((line + corner) / EM).astype(np.float32) for line in whole]
+
+
+def _is_loose(fork: int, ends: Counter[int]) -> bool:
+    """Whether nothing goes on at a branch's end, or nothing any more."""
+    return not fork or ends[fork] == 1
+
+
+def curled(
+    line: npt.NDArray[np.float32], loose_ends: tuple[bool, bool], radius: npt.NDArray[Any]
+) -> npt.NDArray[np.float32]:
+    """A line with a loop at each free end that is a knob: a pen curls where type swells.
+
+    line: (n, 2) pixels. radius (H, W): distance to the paper.
+    """
+    for loose in loose_ends:
+        line = line[::-1]  # each end in turn comes last
+        if not loose or len(line) < 4:
+            continue
+        x, y = np.rint(line).astype(int).T
+        depth = radius[np.clip(y, 0, len(radius) - 1), np.clip(x, 0, radius.shape[1] - 1)]
+        steps = np.hypot(*np.diff(line, axis=0).T)[::-1].cumsum()
+        near = np.append(0, steps)[::-1] < KNOB_REACH * depth[-4:].max()
+        knob = len(line) - 4 + int(depth[-4:].argmax())
+        neck = depth[:knob][near[:knob]]
+        if near.all() or not len(neck) or neck.min() > NECK * depth[knob]:
+            continue
+        line = np.vstack([line[: knob + 1], _loop(line[: knob + 1], 0.7 * float(depth[knob]))])
+    return line
+
+
+def _loop(line: npt.NDArray[np.float32], radius: float) -> npt.NDArray[np.float32]:
+    """Most of a circle that goes on from a line's end, turning as the line did."""
+    before, at = line[-2] - line[max(-6, -len(line))], line[-1] - line[-2]
+    side = 1.0 if before[0] * at[1] - before[1] * at[0] >= 0 else -1.0
+    heading = np.arctan2(at[1], at[0])
+    centre = line[-1] + radius * np.array((-np.sin(heading), np.cos(heading))) * side
+    turns = heading + side * (np.linspace(0, 1.7 * np.pi, 9)[1:] - np.pi / 2)
+    return np.asarray(centre + radius * np.stack([np.cos(turns), np.sin(turns)], 1), np.float32)
 
 
 def fill(contours: list[npt.NDArray[np.float32]]) -> Mask:
