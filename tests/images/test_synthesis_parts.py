@@ -9,6 +9,7 @@ from graphemes.images.synthesis.fonts import SHIPPED
 from graphemes.images.synthesis.hand import (
     bent,
     bowed,
+    calm,
     ended,
     head_lines,
     rounded,
@@ -127,3 +128,16 @@ def test_a_word_is_more_than_its_head_line():
     word = lettering("atma").word("ক্ষি")
     with_line, without = (written(word, CARE._replace(bare=bare), stream(5)) for bare in (0.0, 1.0))
     assert len(with_line) > len(without) > 3
+
+
+def test_a_calm_hand_writes_what_the_font_shows():
+    word = lettering("atma").word("ন্ত্রি")
+    shapes = {True: [], False: []}
+    for kept, drawn in shapes.items():
+        for k in range(40):
+            hand = writer(0, k)._replace(pen=4.0)
+            hand = calm(hand) if kept else hand
+            points = np.concatenate(written(word, hand, stream(0, k)))
+            low, high = points.min(axis=0), points.max(axis=0)
+            drawn.append((high - low)[1] / (high - low)[0])
+    assert np.std(shapes[True]) < 0.7 * np.std(shapes[False])

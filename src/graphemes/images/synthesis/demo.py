@@ -32,7 +32,7 @@ from graphemes.images.synthesis.selection import selected
 
 MARKER = "demo.json"
 SELECTION = 2  # a place in the seeds, beside those in orders
-# The two nearest to handwriting: 18 images a root in five letterforms are too few to learn from.
+# The two nearest to handwriting: 18 images a root in ten letterforms are too few to learn from.
 FONTS = ("atma", "galada")
 
 
@@ -132,7 +132,10 @@ def _marker(directory: Path) -> dict[str, Any]:
 def _orders(seed: int, part: str, graphemes: Sequence[Grapheme]) -> list[Order]:
     writers = max(1, len(graphemes) // IMAGES_A_WRITER)
     number = PARTS.index(part)
-    return [Order(seed, number, k, writers, one.text, FONTS) for k, one in enumerate(graphemes)]
+    return [
+        Order(seed, number, k, writers, one.text, FONTS, calm=True)
+        for k, one in enumerate(graphemes)
+    ]
 
 
 @contextlib.contextmanager

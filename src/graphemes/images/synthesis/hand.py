@@ -16,6 +16,7 @@ from graphemes.images.synthesis.fonts import SHIPPED
 from graphemes.images.synthesis.parts import BRIDGED, Part, Span, Word, bridged
 
 EDGE = 6  # pixels of paper kept free around the ink
+LIKELY, EVEN = 1.05, 0.3  # ems of a word; how far smaller ones are written larger
 STEP = 0.03  # ems between a stroke's points
 
 Points = npt.NDArray[np.float64]  # (n, 2): x, y
@@ -50,14 +51,29 @@ def writer(seed: int, *place: int, fonts: tuple[str, ...] = SHIPPED) -> Writer:
         slant=random.normal(0.02, 0.12),
         wobble=random.uniform(0.012, 0.035),
         care=random.uniform(0, 1),
-        haste=float(random.gamma(1.5, 0.025)),
+        haste=float(random.gamma(1.2, 0.018)),
         above=float(np.exp(random.normal(0.3, 0.25))),
         below=float(np.exp(random.normal(0.05, 0.2))),
         reach=(float(random.exponential(0.08)), float(random.exponential(0.08))),
         bare=float(random.beta(0.3, 4)),
-        pen=float(np.exp(random.normal(np.log(4.0), 0.16))),
-        ink=float(np.clip(random.normal(52, 12), 15, 110)),
+        pen=float(np.exp(random.normal(np.log(4.75), 0.14))),
+        ink=float(np.clip(random.normal(24, 13), 0, 110)),
         paper=255 - float(np.clip(random.exponential(1.6), 0, 12)),
+    )
+
+
+def calm(hand: Writer) -> Writer:
+    """The same writer taking care: for the demo, whose few images have to be enough to learn."""
+    return hand._replace(
+        care=1.0,
+        aspect=hand.aspect**0.5,
+        slant=hand.slant / 2,
+        wobble=hand.wobble / 2,
+        haste=0.0,
+        above=hand.above**0.3,
+        below=hand.below**0.3,
+        reach=(hand.reach[0] / 3, hand.reach[1] / 3),
+        bare=0.0,
     )
 
 
@@ -76,7 +92,8 @@ def written(word: Word, hand: Writer, random: np.random.Generator) -> list[Point
     lines += head_lines(heads, word.level, hand, random)
     every = stretched(np.concatenate(lines), word.level, hand, random)
     every = bent(every, hand.wobble, random)
-    every = on_scan(every @ shape(hand, random).T, hand.pen, random)
+    sized = (LIKELY / float(np.ptp(every, axis=0).max())) ** EVEN
+    every = on_scan(sized * every @ shape(hand, random).T, hand.pen, random)
     return np.split(every, np.cumsum([len(line) for line in lines])[:-1])
 
 

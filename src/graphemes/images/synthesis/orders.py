@@ -14,7 +14,7 @@ from graphemes.foundation.machine import usable_cores
 from graphemes.foundation.seeds import stream
 from graphemes.images.synthesis.drawing import Scan, draw
 from graphemes.images.synthesis.fonts import SHIPPED
-from graphemes.images.synthesis.hand import writer
+from graphemes.images.synthesis.hand import calm, writer
 
 WRITERS, IMAGES = 0, 1  # places in the seeds
 BATCH = 25  # scans a process draws at a time: a fifth of a second, 0.8 MB to hand back
@@ -30,13 +30,14 @@ class Order(NamedTuple):
     writers: int  # of the part, one of whom writes this
     text: str
     fonts: tuple[str, ...] = SHIPPED
+    calm: bool = False
 
     def scan(self) -> Scan:
         """The scan ordered, (137, 236) uint8."""
         random = stream(self.seed, IMAGES, self.part, self.place)
         who = int(random.integers(self.writers))
         hand = writer(self.seed, WRITERS, self.part, who, fonts=self.fonts)
-        return draw(self.text, hand, random)
+        return draw(self.text, calm(hand) if self.calm else hand, random)
 
 
 def drawn(orders: Sequence[Order], workers: int | None = None) -> Generator[Scan, None, None]:

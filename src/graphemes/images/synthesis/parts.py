@@ -15,6 +15,7 @@ PROBE = "কনবমত"  # letters under a straight head line
 LEVEL = 0.04  # ems a point of the head line may lie off it
 SLOPE = 0.25  # rise over run, at most, of a piece of it
 SHORTEST = 0.14  # ems: what is shorter only crosses it, or is the top of a round letter
+CRUMB = 0.07  # ems: what a cut leaves that is shorter is dropped
 BRIDGED = 0.12  # ems between two parts' head lines that are written in one
 
 Span = tuple[float, float]  # left, right, in ems
@@ -85,14 +86,14 @@ def beheaded(lines: list[Stroke], level: float) -> Part:
     body, heads = [], []
     for line in lines:
         flat = _along(line, level)
-        for first, last in _runs(flat):
+        runs = _runs(flat)
+        for first, last in runs:
             piece = line[first : last + 1]
-            width = float(np.ptp(piece[:, 0]))
-            if not flat[first]:
-                body.append(piece)
-            elif width >= SHORTEST:
+            width, height = np.ptp(piece, axis=0)
+            if flat[first] and width >= SHORTEST:
                 heads.append((float(piece[:, 0].min()), float(piece[:, 0].max())))
-            else:
+            # A line's own end turns up or down a little; without the line that is a tick.
+            elif len(runs) == 1 or max(width, height) >= CRUMB:
                 body.append(piece)
         if len(line) == 1:
             body.append(line)
