@@ -228,7 +228,12 @@ def test_weights_that_saw_the_validation_images_are_warned_of(again, untested, t
 
 
 @pytest.mark.parametrize(
-    ("sent", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 0), (signal.SIGKILL, -9)]
+    ("sent", "code"),
+    [
+        (signal.SIGINT, 130),
+        pytest.param(signal.SIGTERM, 0, marks=pytest.mark.slow),  # ends as a time limit does
+        (signal.SIGKILL, -9),
+    ],
 )
 def test_an_end_in_the_middle_loses_no_whole_epoch(sent, code, untested, tmp_path, train):
     # Epochs enough that the signal comes before the end; one worker, so that it is in the way too.
@@ -405,6 +410,7 @@ def test_help_of_every_command(run):
     assert said.code == 0
 
 
+@pytest.mark.slow
 def test_bench_prints_ratios(untested, tmp_path, run):
     said = run(
         "bench", data_dir=untested, work_dir=tmp_path, repeats=1, batch_size=2, image_size=32

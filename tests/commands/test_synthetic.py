@@ -145,6 +145,7 @@ def test_without_synthetic_images_it_is_another_run(again, untested, train):
     assert "synthetic_share is 0.8:0.2, asked for None; its synthetic images differ" in said.err
 
 
+@pytest.mark.slow  # that a run goes on is tested in test_story, and what it deals in test_decks
 def test_an_end_in_the_middle_changes_no_epoch(trained, untested, drawn, tmp_path, train):
     settings = {**SHARE, "data_dir": untested, "synthetic": drawn, "work_dir": tmp_path}
     words = [f"{key}={value}" for key, value in {**QUICK, **settings, "workers": 1}.items()]

@@ -115,7 +115,10 @@ def test_a_setting_given_twice_is_refused():
         ("folds=-5", "a count from 2 to 100, or the path of a .csv"),
         ("folds=five", "a count from 2 to 100, or the path of a .csv"),
         ("data_dir=", "a path"),
-        ("synthetic=", "a path"),
+        (
+            "synthetic=",
+            "a folder that synthesise made, or how many images to draw, 1 to 10,000,000",
+        ),
         ("synthetic_share=1.1", SHARE),
         ("synthetic_share=-0.1", SHARE),
         ("synthetic_share=0.8:1.2", SHARE),
