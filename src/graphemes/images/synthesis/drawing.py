@@ -15,7 +15,7 @@ from graphemes.images.synthesis.fonts import typeface
 from graphemes.images.synthesis.hand import Points, Writer, written
 from graphemes.images.synthesis.parts import Lettering
 
-VERSION = 3  # of the drawing: raise it when the same seed would give other pixels
+VERSION = 4  # of the drawing: raise it when the same seed would give other pixels
 FINE = 4  # strokes are drawn on a grid so many times finer, then averaged
 LINED = 0.05  # how often a printed line runs along an edge
 DOT = 1.4  # width of a dot, in pens
