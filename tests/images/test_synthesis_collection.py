@@ -10,6 +10,7 @@ import pytest
 
 from graphemes.foundation.classes import seen_graphemes
 from graphemes.foundation.errors import PlaceTaken, UserError
+from graphemes.foundation.files import read_json
 from graphemes.foundation.seeds import stream
 from graphemes.images.synthesis import collection as collections
 from graphemes.images.synthesis.collection import (
@@ -17,7 +18,6 @@ from graphemes.images.synthesis.collection import (
     dealt,
     draw_collection,
     is_collection,
-    marker,
     shards,
 )
 
@@ -148,7 +148,7 @@ def test_a_place_of_something_else_is_left_alone(tmp_path):
 def test_an_unfinished_place_with_something_else_in_it_is_left_alone(drawn, tmp_path):
     place = tmp_path / "out"
     place.mkdir()
-    found = marker(drawn)
+    found = read_json(drawn / "synthesis.json")
     (place / "synthesis.json").write_text(json.dumps({"drawing": found["drawing"]}))
     (place / "mine.txt").write_text("mine")
     with pytest.raises(PlaceTaken, match=r"holds mine\.txt, which isn't this command's"):

@@ -7,6 +7,7 @@ from sklearn.metrics import recall_score
 from graphemes.foundation.heads import HEADS, PerHead
 from graphemes.foundation.seeds import stream
 from graphemes.judge.metrics import confusion, recalls, score, worst_classes
+from worlds import macro_recall
 
 
 def drawn(seed: int, n: int, *, absent: bool) -> tuple[PerHead, PerHead]:
@@ -22,23 +23,12 @@ def drawn(seed: int, n: int, *, absent: bool) -> tuple[PerHead, PerHead]:
     return PerHead(*truth), PerHead(*guess)
 
 
-def judge(truth: np.ndarray, guess: np.ndarray, weights: np.ndarray | None = None) -> float:
-    return recall_score(
-        truth,
-        guess,
-        labels=np.unique(truth),
-        average="macro",
-        zero_division=0,
-        sample_weight=weights,
-    )
-
-
 @pytest.mark.parametrize("n", [1, 2, 50, 3000])
 @pytest.mark.parametrize("absent", [False, True])
 def test_the_score_agrees_with_scikit_learn(n, absent):
     truth, guess = drawn(n, n, absent=absent)
     result = score(truth, guess)
-    wanted = [judge(true, guessed) for true, guessed in zip(truth, guess, strict=True)]
+    wanted = [macro_recall(true, guessed) for true, guessed in zip(truth, guess, strict=True)]
     np.testing.assert_allclose(result.recall, wanted, rtol=0, atol=1e-12)
     assert result.score == pytest.approx(np.average(wanted, weights=[2, 1, 1]), abs=1e-12)
     assert result.n == n
@@ -73,7 +63,9 @@ def test_weighted_images_agree_with_scikit_learn():
     truth, guess = drawn(3, 600, absent=True)
     weights = stream(4).uniform(0.1, 5, 600)
     result = score(truth, guess, weights=weights)
-    wanted = [judge(true, guessed, weights) for true, guessed in zip(truth, guess, strict=True)]
+    wanted = [
+        macro_recall(true, guessed, weights) for true, guessed in zip(truth, guess, strict=True)
+    ]
     np.testing.assert_allclose(result.recall, wanted, rtol=0, atol=1e-12)
     twice = score(truth, guess, weights=np.full(600, 2.0))
     assert twice.score == pytest.approx(score(truth, guess).score, abs=1e-12)

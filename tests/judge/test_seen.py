@@ -7,7 +7,6 @@ import math
 import numpy as np
 import pandas as pd
 import pytest
-from sklearn.metrics import recall_score
 
 from graphemes.foundation.heads import COLUMNS, HEADS, PerHead
 from graphemes.foundation.seeds import stream
@@ -15,19 +14,9 @@ from graphemes.judge.folds import NEVER
 from graphemes.judge.oof import OofTable
 from graphemes.judge.scores import report_lines, report_on, scores_json
 from graphemes.judge.seen import alone_in_fold, grapheme_codes, private_weights, seen_by_folds
+from worlds import macro_recall
 
 N = 900
-
-
-def macro(truth, guess, weights=None):
-    return recall_score(
-        truth,
-        guess,
-        labels=np.unique(truth),
-        average="macro",
-        zero_division=0,
-        sample_weight=weights,
-    )
 
 
 @pytest.fixture(scope="module")
@@ -100,7 +89,7 @@ def test_each_part_agrees_with_scikit_learn(known):
     for parts, rows in parts_of(known):
         for part, chosen in ((parts.seen, rows & known.seen), (parts.unseen, rows & ~known.seen)):
             wanted = [
-                macro(truth[chosen], values[chosen].argmax(axis=1))
+                macro_recall(truth[chosen], values[chosen].argmax(axis=1))
                 for truth, values in zip(known.truth, known.probabilities, strict=True)
             ]
             assert part.score.recall == pytest.approx(wanted, abs=1e-12)
@@ -114,7 +103,7 @@ def test_the_weighted_recall_is_scikit_learns(known):
         unseen = ~known.seen[rows]
         weights = np.where(unseen, 0.058 / unseen.sum(), 0.942 / (~unseen).sum())
         wanted = [
-            macro(truth[rows], values[rows].argmax(axis=1), weights)
+            macro_recall(truth[rows], values[rows].argmax(axis=1), weights)
             for truth, values in zip(known.truth, known.probabilities, strict=True)
         ]
         assert parts.weighted.recall == pytest.approx(wanted, abs=1e-12)

@@ -15,10 +15,9 @@ from graphemes.foundation.progress import progress, say
 from graphemes.foundation.seeds import stream
 from graphemes.foundation.setting_types import ImageSize
 from graphemes.foundation.settings import Places, SynthesiseSettings
-from graphemes.images.synthesis.collection import IMAGES_A_WRITER
 from graphemes.images.synthesis.combinations import written
 from graphemes.images.synthesis.likeness import Traits, table, traits
-from graphemes.images.synthesis.orders import Order, drawn
+from graphemes.images.synthesis.orders import drawn, ordered
 from graphemes.images.synthesis.sheets import mixed, pairs, write_png
 from graphemes.images.transforms import picture, pictures
 from graphemes.judge.labels import read_labels
@@ -66,18 +65,18 @@ def _real(settings: SynthesiseSettings, source: Source) -> tuple[npt.NDArray[np.
             f"compare={source.directory}: {count} images to compare, expected {LEAST} at least"
         )
     chosen = stream(settings.seed, PLACE).permutation(len(labels))[:count]
-    triples = zip(*(labels[column].to_numpy()[chosen] for column in COLUMNS), strict=True)
-    texts = [written(PerHead(*map(int, triple))) for triple in triples]
     if "grapheme" in labels:
         texts = labels["grapheme"].to_numpy()[chosen].tolist()
+    else:
+        triples = zip(*(labels[column].to_numpy()[chosen] for column in COLUMNS), strict=True)
+        texts = [written(PerHead(*map(int, triple))) for triple in triples]
     return np.stack([data.store.pixels[row] for row in data.rows[chosen]]), texts
 
 
 def _drawn(
     settings: SynthesiseSettings, texts: list[str], fonts: tuple[str, ...]
 ) -> npt.NDArray[np.uint8]:
-    writers = max(1, len(texts) // IMAGES_A_WRITER)
-    orders = [Order(settings.seed, PLACE, k, writers, text, fonts) for k, text in enumerate(texts)]
+    orders = ordered(texts, settings.seed, PLACE, fonts)
     workers = None if settings.workers == "auto" else settings.workers
     scans = []
     with progress("drawing", len(orders)) as advance:

@@ -9,13 +9,12 @@ from typing import Any
 import numpy as np
 
 from graphemes.foundation.classes import Grapheme
-from graphemes.foundation.errors import DataError, PlaceTaken
+from graphemes.foundation.errors import PlaceTaken
 from graphemes.foundation.files import (
     digest,
     file_digest,
     locked,
     need_space,
-    read_json,
     replacing,
     write_json,
 )
@@ -25,12 +24,11 @@ from graphemes.foundation.seeds import stream
 from graphemes.images.synthesis import kaggle
 from graphemes.images.synthesis.drawing import VERSION
 from graphemes.images.synthesis.fonts import SHIPPED
-from graphemes.images.synthesis.marker import MARKER
-from graphemes.images.synthesis.orders import Order, drawn
+from graphemes.images.synthesis.marker import MARKER, are_whole, said_by_marker
+from graphemes.images.synthesis.orders import Order, drawn, ordered
 
 DEALING = 2  # a place in the seeds, beside those in orders
 PARTS = ("train", "test")  # a part's position is its place in the seeds
-IMAGES_A_WRITER = 100
 IMAGES_A_SHARD = 2500  # 81 MB of pixels, held a few times over while a shard is written
 SHARD_BYTES = 12_000_000  # of a shard beside its pixels: it describes 32,334 columns
 
@@ -92,20 +90,7 @@ def draw_collection(out: Path, asked: Collection, workers: int | None = None) ->
 
 def is_collection(directory: Path) -> bool:
     """Whether a directory holds a whole collection: its marker and each file the marker names."""
-    files = marker(directory).get("files")
-    return isinstance(files, dict) and all(
-        (directory / name).is_file() and (directory / name).stat().st_size == size
-        for name, size in files.items()
-    )
-
-
-def marker(directory: Path, name: str = MARKER) -> dict[str, Any]:
-    """What a directory's marker says, or nothing if there is none."""
-    try:
-        found = read_json(directory / name)
-    except DataError:
-        return {}
-    return found if isinstance(found, dict) else {}
+    return are_whole(directory, said_by_marker(directory, MARKER).get("files"))
 
 
 def shards(images: int) -> list[range]:
@@ -125,7 +110,7 @@ def _is_drawn(out: Path, asked: Collection) -> bool:
     """Whether `out` holds this very collection whole. Raises PlaceTaken if it holds others."""
     if not out.exists() or (out.is_dir() and not any(out.iterdir())):
         return False
-    found = marker(out) if out.is_dir() else {}
+    found = said_by_marker(out, MARKER)
     if not isinstance(found.get("drawing"), dict):
         raise PlaceTaken(
             f"out={out}: expected nothing there or drawings of this command, found something else;"
@@ -162,11 +147,7 @@ def _own_names(asked: Collection) -> set[str]:
 def _draw_part(out: Path, part: str, asked: Collection, workers: int | None) -> None:
     count, number = asked.counts()[part], PARTS.index(part)
     graphemes = dealt(asked.graphemes, count, stream(asked.seed, DEALING, number))
-    writers = max(1, count // IMAGES_A_WRITER)
-    orders = [
-        Order(asked.seed, number, k, writers, one.text, asked.fonts)
-        for k, one in enumerate(graphemes)
-    ]
+    orders = ordered([one.text for one in graphemes], asked.seed, number, asked.fonts)
     write_tables(out, part, graphemes)
     places = {out / kaggle.shard_name(part, k): rows for k, rows in enumerate(shards(count))}
     write_shards(places, part, orders, workers, f"drawing {part} images")

@@ -6,28 +6,26 @@ Its directory has the competition's layout, and a marker file besides.
 import contextlib
 import os
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from graphemes.foundation.classes import Grapheme
 from graphemes.foundation.errors import PlaceTaken, UserError
 from graphemes.foundation.files import locked, need_space, write_json
 from graphemes.foundation.heads import PIXELS
 from graphemes.foundation.seeds import stream
 from graphemes.images.synthesis import kaggle
 from graphemes.images.synthesis.collection import (
-    IMAGES_A_WRITER,
     PARTS,
     SHARD_BYTES,
-    marker,
     write_shards,
     write_tables,
 )
 from graphemes.images.synthesis.drawing import VERSION
-from graphemes.images.synthesis.orders import Order
+from graphemes.images.synthesis.marker import are_whole, said_by_marker
+from graphemes.images.synthesis.orders import ordered
 from graphemes.images.synthesis.selection import selected
 
 MARKER = "demo.json"
@@ -75,7 +73,8 @@ def make_demo(
                     place / kaggle.shard_name(part, k): range(int(rows[0]), int(rows[-1]) + 1)
                     for k, rows in enumerate(np.array_split(np.arange(count), shards))
                 }
-                orders = _orders(seed, part, graphemes)
+                texts = [one.text for one in graphemes]
+                orders = ordered(texts, seed, PARTS.index(part), FONTS, calm=True)
                 write_shards(places, part, orders, workers, f"drawing the demo's {part} images")
             kaggle.write_class_map(place / "class_map.csv")
             write_json(place / MARKER, about | {"files": _sizes(place)})
@@ -83,11 +82,7 @@ def make_demo(
 
 def is_demo(directory: Path) -> bool:
     """Whether a directory holds complete demo data: its marker and each file the marker names."""
-    marker = _marker(directory)
-    return bool(marker) and all(
-        (directory / name).is_file() and (directory / name).stat().st_size == size
-        for name, size in marker["files"].items()
-    )
+    return are_whole(directory, _marker(directory).get("files"))
 
 
 def _is_made(out: Path, about: dict[str, int]) -> bool:
@@ -125,17 +120,8 @@ def _remove_demo(out: Path) -> None:
 
 def _marker(directory: Path) -> dict[str, Any]:
     """What demo.json says, or nothing if it isn't one."""
-    found = marker(directory, MARKER)
+    found = said_by_marker(directory, MARKER)
     return found if isinstance(found.get("files"), dict) else {}
-
-
-def _orders(seed: int, part: str, graphemes: Sequence[Grapheme]) -> list[Order]:
-    writers = max(1, len(graphemes) // IMAGES_A_WRITER)
-    number = PARTS.index(part)
-    return [
-        Order(seed, number, k, writers, one.text, FONTS, calm=True)
-        for k, one in enumerate(graphemes)
-    ]
 
 
 @contextlib.contextmanager

@@ -1,6 +1,6 @@
 """Fonts: a string of Bengali shaped to outlines.
 
-The fonts shipped are under the SIL Open Font License without a reserved font name, each with its
+The fonts shipped are under the SIL Open Font License and bear no reserved font name, each with its
 licence beside it; they are the Bengali subsets of the fontsource packages, unpacked from WOFF2.
 """
 
@@ -89,10 +89,6 @@ class Typeface:
         return len({info.cluster for info in shaped}) == 1 and not shown & (
             self._failures | {circle}
         )
-
-    def glyph_name(self, glyph: Glyph) -> str:
-        """A glyph's name in the font, as `uni0995`."""
-        return str(self._font.glyph_to_string(glyph.number))
 
     def outline(self, number: int) -> list[Contour]:
         """The closed contours of a glyph; its origin is (0, 0)."""

@@ -6,7 +6,6 @@ until strokes are placed, x right, y down.
 
 from typing import NamedTuple
 
-import cv2
 import numpy as np
 import numpy.typing as npt
 
@@ -14,6 +13,7 @@ from graphemes.foundation.heads import HEIGHT, WIDTH
 from graphemes.foundation.seeds import stream
 from graphemes.images.synthesis.fonts import SHIPPED
 from graphemes.images.synthesis.parts import BRIDGED, Part, Span, Word, bridged
+from graphemes.images.synthesis.strokes import softened
 
 EDGE = 6  # pixels of paper kept free to the left and right of the ink
 LINE = (41.0, 12.0)  # rows from the top to the head line: mean and spread
@@ -122,12 +122,7 @@ def rounded(line: npt.NDArray[np.float32], over: float) -> Points:
     sigma = over / STEP
     if len(line) < 4 or sigma < 0.3:
         return line.astype(np.float64)
-    reach = min(int(3 * sigma) + 1, len(line) - 1)
-    before = 2 * line[0] - line[reach:0:-1]
-    after = 2 * line[-1] - line[-2 : -reach - 2 : -1]
-    padded = np.vstack([before, line, after]).astype(np.float64)
-    soft = cv2.GaussianBlur(padded, (1, 2 * reach + 1), sigmaX=sigma, sigmaY=sigma)
-    return np.asarray(soft.reshape(-1, 2)[reach:-reach])
+    return softened(line.astype(np.float64), sigma, int(3 * sigma) + 1)
 
 
 def ended(line: Points, far: float, random: np.random.Generator) -> Points:

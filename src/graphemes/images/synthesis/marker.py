@@ -11,6 +11,23 @@ MARKER = "synthesis.json"
 _WANTED = "expected a directory that synthesise made"
 
 
+def said_by_marker(directory: Path, name: str) -> dict[str, Any]:
+    """What a directory's marker of this name says, or nothing if there is none that can be read."""
+    try:
+        found = read_json(directory / name)
+    except DataError:
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def are_whole(directory: Path, files: Any) -> bool:
+    """Whether each file is there that {name: bytes} names, so long; False for anything else."""
+    return isinstance(files, dict) and all(
+        (directory / name).is_file() and (directory / name).stat().st_size == size
+        for name, size in files.items()
+    )
+
+
 def whole_shards(directory: Path) -> list[Path]:
     """The training shards of a directory that holds each file its marker names, train.csv too.
 

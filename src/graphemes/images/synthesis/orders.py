@@ -16,6 +16,7 @@ from graphemes.images.synthesis.drawing import Scan, draw
 from graphemes.images.synthesis.fonts import SHIPPED
 from graphemes.images.synthesis.hand import calm, writer
 
+IMAGES_A_WRITER = 100
 WRITERS, IMAGES = 0, 1  # places in the seeds
 BATCH = 25  # scans a process draws at a time: a fifth of a second, 0.8 MB to hand back
 PROCESS_PAYS = 150  # scans: starting a process takes as long as drawing so many
@@ -38,6 +39,19 @@ class Order(NamedTuple):
         who = int(random.integers(self.writers))
         hand = writer(self.seed, WRITERS, self.part, who, fonts=self.fonts)
         return draw(self.text, calm(hand) if self.calm else hand, random)
+
+
+def ordered(
+    texts: Sequence[str],
+    seed: int,
+    part: int,
+    fonts: tuple[str, ...] = SHIPPED,
+    *,
+    calm: bool = False,
+) -> list[Order]:
+    """An order for each string of a part, by as many writers as its size asks for."""
+    writers = max(1, len(texts) // IMAGES_A_WRITER)
+    return [Order(seed, part, k, writers, text, fonts, calm) for k, text in enumerate(texts)]
 
 
 def drawn(orders: Sequence[Order], workers: int | None = None) -> Generator[Scan, None, None]:

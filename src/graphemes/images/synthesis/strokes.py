@@ -179,12 +179,17 @@ def smooth(branch: Branch) -> npt.NDArray[np.float32]:
     points = branch.points
     if len(points) < 3:
         return points
-    reach = min(int(3 * SMOOTHING), len(points) - 1)
+    inner = softened(points, SMOOTHING, int(3 * SMOOTHING))
+    kept = np.unique(np.append(np.arange(0, len(inner), SPACING), len(inner) - 1))
+    return np.asarray(inner[kept], np.float32)
+
+
+def softened(points: npt.NDArray[Any], sigma: float, reach: int) -> npt.NDArray[Any]:
+    """A line's points (n, 2) averaged by a bell along it, n over 1; its ends stay."""
+    reach = min(reach, len(points) - 1)
     # Mirrored through the end points, a line's bell average is the end point itself.
     before = 2 * points[0] - points[reach:0:-1]
     after = 2 * points[-1] - points[-2 : -reach - 2 : -1]
     padded = np.vstack([before, points, after])
-    softened = cv2.GaussianBlur(padded, (1, 2 * reach + 1), sigmaX=SMOOTHING, sigmaY=SMOOTHING)
-    inner = softened[reach:-reach]
-    kept = np.unique(np.append(np.arange(0, len(inner), SPACING), len(inner) - 1))
-    return np.asarray(inner[kept], np.float32)
+    soft = cv2.GaussianBlur(padded, (1, 2 * reach + 1), sigmaX=sigma, sigmaY=sigma)
+    return np.asarray(soft.reshape(-1, 2)[reach:-reach])
