@@ -16,9 +16,9 @@ from graphemes.foundation.heads import CLASSES, HEADS, HEIGHT, PIXELS, WIDTH
 from graphemes.foundation.seeds import stream
 from graphemes.images.synthesis import kaggle
 from graphemes.images.synthesis.demo import is_demo, make_demo
-from graphemes.images.synthesis.hand import writer
 from graphemes.images.synthesis.orders import BATCH, WRITERS, Order
 from graphemes.images.synthesis.selection import selected
+from graphemes.images.synthesis.writers import writer
 
 SMALL = {"images": CLASSES, "tests": 3, "shards": 2}
 # More than a batch, so that two processes have something to share.

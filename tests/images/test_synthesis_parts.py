@@ -9,15 +9,15 @@ from graphemes.images.synthesis.fonts import SHIPPED
 from graphemes.images.synthesis.hand import (
     bent,
     bowed,
-    calm,
     ended,
     head_lines,
     rounded,
-    strayed,
-    writer,
     written,
 )
 from graphemes.images.synthesis.parts import LEVEL, Part, beheaded, bridged
+from graphemes.images.synthesis.straying import leaning, proportioned, strayed
+from graphemes.images.synthesis.strokes import Traced
+from graphemes.images.synthesis.writers import calm, writer
 
 CARE = writer(0, 0)._replace(bare=0.0, reach=(0.0, 0.0), care=1.0)
 
@@ -50,7 +50,7 @@ def test_a_stroke_is_cut_at_the_head_line():
     level = -0.6
     line = np.array([(x, level + 0.01) for x in np.arange(0, 0.5, 0.03)], np.float32)
     down = np.array([(0.48, y) for y in np.arange(level + 0.05, 0.0, 0.03)], np.float32)
-    part = beheaded([np.vstack([line, down])], level)
+    part = beheaded(Traced([np.vstack([line, down])], []), level)
     ((left, right),) = part.heads
     assert left == pytest.approx(0)
     assert right == pytest.approx(0.48, abs=0.04)
@@ -61,10 +61,10 @@ def test_a_stroke_is_cut_at_the_head_line():
 
 def test_a_stroke_that_only_crosses_the_head_line_stays_whole():
     line = np.array([(0.2, y) for y in np.arange(-0.9, 0.0, 0.03)], np.float32)
-    part = beheaded([line], -0.6)
+    part = beheaded(Traced([line], []), -0.6)
     assert not part.heads
     assert len(part.body) == 1
-    far = beheaded([line + np.float32(2 * LEVEL)], 0.9)
+    far = beheaded(Traced([line + np.float32(2 * LEVEL)], []), 0.9)
     assert not far.heads
 
 
@@ -118,7 +118,10 @@ def test_a_hasty_hand_strays_further_than_a_careful_one():
     part = Part([np.array([(0.0, -0.6), (0.5, 0.0)], np.float32)], [(0.0, 0.5)])
 
     def strays(loose: float) -> float:
-        moved = [strayed(part, -0.6, loose, stream(k)).body[0] for k in range(100)]
+        moved = [
+            strayed(part, -0.6, CARE._replace(care=1.3 - loose), stream(k)).body[0]
+            for k in range(100)
+        ]
         return float(np.std(moved, axis=0).mean())
 
     assert strays(1.3) > 3 * strays(0.3)
@@ -141,3 +144,48 @@ def test_a_calm_hand_writes_what_the_font_shows():
             low, high = points.min(axis=0), points.max(axis=0)
             drawn.append((high - low)[1] / (high - low)[0])
     assert np.std(shapes[True]) < 0.7 * np.std(shapes[False])
+
+
+def test_the_slanting_end_of_a_head_line_is_no_stroke():
+    line = np.array([(x, -0.6) for x in np.arange(0, 0.5, 0.03)], np.float32)
+    end = np.array([(0.5, -0.59), (0.54, -0.57), (0.58, -0.555)], np.float32)
+    part = beheaded(Traced([np.vstack([line, end])], []), -0.6)
+    assert not part.body
+    # As long, but leading away from the line: a stroke.
+    away = np.array([(0.5, -0.59), (0.52, -0.5), (0.55, -0.42)], np.float32)
+    assert len(beheaded(Traced([np.vstack([line, away])], []), -0.6).body) == 1
+
+
+def test_a_part_with_other_proportions_keeps_its_corners():
+    corners = np.array([(0.0, -0.6), (0.5, -0.6), (0.5, 0.0), (0.0, 0.0)])
+    low, high = corners.min(axis=0), corners.max(axis=0)
+    waves = np.array([(0.2, -0.1), (0.1, 0.3)])
+    assert proportioned(corners, low, high, waves) == pytest.approx(corners)
+    inner = np.linspace(low, high, 50)
+    moved = proportioned(inner, low, high, waves)
+    assert np.abs(moved - inner).max() > 0.01
+    assert (np.diff(moved, axis=0) > 0).all()  # nothing is folded over
+
+
+def test_a_leaning_letter_goes_further_down_on_the_left():
+    line = np.array([(0.0, -0.6), (0.0, 0.0), (0.5, 0.0), (0.5, -0.6)])
+    out = leaning(line, np.array((0.25, -0.6)), 0.5, 0.2)
+    assert out[[0, 3]] == pytest.approx(line[[0, 3]])
+    assert out[1, 1] == pytest.approx(0.06)
+    assert out[2, 1] == pytest.approx(-0.06)
+
+
+def test_a_sign_below_grows_from_where_it_hangs():
+    def sizes(below: float) -> tuple[float, float]:
+        hand = CARE._replace(below=below, lean=0.5)
+        sign = Part([np.array([(0.0, 0.05), (0.2, 0.3)], np.float32)], [])
+        lines = [strayed(sign, -0.6, hand, stream(k)).body[0] for k in range(60)]
+        return (
+            float(np.mean([np.ptp(line[:, 1]) for line in lines])),
+            float(np.mean([line[:, 1].min() for line in lines])),
+        )
+
+    (plain, top), (large, same_top) = sizes(1.0), sizes(1.5)
+    assert plain == pytest.approx(0.25, rel=0.1)
+    assert large == pytest.approx(1.5 * plain, rel=0.1)
+    assert same_top == pytest.approx(top, abs=0.01)

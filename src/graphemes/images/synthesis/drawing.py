@@ -12,15 +12,19 @@ import numpy.typing as npt
 
 from graphemes.foundation.heads import HEIGHT, WIDTH
 from graphemes.images.synthesis.fonts import typeface
-from graphemes.images.synthesis.hand import Points, Writer, written
+from graphemes.images.synthesis.hand import Points, written
 from graphemes.images.synthesis.parts import Lettering
+from graphemes.images.synthesis.writers import Writer
 
-VERSION = 4  # of the drawing: raise it when the same seed would give other pixels
+VERSION = 5  # of the drawing: raise it when the same seed would give other pixels
 FINE = 4  # strokes are drawn on a grid so many times finer, then averaged
 LINED = 0.05  # how often a printed line runs along an edge
 DOT = 1.4  # width of a dot, in pens
 
-HALO = (0.1, 0.24)  # the share of a stroke's ink that the scanner spreads around it
+QUALITY = (70, 96)  # of the JPEG that a scan once was
+HALO = (0.06, 0.3)  # the share of a stroke's ink that the scanner spreads around it
+UNEVEN = 0.16  # of a stroke's width, from point to point, at most
+BLOTS = 0.2  # of a stroke's ends
 LEFT_IN_MOTION = 0.35  # of a stroke's ends
 # Lines come out so many pixels wider than asked for: OpenCV 5, of two pixels and more.
 THICKER = 2
@@ -62,7 +66,7 @@ def inked(
     covered = cv2.resize(fine, (WIDTH, HEIGHT), interpolation=cv2.INTER_AREA)
     sharp, halo = (
         cv2.GaussianBlur(covered, (0, 0), random.uniform(*reach)).astype(np.float32)
-        for reach in ((0.45, 0.8), (1.5, 2.4))
+        for reach in ((0.35, 0.8), (1.5, 2.4))
     )
     share = np.float32(random.uniform(*HALO))
     return np.asarray((sharp * (1 - share) + halo * share) / 255, np.float32)
@@ -76,10 +80,13 @@ def pressed(line: Points, random: np.random.Generator) -> tuple[Pressure, Pressu
     steps = np.hypot(*np.diff(line, axis=0).T)
     along = steps.cumsum()
     waves = np.sin(along / random.uniform(6, 25) + random.uniform(0, 2 * np.pi))
-    width = random.uniform(0.9, 1.1) * (1 + random.uniform(0.02, 0.16) * waves)
+    width = random.uniform(0.85, 1.15) * (1 + random.uniform(0.02, 0.22) * waves)
+    width = width * (1 + random.uniform(0.02, UNEVEN) * random.standard_normal(len(along)))
     waves = np.sin(along / random.uniform(5, 20) + random.uniform(0, 2 * np.pi))
     tone = 1 - random.uniform(0.0, 0.2) * (1 - waves) / 2 - random.uniform(0, 0.1)
     for far in (along, along[-1] - along):
+        if random.random() < BLOTS:
+            width = width * (1 + random.uniform(0.1, 0.5) * np.exp(-far / random.uniform(2, 6)))
         if random.random() < LEFT_IN_MOTION:
             fading = np.clip(far / random.uniform(5, 18), 0, 1)
             width = width * (0.5 + 0.5 * fading)
@@ -89,11 +96,22 @@ def pressed(line: Points, random: np.random.Generator) -> tuple[Pressure, Pressu
 
 def scanned(covered: npt.NDArray[np.float32], hand: Writer, random: np.random.Generator) -> Scan:
     """Ink on paper as a scanner sees it. covered (137, 236), 0 to 1."""
-    ink = hand.ink + random.normal(0, 4) + grain(2, 16.0, random)
-    paper = hand.paper + grain(3, 1.4, random) + grain(20, 1.2, random) + grain(1, 0.4, random)
+    ink = hand.ink + random.normal(0, 4) + grain((2, 2), 16.0, random)
+    rough = float(np.exp(random.normal(0.1, 0.4)))
+    paper = hand.paper + grain((2, 5), 1.3 * rough, random) + grain((20, 20), 1.2, random)
+    paper = paper + grain((1, 1), 0.45 * rough, random)
     marked(paper, random)
     grey = paper + covered * (np.maximum(ink, 0) - paper)
-    return np.asarray(np.clip(np.rint(grey), 0, 255), np.uint8)
+    return packed(np.asarray(np.clip(np.rint(grey), 0, 255), np.uint8), random)
+
+
+def packed(scan: Scan, random: np.random.Generator) -> Scan:
+    """A scan after JPEG, which leaves ripples around the ink; its blocks begin anywhere."""
+    top, left = random.integers(0, 8, 2).tolist()
+    sheet = cv2.copyMakeBorder(scan, top, 0, left, 0, cv2.BORDER_REPLICATE)
+    quality = int(random.integers(*QUALITY))
+    _, file = cv2.imencode(".jpg", sheet, [cv2.IMWRITE_JPEG_QUALITY, quality])
+    return np.asarray(cv2.imdecode(file, cv2.IMREAD_GRAYSCALE), np.uint8)[top:, left:]
 
 
 def marked(paper: npt.NDArray[np.float32], random: np.random.Generator) -> None:
@@ -112,8 +130,14 @@ def marked(paper: npt.NDArray[np.float32], random: np.random.Generator) -> None:
         cv2.line(paper, start, end, grey, 1, cv2.LINE_AA)
 
 
-def grain(patch: int, strength: float, random: np.random.Generator) -> npt.NDArray[np.float32]:
-    """Smooth noise (137, 236): grey levels of standard deviation `strength` a patch of pixels."""
-    coarse = random.standard_normal((HEIGHT // patch + 2, WIDTH // patch + 2), np.float32)
+def grain(
+    patch: tuple[int, int], strength: float, random: np.random.Generator
+) -> npt.NDArray[np.float32]:
+    """Smooth noise (137, 236): grey levels of standard deviation `strength`.
+
+    patch: rows and columns that go together; a scanner's noise is longer than it is high.
+    """
+    rows, columns = patch
+    coarse = random.standard_normal((HEIGHT // rows + 2, WIDTH // columns + 2), np.float32)
     smooth = cv2.resize(coarse * strength, (WIDTH, HEIGHT), interpolation=cv2.INTER_LINEAR)
     return np.asarray(smooth, np.float32)

@@ -1,19 +1,16 @@
 """A writer's hand: how the strokes of a string come out this time, in pixels of a scan.
 
-A writer is a place in the seeds: it fixes font, slant, size, pen and habits. Lengths are in ems
-until strokes are placed, x right, y down.
+Lengths are in ems until strokes are placed, x right, y down.
 """
-
-from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from graphemes.foundation.heads import HEIGHT, WIDTH
-from graphemes.foundation.seeds import stream
-from graphemes.images.synthesis.fonts import SHIPPED
-from graphemes.images.synthesis.parts import BRIDGED, Part, Span, Word, bridged
+from graphemes.images.synthesis.parts import BRIDGED, Span, Word, bridged
+from graphemes.images.synthesis.straying import strayed
 from graphemes.images.synthesis.strokes import softened
+from graphemes.images.synthesis.writers import Writer
 
 EDGE = 6  # pixels of paper kept free to the left and right of the ink
 LINE = (41.0, 12.0)  # rows from the top to the head line: mean and spread
@@ -24,72 +21,13 @@ STEP = 0.03  # ems between a stroke's points
 Points = npt.NDArray[np.float64]  # (n, 2): x, y
 
 
-class Writer(NamedTuple):
-    """What stays the same in everything one person writes."""
-
-    fonts: tuple[str, ...]  # the first is this writer's own, the next write what it can't
-    size: float  # pixels of an em
-    aspect: float  # width over height, compared with the font's
-    slant: float  # columns to the right a row up
-    wobble: float  # ems a point may stray
-    care: float  # 0 to 1: 1 keeps parts, ends and head line where the font has them
-    haste: float  # ems over which corners are rounded
-    above: float  # height of what stands above the head line, compared with the font's
-    below: float  # the same below the baseline
-    reach: tuple[float, float]  # ems the head line goes on to the left and to the right
-    bare: float  # how often the head line is left out
-    pen: float  # width of a stroke, pixels
-    ink: float  # grey level of a stroke's middle
-    paper: float  # grey level
-
-
-def writer(seed: int, *place: int, fonts: tuple[str, ...] = SHIPPED) -> Writer:
-    """The writer who lives at a place of the seeds, in one of the fonts."""
-    random = stream(seed, *place)
-    return Writer(
-        fonts=_turned(fonts, int(random.integers(len(fonts)))),
-        size=float(np.exp(random.normal(np.log(95), 0.14))),
-        aspect=float(np.exp(random.normal(0.13, 0.17))),
-        slant=random.normal(0.02, 0.12),
-        wobble=random.uniform(0.012, 0.035),
-        care=random.uniform(0, 1),
-        haste=float(random.gamma(1.2, 0.018)),
-        above=float(np.exp(random.normal(0.46, 0.25))),
-        below=float(np.exp(random.normal(0.05, 0.2))),
-        reach=(float(random.exponential(0.08)), float(random.exponential(0.08))),
-        bare=float(random.beta(0.3, 4)),
-        pen=float(np.exp(random.normal(np.log(4.75), 0.14))),
-        ink=float(np.clip(random.normal(24, 13), 0, 110)),
-        paper=255 - float(np.clip(random.exponential(1.6), 0, 12)),
-    )
-
-
-def calm(hand: Writer) -> Writer:
-    """The same writer taking care: for the demo, whose few images have to be enough to learn."""
-    return hand._replace(
-        care=1.0,
-        aspect=hand.aspect**0.5,
-        slant=hand.slant / 2,
-        wobble=hand.wobble / 2,
-        haste=0.0,
-        above=hand.above**0.3,
-        below=hand.below**0.3,
-        reach=(hand.reach[0] / 3, hand.reach[1] / 3),
-        bare=0.0,
-    )
-
-
-def _turned(fonts: tuple[str, ...], first: int) -> tuple[str, ...]:
-    return fonts[first:] + fonts[:first]
-
-
 def written(word: Word, hand: Writer, random: np.random.Generator) -> list[Points]:
     """The strokes of a word in a writer's hand, in pixels of a scan; some lie above or below."""
     loose = 1.3 - hand.care
-    parts = [strayed(part, word.level, loose, random) for part in word.parts]
+    parts = [strayed(part, word.level, hand, random) for part in word.parts]
     body = [line for part in parts for line in part.body]
     lines = [rounded(line, hand.haste * random.uniform(0.5, 1.5)) for line in body]
-    lines = [bowed(ended(line, 0.02 * loose, random), loose, random) for line in lines]
+    lines = [bowed(ended(line, 0.03 * loose, random), loose, random) for line in lines]
     heads = bridged([span for part in parts for span in part.heads], BRIDGED)
     lines += head_lines(heads, word.level, hand, random)
     every = stretched(np.concatenate(lines), word.level, hand, random)
@@ -99,22 +37,6 @@ def written(word: Word, hand: Writer, random: np.random.Generator) -> list[Point
     middle = np.array([every[:, 0].mean(), word.level])
     every = on_scan(every @ turned, float((middle @ turned)[1]), hand.pen, random)
     return np.split(every, np.cumsum([len(line) for line in lines])[:-1])
-
-
-def strayed(part: Part, level: float, loose: float, random: np.random.Generator) -> Part:
-    """A part moved, sized and turned a little: about the head line, or what hasn't one itself."""
-    ends = np.array([(x, level) for x in np.ravel(part.heads)]).reshape(-1, 2)
-    every = np.concatenate([*part.body, ends])
-    middle = (every.min(axis=0) + every.max(axis=0)) / 2
-    if part.heads:
-        middle[1] = level
-    size = np.exp(random.normal(0, 0.1 * loose)) * np.exp(random.normal(0, 0.08 * loose, 2))
-    angle = random.normal(0, np.radians(4) * loose)
-    turn = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
-    place = middle + random.normal(0, (0.035 * loose, 0.03 * loose))
-    body = [((line - middle) * size @ turn.T + place).astype(np.float32) for line in part.body]
-    across = [(np.array(span) - middle[0]) * size[0] + place[0] for span in part.heads]
-    return Part(body, [(float(left), float(right)) for left, right in across])
 
 
 def rounded(line: npt.NDArray[np.float32], over: float) -> Points:

@@ -14,7 +14,7 @@ from graphemes.foundation.machine import usable_cores
 from graphemes.foundation.seeds import stream
 from graphemes.images.synthesis.drawing import Scan, draw
 from graphemes.images.synthesis.fonts import SHIPPED
-from graphemes.images.synthesis.hand import calm, writer
+from graphemes.images.synthesis.writers import calm, writer
 
 IMAGES_A_WRITER = 100
 WRITERS, IMAGES = 0, 1  # places in the seeds

@@ -2,6 +2,7 @@
 
 import functools
 import itertools
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -9,12 +10,14 @@ import numpy.typing as npt
 
 from graphemes.foundation.errors import DataError
 from graphemes.images.synthesis.fonts import Typeface
-from graphemes.images.synthesis.strokes import Stroke, strokes
+from graphemes.images.synthesis.knobs import Knob
+from graphemes.images.synthesis.strokes import Stroke, Traced, strokes
 
 PROBE = "কনবমত"  # letters under a straight head line
 LEVEL = 0.04  # ems a point of the head line may lie off it
 SLOPE = 0.25  # rise over run, at most, of a piece of it
 SHORTEST = 0.14  # ems: what is shorter only crosses it, or is the top of a round letter
+TICK = 0.05  # ems from the head line: what stays nearer and is short is its own end
 CRUMB = 0.07  # ems: what a cut leaves that is shorter is dropped
 BRIDGED = 0.12  # ems between two parts' head lines that are written in one
 
@@ -26,6 +29,7 @@ class Part(NamedTuple):
 
     body: list[Stroke]
     heads: list[Span]  # its pieces of the head line, which isn't among the strokes
+    knobs: Sequence[Knob] = ()  # not among the strokes either
 
 
 class Word(NamedTuple):
@@ -49,7 +53,7 @@ class Lettering:
         heights = []
         for letter in PROBE:
             for glyph in self.typeface.shape(letter):
-                for line in strokes(self.typeface.outline(glyph.number)):
+                for line in strokes(self.typeface.outline(glyph.number)).lines:
                     run, rise = np.abs(np.diff(line, axis=0)).T
                     heights.append(line[1:][rise < SLOPE / 2 * run, 1])
         counts, edges = np.histogram(np.concatenate(heights), np.arange(-1.2, 0.0, LEVEL / 2))
@@ -78,13 +82,15 @@ class Lettering:
 def moved(part: Part, x: float, y: float) -> Part:
     """A part shifted by (x, y) ems."""
     shift = np.array((x, y), np.float32)
-    return Part([line + shift for line in part.body], [(a + x, b + x) for a, b in part.heads])
+    body = [line + shift for line in part.body]
+    knobs = [Knob(knob.centre + shift, knob.radius) for knob in part.knobs]
+    return Part(body, [(a + x, b + x) for a, b in part.heads], knobs)
 
 
-def beheaded(lines: list[Stroke], level: float) -> Part:
+def beheaded(traced: Traced, level: float) -> Part:
     """Strokes without their pieces of the head line at `level`, and those pieces' spans."""
     body, heads = [], []
-    for line in lines:
+    for line in traced.lines:
         flat = _along(line, level)
         runs = _runs(flat)
         for first, last in runs:
@@ -93,11 +99,11 @@ def beheaded(lines: list[Stroke], level: float) -> Part:
             if flat[first] and width >= SHORTEST:
                 heads.append((float(piece[:, 0].min()), float(piece[:, 0].max())))
             # A line's own end turns up or down a little; without the line that is a tick.
-            elif len(runs) == 1 or max(width, height) >= CRUMB:
+            elif (len(runs) == 1 or max(width, height) >= CRUMB) and not _tick(piece, level):
                 body.append(piece)
         if len(line) == 1:
             body.append(line)
-    return Part(body, bridged(heads, BRIDGED))
+    return Part(body, bridged(heads, BRIDGED), traced.knobs)
 
 
 def bridged(spans: list[Span], gap: float) -> list[Span]:
@@ -109,6 +115,11 @@ def bridged(spans: list[Span], gap: float) -> list[Span]:
         else:
             out.append((left, right))
     return out
+
+
+def _tick(piece: Stroke, level: float) -> bool:
+    near = np.abs(piece[:, 1] - level).max() < TICK
+    return bool(near and np.ptp(piece[:, 0]) < SHORTEST)
 
 
 def _along(line: Stroke, level: float) -> npt.NDArray[np.bool_]:

@@ -4,15 +4,15 @@ The outline is filled and thinned; its skeleton is rid of what thinning adds, an
 """
 
 import itertools
-from collections import Counter
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, NamedTuple
 
 import cv2
 import numpy as np
 import numpy.typing as npt
 
 from graphemes.images.synthesis.fonts import Contour
+from graphemes.images.synthesis.knobs import Knob, knobs
 from graphemes.images.synthesis.packages import drawing_package
 from graphemes.images.synthesis.skeletons import Branch, Mask, branches, forks
 
@@ -26,16 +26,21 @@ SPACING = 4  # pixels between the points kept
 STRAIGHT = 0.6  # the cosine of the bend that a pen still goes through without stopping
 REACH = 12  # pixels from a fork where a branch's direction is taken
 
-# An end that is so much wider than its neck, within so many of its radii, is a knob.
-NECK = 0.72
-KNOB_REACH = 3.0
+KNOB = 0.052  # ems: the radius of the smallest knob
 
 End = tuple[int, int]  # a branch and which of its ends: 1 start, 2 end
 Stroke = npt.NDArray[np.float32]  # (points, 2): x right, y down, in ems; one point is a dot
 
 
-def strokes(outline: list[Contour]) -> list[Stroke]:
-    """The centre lines of an outline's filled contours. Raises MissingPackage without skimage."""
+class Traced(NamedTuple):
+    """What a pen would draw of an outline, in ems."""
+
+    lines: list[Stroke]
+    knobs: list[Knob]
+
+
+def strokes(outline: list[Contour]) -> Traced:
+    """The centre lines and the knobs of filled contours. Raises MissingPackage without skimage."""
     low = np.min([contour.min(axis=0) for contour in outline], axis=0)
     corner = low * EM - MARGIN
     filled = fill([contour * EM - corner for contour in outline])
@@ -43,51 +48,9 @@ def strokes(outline: list[Contour]) -> list[Stroke]:
     skeleton = skeletonize(filled.astype(bool)).astype(np.uint8)
     radius = cv2.distanceTransform(filled, cv2.DIST_L2, 5)
     found = without_spurs(branches(skeleton), skeleton, radius)
-    # Before branches are joined across forks: what goes on there isn't an end afterwards.
-    ends = Counter(fork for branch in found for fork in branch[1:])
-    whole = [
-        curled(smooth(branch), (_is_loose(branch.start, ends), _is_loose(branch.end, ends)), radius)
-        for branch in continued(found)
-    ]
-    return [((line + corner) / EM).astype(np.float32) for line in whole]
-
-
-def _is_loose(fork: int, ends: Counter[int]) -> bool:
-    """Whether nothing goes on at a branch's end, or nothing any more."""
-    return not fork or ends[fork] == 1
-
-
-def curled(
-    line: npt.NDArray[np.float32], loose_ends: tuple[bool, bool], radius: npt.NDArray[Any]
-) -> npt.NDArray[np.float32]:
-    """A line with a loop at each free end that is a knob: a pen curls where type swells.
-
-    line: (n, 2) pixels. radius (H, W): distance to the paper.
-    """
-    for loose in loose_ends:
-        line = line[::-1]  # each end in turn comes last
-        if not loose or len(line) < 4:
-            continue
-        x, y = np.rint(line).astype(int).T
-        depth = radius[np.clip(y, 0, len(radius) - 1), np.clip(x, 0, radius.shape[1] - 1)]
-        steps = np.hypot(*np.diff(line, axis=0).T)[::-1].cumsum()
-        near = np.append(0, steps)[::-1] < KNOB_REACH * depth[-4:].max()
-        knob = len(line) - 4 + int(depth[-4:].argmax())
-        neck = depth[:knob][near[:knob]]
-        if near.all() or not len(neck) or neck.min() > NECK * depth[knob]:
-            continue
-        line = np.vstack([line[: knob + 1], _loop(line[: knob + 1], 0.7 * float(depth[knob]))])
-    return line
-
-
-def _loop(line: npt.NDArray[np.float32], radius: float) -> npt.NDArray[np.float32]:
-    """Most of a circle that goes on from a line's end, turning as the line did."""
-    before, at = line[-2] - line[max(-6, -len(line))], line[-1] - line[-2]
-    side = 1.0 if before[0] * at[1] - before[1] * at[0] >= 0 else -1.0
-    heading = np.arctan2(at[1], at[0])
-    centre = line[-1] + radius * np.array((-np.sin(heading), np.cos(heading))) * side
-    turns = heading + side * (np.linspace(0, 1.7 * np.pi, 9)[1:] - np.pi / 2)
-    return np.asarray(centre + radius * np.stack([np.cos(turns), np.sin(turns)], 1), np.float32)
+    lines = [((smooth(branch) + corner) / EM).astype(np.float32) for branch in continued(found)]
+    swollen = knobs(filled, skeleton, radius, KNOB * EM)
+    return Traced(lines, [Knob((k.centre + corner) / EM, k.radius / EM) for k in swollen])
 
 
 def fill(contours: list[npt.NDArray[np.float32]]) -> Mask:

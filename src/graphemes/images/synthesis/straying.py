@@ -1,0 +1,75 @@
+"""Straying: a part of a word as it comes out this time, in ems, x right, y down."""
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from graphemes.images.synthesis.knobs import looped
+from graphemes.images.synthesis.parts import Part
+from graphemes.images.synthesis.writers import Writer
+
+# Ems: a part whose top is higher than so far below the head line, and which goes on lower, is a
+# letter; one whose top is lower than so far above the baseline is a sign below a letter.
+HANGING, BENEATH = 0.15, -0.25
+TURNED = 0.7 * np.pi  # at least, in a loop
+
+
+def strayed(part: Part, level: float, hand: Writer, random: np.random.Generator) -> Part:
+    """A part moved, sized, turned, bent a little: about the head line, or what has none itself."""
+    loose = 1.3 - hand.care
+    part = _looped(part, hand, random)
+    ends = np.array([(x, level) for x in np.ravel(part.heads)]).reshape(-1, 2)
+    every = np.concatenate([*part.body, ends])
+    low, high = every.min(axis=0), every.max(axis=0)
+    middle = (low + high) / 2
+    if part.heads:
+        middle[1] = level
+    size = np.exp(random.normal(0, 0.1 * loose)) * np.exp(random.normal(0, 0.08 * loose, 2))
+    if low[1] > BENEATH:  # a sign below the letter: it grows from where it hangs
+        middle[1] = low[1]
+        size = size * hand.below
+    angle = random.normal(0, np.radians(4) * loose)
+    turn = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
+    place = middle + random.normal(0, (0.035 * loose, 0.03 * loose))
+    lean = random.normal(hand.lean, 0.1 * loose)
+    waves = random.normal(0, 0.08 * loose, (2, 2)).clip(-0.3, 0.3)
+    body = [proportioned(line, low, high, waves) for line in part.body]
+    if low[1] < level + HANGING and high[1] > level + HANGING:
+        body = [
+            leaning(line, np.array((middle[0], level)), float(high[0] - low[0]), lean)
+            for line in body
+        ]
+    body = [((line - middle) * size @ turn.T + place).astype(np.float32) for line in body]
+    across = [(np.array(span) - middle[0]) * size[0] + place[0] for span in part.heads]
+    return Part(body, [(float(left), float(right)) for left, right in across])
+
+
+def _looped(part: Part, hand: Writer, random: np.random.Generator) -> Part:
+    size = hand.loop * np.exp(random.normal(0, 0.15, len(part.knobs)))
+    turn = random.normal(hand.turn, 0.3, len(part.knobs)).clip(TURNED, 2 * np.pi)
+    return part._replace(body=looped(part.body, part.knobs, size, turn), knobs=())
+
+
+def proportioned(
+    line: npt.NDArray[Any], low: npt.NDArray[Any], high: npt.NDArray[Any], waves: npt.NDArray[Any]
+) -> npt.NDArray[Any]:
+    """A stroke of a part from `low` to `high` with some of it made larger at the cost of the rest.
+
+    waves (2, 2): how much larger a half and a middle become, along x and y.
+    """
+    span = np.maximum(high - low, 0.1)
+    along = np.pi * (line - low) / span
+    return np.asarray(
+        line + span / np.pi * (waves[0] * np.sin(along) + waves[1] / 2 * np.sin(2 * along))
+    )
+
+
+def leaning(
+    line: npt.NDArray[Any], middle: npt.NDArray[Any], width: float, lean: float
+) -> npt.NDArray[Any]:
+    """A stroke made longer down on the left than on the right of a part, or the other way."""
+    across = np.clip((line[:, 0] - middle[0]) / max(width, 0.1), -0.7, 0.7)
+    out = line.copy()
+    out[:, 1] -= (line[:, 1] - middle[1]) * across * lean
+    return out
