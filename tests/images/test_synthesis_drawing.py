@@ -13,7 +13,7 @@ from graphemes.foundation.errors import DataError, MissingPackage
 from graphemes.foundation.heads import HEIGHT, WIDTH
 from graphemes.foundation.seeds import stream
 from graphemes.images.ink import ink_box
-from graphemes.images.synthesis.drawing import draw, inked, lettering
+from graphemes.images.synthesis.drawing import draw, inked, lettering, packed
 from graphemes.images.synthesis.fonts import SHIPPED, Typeface, font_files, typeface
 from graphemes.images.synthesis.hand import EDGE, TALLEST, written
 from graphemes.images.synthesis.packages import drawing_package
@@ -231,3 +231,23 @@ def test_a_writer_and_a_scan_have_an_address():
     first, again, other = (draw("ক", hand, stream(0, k)) for k in (1, 1, 2))
     assert (first == again).all()
     assert not (first == other).all()
+
+
+def test_letters_that_a_font_stylises_are_left_to_the_next():
+    hand = writer(0, 0)._replace(fonts=("mina", "atma"))
+    other = hand._replace(fonts=("atma",))
+    assert (draw("শ", hand, stream(1)) == draw("শ", other, stream(1))).all()
+    assert (draw("ন", hand, stream(1)) != draw("ন", other, stream(1))).any()
+    alone = hand._replace(fonts=("mina",))
+    assert draw("শ", alone, stream(1)).min() < 150  # better than nothing
+
+
+def test_jpeg_leaves_ripples_around_the_ink_and_the_size():
+    scan = np.full((HEIGHT, WIDTH), 255, np.uint8)
+    scan[40:90, 100:105] = 0
+    out = packed(scan, stream(0))
+    assert out.shape == scan.shape
+    assert out.dtype == np.uint8
+    assert (out[40:90, 106:112] != 255).any()
+    assert (out[:20] >= 253).all()
+    assert (out != packed(scan, stream(1))).any()

@@ -7,15 +7,19 @@ from graphemes.foundation.seeds import stream
 from graphemes.images.synthesis.drawing import lettering
 from graphemes.images.synthesis.fonts import SHIPPED
 from graphemes.images.synthesis.hand import (
+    CROWNS,
     bent,
     bowed,
     ended,
     head_lines,
+    over_signs,
     rounded,
+    stretched,
     written,
 )
-from graphemes.images.synthesis.parts import LEVEL, Part, beheaded, bridged
-from graphemes.images.synthesis.straying import leaning, proportioned, strayed
+from graphemes.images.synthesis.knobs import Knob
+from graphemes.images.synthesis.parts import LEVEL, Part, Word, beheaded, bridged, upright
+from graphemes.images.synthesis.straying import HANGS, leaning, proportioned, strayed
 from graphemes.images.synthesis.strokes import Traced
 from graphemes.images.synthesis.writers import calm, writer
 
@@ -175,17 +179,90 @@ def test_a_leaning_letter_goes_further_down_on_the_left():
     assert out[2, 1] == pytest.approx(-0.06)
 
 
-def test_a_sign_below_grows_from_where_it_hangs():
-    def sizes(below: float) -> tuple[float, float]:
-        hand = CARE._replace(below=below, lean=0.5)
-        sign = Part([np.array([(0.0, 0.05), (0.2, 0.3)], np.float32)], [])
-        lines = [strayed(sign, -0.6, hand, stream(k)).body[0] for k in range(60)]
-        return (
-            float(np.mean([np.ptp(line[:, 1]) for line in lines])),
-            float(np.mean([line[:, 1].min() for line in lines])),
+def test_a_sign_below_is_written_larger_and_its_tail_falls():
+    tail = Part([np.array([(0.0, 0.05), (0.2, 0.05), (0.2, 0.15)], np.float32)], [])
+
+    def mean(sign: str) -> np.ndarray:
+        hand = CARE._replace(hang=1.0, fall=0.0)
+        return np.mean(
+            [strayed(tail, -0.6, hand, stream(k), sign).body[0] for k in range(80)], axis=0
         )
 
-    (plain, top), (large, same_top) = sizes(1.0), sizes(1.5)
-    assert plain == pytest.approx(0.25, rel=0.1)
-    assert large == pytest.approx(1.5 * plain, rel=0.1)
-    assert same_top == pytest.approx(top, abs=0.01)
+    plain, turned, large = mean(""), mean("\u09c2"), mean("\u09c3")
+    assert np.ptp(large[:, 0]) > 1.2 * np.ptp(plain[:, 0])
+    fall = turned[1] - turned[0]
+    assert np.arctan2(fall[1], fall[0]) == pytest.approx(HANGS["\u09c2"].fall, abs=0.05)
+    # A letter with the sign keeps its size: it doesn't hang below anything.
+    letter = Part([np.array([(0.0, -0.6), (0.4, 0.0)], np.float32)], [])
+    sizes = [
+        np.ptp(strayed(letter, -0.6, CARE, stream(k), "\u09c3").body[0][:, 0]) for k in range(80)
+    ]
+    assert np.mean(sizes) == pytest.approx(0.4, rel=0.1)
+
+
+@pytest.mark.parametrize(
+    ("name", "leans"),
+    [("galada", 0.2), ("tiro-bangla-italic", 0.2), ("tiro-bangla", 0.0), ("hind-siliguri", 0.0)],
+)
+def test_italics_are_set_upright(name, leans):
+    letters = lettering(name)
+    assert letters.slant == pytest.approx(leans, abs=0.051)
+    steps = np.concatenate(
+        [
+            np.diff(line, axis=0)
+            for text in "নমলা"
+            for part in letters.word(text).parts
+            for line in part.body
+        ]
+    )
+    steep = steps[np.abs(steps[:, 0]) < 0.4 * np.abs(steps[:, 1])]
+    lean = np.average(-steep[:, 0] / steep[:, 1], weights=np.abs(steep[:, 1]))
+    assert abs(lean) < 0.07
+
+
+def test_a_leaning_knob_goes_with_its_stroke():
+    line = np.array([(0.0, 0.0), (0.2, -1.0)], np.float32)
+    out = upright(Traced([line], [Knob(np.array((0.2, -1.0)), 0.1)]), 0.2)
+    assert out.lines[0][:, 0] == pytest.approx(0, abs=1e-6)
+    assert out.knobs[0].centre == pytest.approx((0, -1), abs=1e-6)
+
+
+@pytest.mark.parametrize("name", [name for name in SHIPPED if name not in ("galada", "mina")])
+@pytest.mark.parametrize("text", ["ণ", "প", "গ"])
+def test_a_round_top_that_touches_the_head_line_stays_whole(name, text):
+    word = lettering(name).word(text)
+    left = min(line[:, 0].min() for part in word.parts for line in part.body)
+    # What there is of a head line is to the right, at the stem.
+    assert all(span[0] > left + 0.15 for part in word.parts for span in part.heads)
+    tops = [
+        line[np.abs(line[:, 1] - word.level) < 0.12] for part in word.parts for line in part.body
+    ]
+    across = np.sort(np.concatenate(tops)[:, 0])
+    assert np.diff(across).max() < 0.13  # no gap where it is flat
+
+
+def test_the_head_line_often_goes_on_over_a_sign_without_one():
+    sign = Part([np.array([(0.0, -0.4), (0.2, 0.0)], np.float32)], [])
+    starts = [over_signs([(0.3, 1.0)], sign, stream(k))[0][0] for k in range(200)]
+    assert 0.5 < np.mean(np.array(starts) < 0.3) < 0.9
+    assert min(starts) < 0.1
+    assert min(starts) >= 0
+    letter = sign._replace(heads=[(0.0, 0.2)])
+    assert over_signs([(0.3, 1.0)], letter, stream(1)) == [(0.3, 1.0)]
+    assert not over_signs([], sign, stream(1))
+
+
+def test_signs_above_are_written_higher_than_type_has_them_and_serifs_lower():
+    hand = CARE._replace(above=1.6)
+    points = np.array([(0.0, -1.0), (0.1, -0.63), (0.2, -0.3), (0.3, 0.2)])
+
+    def mean(text: str) -> np.ndarray:
+        word = Word([], -0.6, text)
+        return np.mean([stretched(points, word, hand, stream(k)) for k in range(200)], axis=0)
+
+    sign, letter = mean("\u0995\u09bf"), mean("\u0995")
+    assert sign[0, 1] == pytest.approx(-0.6 - 0.4 * 1.6 * CROWNS["\u09bf"], abs=0.05)
+    assert letter[0, 1] == pytest.approx(-0.6 - 0.4, abs=0.06)
+    assert letter[1, 1] > -0.62  # a serif, nearly gone
+    assert sign[2, 1] == pytest.approx(-0.3)
+    assert mean("\u09b0\u09cd\u0995")[0, 1] < letter[0, 1] - 0.15  # the reph

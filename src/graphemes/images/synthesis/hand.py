@@ -7,7 +7,8 @@ import numpy as np
 import numpy.typing as npt
 
 from graphemes.foundation.heads import HEIGHT, WIDTH
-from graphemes.images.synthesis.parts import BRIDGED, Span, Word, bridged
+from graphemes.images.synthesis.conjuncts import REPH
+from graphemes.images.synthesis.parts import BRIDGED, Part, Span, Word, bridged
 from graphemes.images.synthesis.straying import strayed
 from graphemes.images.synthesis.strokes import softened
 from graphemes.images.synthesis.writers import Writer
@@ -16,6 +17,10 @@ EDGE = 6  # pixels of paper kept free to the left and right of the ink
 LINE = (41.0, 12.0)  # rows from the top to the head line: mean and spread
 TALLEST = 1.2 * HEIGHT  # of what is written; a scan cuts off the rest
 LIKELY, EVEN = 1.05, 0.3  # ems of a word; how far smaller ones are written larger
+# Signs above the head line, and how much higher than others, compared with type.
+CROWNS = {REPH: 1.0, "\u0981": 1.0, "\u09bf": 1.25, "\u09c0": 1.08, "\u09c8": 1.0, "\u09cc": 1.0}
+POKE, NEAT = 0.15, 0.7  # ems: what is lower is made lower still, so often
+COVERED = 0.7  # how often the head line goes on over a sign to the left of the letter
 STEP = 0.03  # ems between a stroke's points
 
 Points = npt.NDArray[np.float64]  # (n, 2): x, y
@@ -24,13 +29,15 @@ Points = npt.NDArray[np.float64]  # (n, 2): x, y
 def written(word: Word, hand: Writer, random: np.random.Generator) -> list[Points]:
     """The strokes of a word in a writer's hand, in pixels of a scan; some lie above or below."""
     loose = 1.3 - hand.care
-    parts = [strayed(part, word.level, hand, random) for part in word.parts]
+    parts = [strayed(part, word.level, hand, random, word.text) for part in word.parts]
     body = [line for part in parts for line in part.body]
     lines = [rounded(line, hand.haste * random.uniform(0.5, 1.5)) for line in body]
     lines = [bowed(ended(line, 0.03 * loose, random), loose, random) for line in lines]
-    heads = bridged([span for part in parts for span in part.heads], BRIDGED)
+    heads = over_signs(
+        bridged([s for part in parts for s in part.heads], BRIDGED), parts[0], random
+    )
     lines += head_lines(heads, word.level, hand, random)
-    every = stretched(np.concatenate(lines), word.level, hand, random)
+    every = stretched(np.concatenate(lines), word, hand, random)
     every = bent(every, hand.wobble, random)
     sized = (LIKELY / float(np.ptp(every, axis=0).max())) ** EVEN
     turned = sized * shape(hand, random).T
@@ -65,9 +72,18 @@ def bowed(line: Points, loose: float, random: np.random.Generator) -> Points:
         return line + random.normal(0, 0.03 * loose, 2)
     along = np.append(0, steps.cumsum())[:, None] / steps.sum()
     first, last = random.normal(0, 0.015 * loose, (2, 2))
-    bow = random.normal(0, 0.03 * loose, 2) * min(1.0, float(steps.sum()))
+    bow = random.normal(0, 0.025 * loose, 2) * min(1.0, float(steps.sum()))
     moved = first * (1 - along) + last * along + bow * 4 * along * (1 - along)
     return np.asarray(line + moved)
+
+
+def over_signs(heads: list[Span], first: Part, random: np.random.Generator) -> list[Span]:
+    """The pieces of the head line, the first of them often begun over a sign that has none."""
+    if not heads or first.heads or not first.body or random.random() > COVERED:
+        return heads
+    start = min(float(line[:, 0].min()) for line in first.body)
+    left, right = heads[0]
+    return [(left - max(0.0, left - start) * random.uniform(0, 1), right), *heads[1:]]
 
 
 def head_lines(
@@ -80,22 +96,29 @@ def head_lines(
     lines = []
     for left, right in spans:
         start = left - hand.reach[0] * random.uniform(0.2, 1.5) + random.normal(0, 0.03 * loose)
-        end = right + hand.reach[1] * random.uniform(0.2, 1.5) + random.normal(0, 0.03 * loose)
+        end = right + hand.reach[1] * random.uniform(0.2, 1.5) + random.normal(-0.02, 0.06)
         end = max(end, start + 0.1)
         across = np.linspace(0, 1, max(3, int((end - start) / STEP)))
-        tilt, arch = random.normal(0, 0.05 * loose), random.normal(0, 0.02)
+        tilt, arch = random.normal(-0.01, 0.05 * loose), random.normal(0, 0.02)
         height = level + random.normal(-0.005, 0.025 * loose)
         y = height + tilt * (across - 0.5) * (end - start) + arch * (across - 0.5) ** 2 * 4
         lines.append(np.stack([start + (end - start) * across, y], axis=1))
     return lines
 
 
-def stretched(points: Points, level: float, hand: Writer, random: np.random.Generator) -> Points:
-    """Points with what is above the head line and below the baseline made higher or lower."""
+def stretched(points: Points, word: Word, hand: Writer, random: np.random.Generator) -> Points:
+    """Points with signs above the head line and what is below the baseline made higher or lower."""
     out = points.copy()
-    above = np.minimum(points[:, 1] - level, 0)
+    above = np.minimum(points[:, 1] - word.level, 0)
     below = np.maximum(points[:, 1], 0)
-    out[:, 1] += above * (hand.above * np.exp(random.normal(0, 0.12)) - 1)
+    # A letter's own top hardly stands out above the line, whoever writes it; type's serifs do.
+    signs = [CROWNS[sign] for sign in [word.text[:2], *word.text] if sign in CROWNS]
+    higher = hand.above * max(signs) if signs else hand.above**0.15
+    if random.random() < NEAT:
+        above *= np.minimum(1, -above / POKE)
+    out[:, 1] = np.maximum(points[:, 1], word.level) + above * higher * np.exp(
+        random.normal(0, 0.12)
+    )
     out[:, 1] += below * (hand.below * np.exp(random.normal(0, 0.12)) - 1)
     return out
 
@@ -114,9 +137,9 @@ def bent(points: Points, strength: float, random: np.random.Generator) -> Points
 def shape(hand: Writer, random: np.random.Generator) -> npt.NDArray[np.float64]:
     """The (2, 2) map from ems to pixels of this one word: size, aspect, slant, slope."""
     size = hand.size * np.exp(random.normal(0, 0.06))
-    aspect = hand.aspect * np.exp(random.normal(0, 0.08))
-    slant = hand.slant + random.normal(0, 0.06)
-    slope = np.radians(random.normal(-1.0, 3.0))
+    aspect = hand.aspect * np.exp(random.normal(0, 0.06))
+    slant = hand.slant + random.normal(0, 0.04)
+    slope = np.radians(random.normal(-2.2, 2.0))
     turn = np.array([[np.cos(slope), -np.sin(slope)], [np.sin(slope), np.cos(slope)]])
     root = np.sqrt(aspect)
     shear = np.array([[1.0, -slant], [0.0, 1.0]])
@@ -132,10 +155,11 @@ def on_scan(points: Points, level: float, pen: float, random: np.random.Generato
     low, high = points.min(axis=0), points.max(axis=0)
     room = np.array([WIDTH - 2 * EDGE - pen, TALLEST])
     shrink = min(1.0, *(room / np.maximum(high - low, 1e-6)))
+    shrink = min(shrink, (HEIGHT - 2 * EDGE) / max(high[1] - level, 1e-6))
     half = (high[0] - low[0]) / 2 * shrink
     margin = EDGE + pen / 2 + half
     x = np.clip(random.normal(WIDTH * 0.47, 17.0), margin, WIDTH - margin)
     y = np.clip(random.normal(*LINE), EDGE, HEIGHT / 2)
     over = y + (high[1] - level) * shrink + EDGE - HEIGHT
-    place = np.array([x, y - max(0.0, over) * random.uniform(0.3, 1.0)])
+    place = np.array([x, max(EDGE, y - max(0.0, over) * random.uniform(0.3, 1.0))])
     return np.asarray((points - ((low[0] + high[0]) / 2, level)) * shrink + place)

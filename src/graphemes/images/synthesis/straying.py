@@ -1,6 +1,6 @@
 """Straying: a part of a word as it comes out this time, in ems, x right, y down."""
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -12,11 +12,31 @@ from graphemes.images.synthesis.writers import Writer
 # Ems: a part whose top is higher than so far below the head line, and which goes on lower, is a
 # letter; one whose top is lower than so far above the baseline is a sign below a letter.
 HANGING, BENEATH = 0.15, -0.25
+
+
+class Hang(NamedTuple):
+    """How hands write a sign below a letter, compared with type."""
+
+    size: tuple[float, float]  # across, down
+    fall: float  # radians that its right end is turned down
+
+
+# Read off the competition's training scans by eye.
+HANGS = {
+    "\u09c1": Hang((1.2, 1.1), 0.1),
+    "\u09c2": Hang((1.25, 0.9), 0.38),
+    "\u09c3": Hang((1.4, 1.1), 0.0),
+}
 TURNED = 0.7 * np.pi  # at least, in a loop
 
 
-def strayed(part: Part, level: float, hand: Writer, random: np.random.Generator) -> Part:
-    """A part moved, sized, turned, bent a little: about the head line, or what has none itself."""
+def strayed(
+    part: Part, level: float, hand: Writer, random: np.random.Generator, text: str = ""
+) -> Part:
+    """A part moved, sized, turned, bent a little: about the head line, or what has none itself.
+
+    text: of its word, which says what a part is that hangs below.
+    """
     loose = 1.3 - hand.care
     part = _looped(part, hand, random)
     ends = np.array([(x, level) for x in np.ravel(part.heads)]).reshape(-1, 2)
@@ -25,11 +45,14 @@ def strayed(part: Part, level: float, hand: Writer, random: np.random.Generator)
     middle = (low + high) / 2
     if part.heads:
         middle[1] = level
-    size = np.exp(random.normal(0, 0.1 * loose)) * np.exp(random.normal(0, 0.08 * loose, 2))
-    if low[1] > BENEATH:  # a sign below the letter: it grows from where it hangs
-        middle[1] = low[1]
-        size = size * hand.below
-    angle = random.normal(0, np.radians(4) * loose)
+    vary = 0.1 if part.heads else 0.15
+    size = np.exp(random.normal(0, vary * loose)) * np.exp(random.normal(0, 0.08 * loose, 2))
+    angle = random.normal(0, np.radians(3) * loose)
+    hang = next((HANGS[sign] for sign in text if sign in HANGS), None)
+    if hang and low[1] > BENEATH:
+        middle[1] = low[1]  # it hangs there
+        size = size * hang.size * hand.hang
+        angle += hang.fall + random.normal(hand.fall, 0.08)
     turn = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
     place = middle + random.normal(0, (0.035 * loose, 0.03 * loose))
     lean = random.normal(hand.lean, 0.1 * loose)
