@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 
 from graphemes.foundation.seeds import stream
+from graphemes.images.synthesis.conjuncts import stands_before
 from graphemes.images.synthesis.drawing import lettering
 from graphemes.images.synthesis.fonts import SHIPPED
 from graphemes.images.synthesis.hand import (
-    CROWNS,
     bent,
     bowed,
     ended,
@@ -19,7 +19,8 @@ from graphemes.images.synthesis.hand import (
 )
 from graphemes.images.synthesis.knobs import Knob
 from graphemes.images.synthesis.parts import LEVEL, Part, Word, beheaded, bridged, upright
-from graphemes.images.synthesis.straying import HANGS, leaning, proportioned, strayed
+from graphemes.images.synthesis.signs import CROWNS, HANGS, formed
+from graphemes.images.synthesis.straying import leaning, proportioned, strayed
 from graphemes.images.synthesis.strokes import Traced
 from graphemes.images.synthesis.writers import calm, writer
 
@@ -188,10 +189,10 @@ def test_a_sign_below_is_written_larger_and_its_tail_falls():
             [strayed(tail, -0.6, hand, stream(k), sign).body[0] for k in range(80)], axis=0
         )
 
-    plain, turned, large = mean(""), mean("\u09c2"), mean("\u09c3")
+    plain, turned, large = mean(""), mean("\u09c1"), mean("\u09c3")
     assert np.ptp(large[:, 0]) > 1.2 * np.ptp(plain[:, 0])
     fall = turned[1] - turned[0]
-    assert np.arctan2(fall[1], fall[0]) == pytest.approx(HANGS["\u09c2"].fall, abs=0.05)
+    assert np.arctan2(fall[1], fall[0]) == pytest.approx(HANGS["\u09c1"].fall, abs=0.05)
     # A letter with the sign keeps its size: it doesn't hang below anything.
     letter = Part([np.array([(0.0, -0.6), (0.4, 0.0)], np.float32)], [])
     sizes = [
@@ -266,3 +267,27 @@ def test_signs_above_are_written_higher_than_type_has_them_and_serifs_lower():
     assert letter[1, 1] > -0.62  # a serif, nearly gone
     assert sign[2, 1] == pytest.approx(-0.3)
     assert mean("\u09b0\u09cd\u0995")[0, 1] < letter[0, 1] - 0.15  # the reph
+
+
+def test_a_hand_has_its_own_form_of_the_long_u():
+    type_ = Part([np.array([(0.1, 0.05), (0.3, 0.1)], np.float32)], [])
+    part = formed(type_, HANGS["\u09c2"].form)
+    (line,) = part.body
+    assert line[0] == pytest.approx((0.1, 0.05), abs=1e-6)
+    bowl = line[line[:, 0].argmin() :]
+    assert bowl[:, 1].min() < bowl[0, 1] - 0.05  # after it comes a hump
+    assert line[-1, 1] == line[:, 1].max()  # and the tail ends below
+    hands = {len(strayed(type_, -0.6, CARE, stream(k), "ক\u09c2").body[0]) for k in range(40)}
+    assert len(hands) == 2  # some follow type
+
+
+def test_a_sign_to_the_left_is_drawn_nearer(monkeypatch):
+    word = lettering("hind-siliguri").word("কে")
+    widths = {}
+    for near in (0.0, 0.3):
+        monkeypatch.setattr("graphemes.images.synthesis.hand.TUCKED", near)
+        every = [np.concatenate(written(word, CARE, stream(k))) for k in range(40)]
+        widths[near] = np.mean([np.ptp(points[:, 0]) for points in every])
+    assert widths[0.3] < 0.9 * widths[0.0]
+    assert stands_before("কে")
+    assert not stands_before("কী")

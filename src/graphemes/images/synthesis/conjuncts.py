@@ -26,4 +26,9 @@ def beside(text: str) -> Beside | None:
     if not found:
         return None
     reph, first, rest = found.groups(default="")
-    return Beside(first, reph + rest, int(any(sign in text for sign in SIGNS_BEFORE)))
+    return Beside(first, reph + rest, int(stands_before(text)))
+
+
+def stands_before(text: str) -> bool:
+    """Whether a sign is written to the left of a string's letter."""
+    return any(sign in text for sign in SIGNS_BEFORE)

@@ -16,7 +16,7 @@ from graphemes.images.synthesis.hand import Points, written
 from graphemes.images.synthesis.parts import Lettering
 from graphemes.images.synthesis.writers import Writer
 
-VERSION = 6  # of the drawing: raise it when the same seed would give other pixels
+VERSION = 7  # of the drawing: raise it when the same seed would give other pixels
 # Letters that a font styles as hardly a hand writes them: শ without its loops.
 STYLISED = dict.fromkeys(("anek-bangla", "baloo-da-2", "hind-siliguri", "mina"), "শ")
 OVERLAP = (-0.05, 0.25)  # ems, of letters side by side

@@ -7,8 +7,9 @@ import numpy as np
 import numpy.typing as npt
 
 from graphemes.foundation.heads import HEIGHT, WIDTH
-from graphemes.images.synthesis.conjuncts import REPH
-from graphemes.images.synthesis.parts import BRIDGED, Part, Span, Word, bridged
+from graphemes.images.synthesis.conjuncts import stands_before
+from graphemes.images.synthesis.parts import BRIDGED, Part, Span, Word, bridged, moved
+from graphemes.images.synthesis.signs import TUCKED, crown
 from graphemes.images.synthesis.straying import strayed
 from graphemes.images.synthesis.strokes import softened
 from graphemes.images.synthesis.writers import Writer
@@ -17,8 +18,6 @@ EDGE = 6  # pixels of paper kept free to the left and right of the ink
 LINE = (41.0, 12.0)  # rows from the top to the head line: mean and spread
 TALLEST = 1.2 * HEIGHT  # of what is written; a scan cuts off the rest
 LIKELY, EVEN = 1.05, 0.3  # ems of a word; how far smaller ones are written larger
-# Signs above the head line, and how much higher than others, compared with type.
-CROWNS = {REPH: 1.0, "\u0981": 1.0, "\u09bf": 1.25, "\u09c0": 1.08, "\u09c8": 1.0, "\u09cc": 1.0}
 POKE, NEAT = 0.15, 0.7  # ems: what is lower is made lower still, so often
 COVERED = 0.7  # how often the head line goes on over a sign to the left of the letter
 STEP = 0.03  # ems between a stroke's points
@@ -30,6 +29,8 @@ def written(word: Word, hand: Writer, random: np.random.Generator) -> list[Point
     """The strokes of a word in a writer's hand, in pixels of a scan; some lie above or below."""
     loose = 1.3 - hand.care
     parts = [strayed(part, word.level, hand, random, word.text) for part in word.parts]
+    if not parts[0].heads and stands_before(word.text):
+        parts[0] = moved(parts[0], random.normal(TUCKED, 0.05), 0.0)
     body = [line for part in parts for line in part.body]
     lines = [rounded(line, hand.haste * random.uniform(0.5, 1.5)) for line in body]
     lines = [bowed(ended(line, 0.03 * loose, random), loose, random) for line in lines]
@@ -112,8 +113,8 @@ def stretched(points: Points, word: Word, hand: Writer, random: np.random.Genera
     above = np.minimum(points[:, 1] - word.level, 0)
     below = np.maximum(points[:, 1], 0)
     # A letter's own top hardly stands out above the line, whoever writes it; type's serifs do.
-    signs = [CROWNS[sign] for sign in [word.text[:2], *word.text] if sign in CROWNS]
-    higher = hand.above * max(signs) if signs else hand.above**0.15
+    crowned = crown(word.text)
+    higher = hand.above * crowned if crowned else hand.above**0.15
     if random.random() < NEAT:
         above *= np.minimum(1, -above / POKE)
     out[:, 1] = np.maximum(points[:, 1], word.level) + above * higher * np.exp(

@@ -1,32 +1,18 @@
 """Straying: a part of a word as it comes out this time, in ems, x right, y down."""
 
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from graphemes.images.synthesis.knobs import looped
 from graphemes.images.synthesis.parts import Part
+from graphemes.images.synthesis.signs import AS_FORMED, FORMED, formed, hung
 from graphemes.images.synthesis.writers import Writer
 
 # Ems: a part whose top is higher than so far below the head line, and which goes on lower, is a
 # letter; one whose top is lower than so far above the baseline is a sign below a letter.
 HANGING, BENEATH = 0.15, -0.25
-
-
-class Hang(NamedTuple):
-    """How hands write a sign below a letter, compared with type."""
-
-    size: tuple[float, float]  # across, down
-    fall: float  # radians that its right end is turned down
-
-
-# Read off the competition's training scans by eye.
-HANGS = {
-    "\u09c1": Hang((1.2, 1.1), 0.1),
-    "\u09c2": Hang((1.25, 0.9), 0.38),
-    "\u09c3": Hang((1.4, 1.1), 0.0),
-}
 TURNED = 0.7 * np.pi  # at least, in a loop
 
 
@@ -39,6 +25,11 @@ def strayed(
     """
     loose = 1.3 - hand.care
     part = _looped(part, hand, random)
+    hang = None
+    if part.body and min(line[:, 1].min() for line in part.body) > BENEATH:
+        hang = hung(text)
+    if hang and hang.form and random.random() < FORMED:
+        part, hang = formed(part, hang.form), AS_FORMED
     ends = np.array([(x, level) for x in np.ravel(part.heads)]).reshape(-1, 2)
     every = np.concatenate([*part.body, ends])
     low, high = every.min(axis=0), every.max(axis=0)
@@ -48,8 +39,7 @@ def strayed(
     vary = 0.1 if part.heads else 0.15
     size = np.exp(random.normal(0, vary * loose)) * np.exp(random.normal(0, 0.08 * loose, 2))
     angle = random.normal(0, np.radians(3) * loose)
-    hang = next((HANGS[sign] for sign in text if sign in HANGS), None)
-    if hang and low[1] > BENEATH:
+    if hang:
         middle[1] = low[1]  # it hangs there
         size = size * hang.size * hand.hang
         angle += hang.fall + random.normal(hand.fall, 0.08)

@@ -1,0 +1,63 @@
+"""Signs: how hands write the signs around a letter, where type has them otherwise.
+
+Read off the competition's training scans by eye. Lengths in ems, x right, y down.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from graphemes.images.synthesis.conjuncts import REPH
+from graphemes.images.synthesis.parts import Part
+from graphemes.images.synthesis.strokes import Stroke, softened
+
+# Signs above the head line, and how much higher than others, compared with type.
+CROWNS = {REPH: 1.0, "\u0981": 1.0, "\u09bf": 1.25, "\u09c0": 1.08, "\u09c8": 1.0, "\u09cc": 1.0}
+TUCKED = 0.06  # ems that a sign to the left is nearer to its letter
+FORMED = 0.75  # how often a hand writes its own form of a sign, where there is one
+STEP, SOFT = 0.03, 1.5  # ems between a form's points; points over which its corners are rounded
+
+# Down to the left, round below, up into a hump, and the tail down to the right.
+Form = tuple[tuple[float, float], ...]
+U: Form = (
+    *((0.0, 0.0), (-0.09, 0.1), (-0.19, 0.21), (-0.25, 0.31), (-0.22, 0.37), (-0.13, 0.36)),
+    *((-0.04, 0.28), (0.02, 0.22), (0.06, 0.24), (0.07, 0.32), (0.13, 0.42)),
+)
+
+
+class Hang(NamedTuple):
+    """How hands write a sign below a letter, compared with type."""
+
+    size: tuple[float, float]  # across, down
+    fall: float  # radians that its right end is turned down
+    form: Form = ()  # of their own, from where it begins
+
+
+HANGS = {
+    "\u09c1": Hang((1.2, 1.1), 0.1),
+    "\u09c2": Hang((1.25, 0.9), 0.38, U),
+    "\u09c3": Hang((1.4, 1.1), 0.0),
+}
+AS_FORMED = Hang((1.15, 0.95), 0.0)
+
+
+def hung(text: str) -> Hang | None:
+    """How the sign below a string's letter hangs, if it has one."""
+    return next((HANGS[sign] for sign in text if sign in HANGS), None)
+
+
+def crown(text: str) -> float | None:
+    """How much higher hands write a string's sign above the head line, if it has one."""
+    signs = [CROWNS[sign] for sign in (text[:2], *text) if sign in CROWNS]
+    return max(signs, default=None)
+
+
+def formed(part: Part, form: Form) -> Part:
+    """A sign in hands' own form, begun where type begins it: at its highest point."""
+    points = np.concatenate(part.body)
+    corners = np.array(form) + points[points[:, 1].argmin()]
+    steps = np.append(0, np.hypot(*np.diff(corners, axis=0).T).cumsum())
+    along = np.arange(0, steps[-1], STEP)
+    line = np.stack([np.interp(along, steps, corners[:, k]) for k in (0, 1)], axis=1)
+    stroke: Stroke = softened(line, SOFT, int(3 * SOFT)).astype(np.float32)
+    return Part([stroke], [])
