@@ -3,8 +3,8 @@
 import re
 from typing import NamedTuple
 
-VIRAMA = "\u09cd"
-REPH = "র" + VIRAMA
+from graphemes.foundation.classes import REPH, VIRAMA
+
 # Seen on the competition's training scans: প্প, ঙ্খ, ণ্ঠ, ষ্ট and the like, half of the time or more.
 # Not so the letters whose conjuncts have forms of their own, nor what hangs below another.
 FIRST, SECOND = "গঘঙচজডণনপবমলশষস", "কখঘচছজটঠডপফভস"

@@ -8,10 +8,10 @@ import numpy.typing as npt
 
 from graphemes.foundation.heads import HEIGHT, WIDTH
 from graphemes.images.synthesis.conjuncts import stands_before
-from graphemes.images.synthesis.parts import BRIDGED, Part, Span, Word, bridged, moved
+from graphemes.images.synthesis.parts import BRIDGED, Part, Span, Word, bridged, extent, moved
 from graphemes.images.synthesis.signs import TUCKED, crown
-from graphemes.images.synthesis.straying import strayed
-from graphemes.images.synthesis.strokes import softened
+from graphemes.images.synthesis.straying import rotation, strayed
+from graphemes.images.synthesis.strokes import STEP, softened
 from graphemes.images.synthesis.writers import Writer
 
 EDGE = 6  # pixels of paper kept free to the left and right of the ink
@@ -20,20 +20,18 @@ TALLEST = 1.2 * HEIGHT  # of what is written; a scan cuts off the rest
 LIKELY, EVEN = 1.05, 0.3  # ems of a word; how far smaller ones are written larger
 POKE, NEAT = 0.15, 0.7  # ems: what is lower is made lower still, so often
 COVERED = 0.7  # how often the head line goes on over a sign to the left of the letter
-STEP = 0.03  # ems between a stroke's points
 
 Points = npt.NDArray[np.float64]  # (n, 2): x, y
 
 
 def written(word: Word, hand: Writer, random: np.random.Generator) -> list[Points]:
     """The strokes of a word in a writer's hand, in pixels of a scan; some lie above or below."""
-    loose = 1.3 - hand.care
     parts = [strayed(part, word.level, hand, random, word.text) for part in word.parts]
     if not parts[0].heads and stands_before(word.text):
         parts[0] = moved(parts[0], random.normal(TUCKED, 0.05), 0.0)
     body = [line for part in parts for line in part.body]
     lines = [rounded(line, hand.haste * random.uniform(0.5, 1.5)) for line in body]
-    lines = [bowed(ended(line, 0.03 * loose, random), loose, random) for line in lines]
+    lines = [bowed(ended(line, 0.03 * hand.loose, random), hand.loose, random) for line in lines]
     heads = over_signs(
         bridged([s for part in parts for s in part.heads], BRIDGED), parts[0], random
     )
@@ -82,7 +80,7 @@ def over_signs(heads: list[Span], first: Part, random: np.random.Generator) -> l
     """The pieces of the head line, the first of them often begun over a sign that has none."""
     if not heads or first.heads or not first.body or random.random() > COVERED:
         return heads
-    start = min(float(line[:, 0].min()) for line in first.body)
+    start, _ = extent([first])
     left, right = heads[0]
     return [(left - max(0.0, left - start) * random.uniform(0, 1), right), *heads[1:]]
 
@@ -93,7 +91,7 @@ def head_lines(
     """The head line as this hand draws it: too long, tilted, a little off, or not at all."""
     if not spans or random.random() < hand.bare:
         return []
-    loose = 1.3 - hand.care
+    loose = hand.loose
     lines = []
     for left, right in spans:
         start = left - hand.reach[0] * random.uniform(0.2, 1.5) + random.normal(0, 0.03 * loose)
@@ -141,10 +139,9 @@ def shape(hand: Writer, random: np.random.Generator) -> npt.NDArray[np.float64]:
     aspect = hand.aspect * np.exp(random.normal(0, 0.06))
     slant = hand.slant + random.normal(0, 0.04)
     slope = np.radians(random.normal(-2.2, 2.0))
-    turn = np.array([[np.cos(slope), -np.sin(slope)], [np.sin(slope), np.cos(slope)]])
     root = np.sqrt(aspect)
     shear = np.array([[1.0, -slant], [0.0, 1.0]])
-    return np.asarray(size * turn @ shear @ np.diag([root, 1 / root]))
+    return np.asarray(size * rotation(slope) @ shear @ np.diag([root, 1 / root]))
 
 
 def on_scan(points: Points, level: float, pen: float, random: np.random.Generator) -> Points:

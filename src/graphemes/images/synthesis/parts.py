@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from graphemes.foundation.errors import DataError
-from graphemes.images.synthesis.conjuncts import beside
+from graphemes.images.synthesis.conjuncts import Beside, beside
 from graphemes.images.synthesis.fonts import Typeface
 from graphemes.images.synthesis.knobs import Knob
 from graphemes.images.synthesis.strokes import Stroke, Traced, strokes
@@ -82,16 +82,18 @@ class Lettering:
         overlap: of two letters, in ems, to write a conjunct as these side by side, if people do.
         """
         letters = beside(text)
-        if overlap is None or letters is None:
-            return Word(self._parts_of(text), self.level, text)
+        parts = [] if overlap is None or letters is None else self._apart(letters, overlap)
+        return Word(parts or self._parts_of(text), self.level, text)
+
+    def _apart(self, letters: Beside, overlap: float) -> list[Part]:
+        """Two letters side by side; nothing if this font has one glyph for the rest."""
         first, rest = self._parts_of(letters.first), self._parts_of(letters.rest)
         before, after = rest[: letters.before], rest[letters.before :]
-        if not after:  # this font has one glyph for a letter with its sign
-            return Word(self._parts_of(text), self.level, text)
+        if not after:
+            return []
         (left, right), (start, _) = extent(first), extent(after)
         there = [moved(part, start - left, 0) for part in first]
-        apart = [moved(part, right - left - overlap, 0) for part in after]
-        return Word([*before, *there, *apart], self.level, text)
+        return [*before, *there, *(moved(part, right - left - overlap, 0) for part in after)]
 
     def _parts_of(self, text: str) -> list[Part]:
         parts = []

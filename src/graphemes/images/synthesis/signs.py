@@ -7,15 +7,15 @@ from typing import NamedTuple
 
 import numpy as np
 
-from graphemes.images.synthesis.conjuncts import REPH
+from graphemes.foundation.classes import CANDRABINDU, REPH
 from graphemes.images.synthesis.parts import Part
-from graphemes.images.synthesis.strokes import Stroke, softened
+from graphemes.images.synthesis.strokes import STEP, Stroke, softened
 
 # Signs above the head line, and how much higher than others, compared with type.
-CROWNS = {REPH: 1.0, "\u0981": 1.0, "\u09bf": 1.25, "\u09c0": 1.08, "\u09c8": 1.0, "\u09cc": 1.0}
+CROWNS = {REPH: 1.0, CANDRABINDU: 1.0, "\u09bf": 1.25, "\u09c0": 1.08, "\u09c8": 1.0, "\u09cc": 1.0}
 TUCKED = 0.06  # ems that a sign to the left is nearer to its letter
 FORMED = 0.75  # how often a hand writes its own form of a sign, where there is one
-STEP, SOFT = 0.03, 1.5  # ems between a form's points; points over which its corners are rounded
+SOFT = 1.5  # points over which a form's corners are rounded
 
 # Down to the left, round below, up into a hump, and the tail down to the right.
 Form = tuple[tuple[float, float], ...]

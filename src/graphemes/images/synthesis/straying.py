@@ -23,7 +23,7 @@ def strayed(
 
     text: of its word, which says what a part is that hangs below.
     """
-    loose = 1.3 - hand.care
+    loose = hand.loose
     part = _looped(part, hand, random)
     hang = None
     if part.body and min(line[:, 1].min() for line in part.body) > BENEATH:
@@ -43,7 +43,7 @@ def strayed(
         middle[1] = low[1]  # it hangs there
         size = size * hang.size * hand.hang
         angle += hang.fall + random.normal(hand.fall, 0.08)
-    turn = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
+    turn = rotation(angle)
     place = middle + random.normal(0, (0.035 * loose, 0.03 * loose))
     lean = random.normal(hand.lean, 0.1 * loose)
     waves = random.normal(0, 0.08 * loose, (2, 2)).clip(-0.3, 0.3)
@@ -56,6 +56,11 @@ def strayed(
     body = [((line - middle) * size @ turn.T + place).astype(np.float32) for line in body]
     across = [(np.array(span) - middle[0]) * size[0] + place[0] for span in part.heads]
     return Part(body, [(float(left), float(right)) for left, right in across])
+
+
+def rotation(angle: float) -> npt.NDArray[np.float64]:
+    """The (2, 2) matrix that turns by an angle in radians, the right end down."""
+    return np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
 
 
 def _looped(part: Part, hand: Writer, random: np.random.Generator) -> Part:

@@ -26,6 +26,7 @@ SPACING = 4  # pixels between the points kept
 STRAIGHT = 0.6  # the cosine of the bend that a pen still goes through without stopping
 REACH = 12  # pixels from a fork where a branch's direction is taken
 
+STEP = 0.03  # ems between the points of a line that is made rather than traced
 KNOB = 0.052  # ems: the radius of the smallest knob
 
 End = tuple[int, int]  # a branch and which of its ends: 1 start, 2 end

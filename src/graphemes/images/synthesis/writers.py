@@ -32,6 +32,11 @@ class Writer(NamedTuple):
     ink: float  # grey level of a stroke's middle
     paper: float  # grey level
 
+    @property
+    def loose(self) -> float:
+        """How far this writer strays from what is meant, 0.3 to 1.3."""
+        return 1.3 - self.care
+
 
 def writer(seed: int, *place: int, fonts: tuple[str, ...] = SHIPPED) -> Writer:
     """The writer who lives at a place of the seeds, in one of the fonts."""
