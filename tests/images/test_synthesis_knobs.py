@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from graphemes.images.synthesis.drawing import lettering
-from graphemes.images.synthesis.knobs import Knob, curled, looped
+from graphemes.images.synthesis.knobs import Knob, curled, looped, spiralled
 from graphemes.images.synthesis.parts import moved
 from graphemes.images.synthesis.strokes import strokes
 
@@ -85,3 +85,36 @@ def test_knobs_move_with_their_part():
     there = moved(part, 0.5, -0.25)
     assert there.knobs[0].centre - part.knobs[0].centre == pytest.approx((0.5, -0.25))
     assert part.knobs[0].radius == there.knobs[0].radius
+
+
+def arc(turn: float, radius: float = 0.1) -> np.ndarray:
+    """A straight line that ends in a curl."""
+    angles = np.arange(0, turn, 0.2)
+    curl = radius * np.stack([np.sin(angles), 1 - np.cos(angles)], axis=1)
+    return np.vstack([np.stack([np.arange(-0.6, 0, 0.03), np.zeros(20)], axis=1), curl])
+
+
+@pytest.mark.parametrize("turned", [False, True])
+def test_a_free_curl_goes_on_round_and_a_straight_end_doesnt(turned):
+    line = arc(3.5)[::-1] if turned else arc(3.5)
+    (out,) = spiralled([line], [], 1.5)
+    kept = out[-len(line) :] if turned else out[: len(line)]
+    assert np.allclose(kept, line)
+    more = out[: len(out) - len(line)] if turned else out[len(line) :]
+    assert len(more) > 3
+    headings = np.unwrap(np.arctan2(*np.diff(out, axis=0).T[::-1]))
+    before = np.unwrap(np.arctan2(*np.diff(line, axis=0).T[::-1]))
+    assert np.ptp(headings) == pytest.approx(np.ptp(before) + 1.5, abs=0.3)
+    assert np.hypot(*(more - (0, 0.1)).T).max() < 0.12  # inside what it curls round
+
+
+def test_a_curl_that_touches_another_stroke_or_a_knob_or_is_wide_stays():
+    line = arc(3.5)
+    end = line[-1]
+    other = np.stack([np.full(5, end[0]), end[1] + np.arange(5) * 0.03], axis=1)
+    assert np.array_equal(spiralled([line, other], [], 1.5)[0], line)
+    assert np.array_equal(spiralled([line], [Knob(end, 0.05)], 1.5)[0], line)
+    wide = arc(3.5, radius=0.3)
+    assert np.array_equal(spiralled([wide], [], 1.5)[0], wide)
+    dot = np.zeros((1, 2))
+    assert np.array_equal(spiralled([dot], [], 1.5)[0], dot)

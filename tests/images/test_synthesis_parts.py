@@ -18,9 +18,10 @@ from graphemes.images.synthesis.hand import (
     written,
 )
 from graphemes.images.synthesis.knobs import Knob
-from graphemes.images.synthesis.parts import LEVEL, Part, Word, beheaded, bridged, upright
-from graphemes.images.synthesis.signs import CROWNS, HANGS, formed
-from graphemes.images.synthesis.straying import leaning, proportioned, strayed
+from graphemes.images.synthesis.lettering import upright
+from graphemes.images.synthesis.parts import LEVEL, Part, Word, beheaded, bridged
+from graphemes.images.synthesis.signs import CROWNS, HANGS, formed, lengthened
+from graphemes.images.synthesis.straying import leant, proportioned, strayed
 from graphemes.images.synthesis.strokes import Traced
 from graphemes.images.synthesis.writers import calm, writer
 
@@ -174,7 +175,7 @@ def test_a_part_with_other_proportions_keeps_its_corners():
 
 def test_a_leaning_letter_goes_further_down_on_the_left():
     line = np.array([(0.0, -0.6), (0.0, 0.0), (0.5, 0.0), (0.5, -0.6)])
-    out = leaning(line, np.array((0.25, -0.6)), 0.5, 0.2)
+    out = leant(line, np.array((0.25, -0.6)), 0.5, 0.2)
     assert out[[0, 3]] == pytest.approx(line[[0, 3]])
     assert out[1, 1] == pytest.approx(0.06)
     assert out[2, 1] == pytest.approx(-0.06)
@@ -291,3 +292,29 @@ def test_a_sign_to_the_left_is_drawn_nearer(monkeypatch):
     assert widths[0.3] < 0.9 * widths[0.0]
     assert stands_before("কে")
     assert not stands_before("কী")
+
+
+@pytest.mark.parametrize("name", SHIPPED)
+@pytest.mark.parametrize(
+    ("text", "signs"),
+    [
+        ("কা", [None, "া"]),
+        ("ষি", ["ি", None]),
+        ("মো", ["ে", None, "া"]),
+        ("শ্য", [None, "্য"]),
+        ("ক্ষ", [None]),
+    ],
+)
+def test_a_part_knows_which_sign_it_is(name, text, signs):
+    assert [part.sign for part in lettering(name).word(text).parts] == signs
+
+
+def test_reph_is_longer_and_begins_near_the_head_line():
+    word = lettering("hind-siliguri").word("র্ক")
+    reph = word.parts[-1]
+    longer = [lengthened(reph, word.level, stream(k)) for k in range(30)]
+    high = [np.ptp(np.concatenate(part.body)[:, 1]) for part in longer]
+    assert high == pytest.approx([1.3 * np.ptp(np.concatenate(reph.body)[:, 1])] * 30)
+    lowest = [max(line[:, 1].max() for line in part.body) for part in longer]
+    assert abs(np.mean(lowest) - word.level) < 0.1
+    assert np.std(lowest) > 0.02

@@ -3,13 +3,28 @@
 import re
 from typing import NamedTuple
 
+import numpy as np
+
 from graphemes.foundation.classes import REPH, VIRAMA
 
 # Seen on the competition's training scans: প্প, ঙ্খ, ণ্ঠ, ষ্ট and the like, half of the time or more.
 # Not so the letters whose conjuncts have forms of their own, nor what hangs below another.
-FIRST, SECOND = "গঘঙচজডণনপবমলশষস", "কখঘচছজটঠডপফভস"
+FIRST, SECOND = "গঘঙচজডণনপবমলশষস", "কখঘচছজটঠপফভ"
 PLAIN = re.compile(f"({REPH})?([{FIRST}]){VIRAMA}([{SECOND}].*)")
 SIGNS_BEFORE = "িেৈোৌ"  # written to the left of a letter
+
+
+# Ranges, in ems and of the letter's size.
+OVERLAP, DROP, SIZE = (-0.05, 0.27), (0.0, 0.2), (0.8, 1.0)
+DROPPED = 0.3  # how often the second letter stands lower, and smaller
+
+
+class Layout(NamedTuple):
+    """How the second of two letters stands beside the first."""
+
+    overlap: float  # ems
+    drop: float = 0.0  # ems that its top is below the head line
+    size: float = 1.0  # compared with the font's
 
 
 class Beside(NamedTuple):
@@ -18,6 +33,14 @@ class Beside(NamedTuple):
     first: str
     rest: str
     before: int  # glyphs of the rest that stand before the first letter nevertheless
+
+
+def layout(random: np.random.Generator) -> Layout:
+    """How two letters come out beside each other this time."""
+    overlap = random.uniform(*OVERLAP)
+    if random.random() > DROPPED:
+        return Layout(overlap)
+    return Layout(overlap, random.uniform(*DROP), random.uniform(*SIZE))
 
 
 def beside(text: str) -> Beside | None:

@@ -11,15 +11,15 @@ import numpy as np
 import numpy.typing as npt
 
 from graphemes.foundation.heads import HEIGHT, WIDTH
+from graphemes.images.synthesis.conjuncts import layout
 from graphemes.images.synthesis.fonts import typeface
 from graphemes.images.synthesis.hand import Points, written
-from graphemes.images.synthesis.parts import Lettering
+from graphemes.images.synthesis.lettering import Lettering
 from graphemes.images.synthesis.writers import Writer
 
-VERSION = 7  # of the drawing: raise it when the same seed would give other pixels
+VERSION = 8  # of the drawing: raise it when the same seed would give other pixels
 # Letters that a font styles as hardly a hand writes them: শ without its loops.
-STYLISED = dict.fromkeys(("anek-bangla", "baloo-da-2", "hind-siliguri", "mina"), "শ")
-OVERLAP = (-0.05, 0.25)  # ems, of letters side by side
+STYLISED = dict.fromkeys(("anek-bangla", "baloo-da-2", "galada", "hind-siliguri", "mina"), "শ")
 FINE = 4  # strokes are drawn on a grid so many times finer, then averaged
 LINED = 0.05  # how often a printed line runs along an edge
 DOT = 1.4  # width of a dot, in pens
@@ -42,8 +42,9 @@ def draw(text: str, hand: Writer, random: np.random.Generator) -> Scan:
     Raises DataError if none of the writer's fonts has the glyphs.
     """
     able = (name for name in hand.fonts if typeface(name).can_write(text) and fits(name, text))
-    overlap = random.uniform(*OVERLAP) if random.random() < hand.beside else None
-    word = lettering(next(able, hand.fonts[0])).word(text, overlap)
+    letters = lettering(next(able, hand.fonts[0]))
+    apart = layout(random) if random.random() < hand.beside else None
+    word = letters.word(text, apart)
     return scanned(inked(written(word, hand, random), hand, random), hand, random)
 
 

@@ -8,6 +8,7 @@ import numpy.typing as npt
 
 from graphemes.foundation.heads import HEIGHT, WIDTH
 from graphemes.images.synthesis.conjuncts import stands_before
+from graphemes.images.synthesis.letters import OFTEN, own_form, rewritten
 from graphemes.images.synthesis.parts import BRIDGED, Part, Span, Word, bridged, extent, moved
 from graphemes.images.synthesis.signs import TUCKED, crown
 from graphemes.images.synthesis.straying import rotation, strayed
@@ -19,6 +20,7 @@ LINE = (41.0, 12.0)  # rows from the top to the head line: mean and spread
 TALLEST = 1.2 * HEIGHT  # of what is written; a scan cuts off the rest
 LIKELY, EVEN = 1.05, 0.3  # ems of a word; how far smaller ones are written larger
 POKE, NEAT = 0.15, 0.7  # ems: what is lower is made lower still, so often
+JOINED, LINKED = 0.3, 0.85  # ems between parts that are given one head line; how often
 COVERED = 0.7  # how often the head line goes on over a sign to the left of the letter
 
 Points = npt.NDArray[np.float64]  # (n, 2): x, y
@@ -26,15 +28,18 @@ Points = npt.NDArray[np.float64]  # (n, 2): x, y
 
 def written(word: Word, hand: Writer, random: np.random.Generator) -> list[Points]:
     """The strokes of a word in a writer's hand, in pixels of a scan; some lie above or below."""
-    parts = [strayed(part, word.level, hand, random, word.text) for part in word.parts]
+    form = own_form(word.text)
+    parts = word.parts
+    if form and random.random() < OFTEN:
+        parts = rewritten(parts, word.level, form)
+    parts = [strayed(part, word.level, hand, random, word.text) for part in parts]
     if not parts[0].heads and stands_before(word.text):
         parts[0] = moved(parts[0], random.normal(TUCKED, 0.05), 0.0)
     body = [line for part in parts for line in part.body]
     lines = [rounded(line, hand.haste * random.uniform(0.5, 1.5)) for line in body]
     lines = [bowed(ended(line, 0.03 * hand.loose, random), hand.loose, random) for line in lines]
-    heads = over_signs(
-        bridged([s for part in parts for s in part.heads], BRIDGED), parts[0], random
-    )
+    gap = JOINED if random.random() < LINKED else BRIDGED
+    heads = over_signs(bridged([s for part in parts for s in part.heads], gap), parts[0], random)
     lines += head_lines(heads, word.level, hand, random)
     every = stretched(np.concatenate(lines), word, hand, random)
     every = bent(every, hand.wobble, random)

@@ -1,21 +1,15 @@
 """Parts: a written string as the pieces a hand moves apart, and the head line they hang from."""
 
-import functools
 import itertools
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
-from graphemes.foundation.errors import DataError
-from graphemes.images.synthesis.conjuncts import Beside, beside
-from graphemes.images.synthesis.fonts import Typeface
 from graphemes.images.synthesis.knobs import Knob
-from graphemes.images.synthesis.strokes import Stroke, Traced, strokes
+from graphemes.images.synthesis.strokes import Stroke, Traced, through
 
-PROBE = "কনবমতলা"  # letters under a straight head line, most with a stem
-STEM, LEAN = 0.4, 0.05  # of a stem's slant: the greatest, and how closely it is read
 LEVEL = 0.04  # ems a point of the head line may lie off it
 SLOPE = 0.25  # rise over run, at most, of a piece of it
 SHORTEST = 0.14  # ems: what is shorter only crosses it, or is the top of a round letter
@@ -23,9 +17,11 @@ WIDEST_TOP = 0.4  # ems of an arc that touches the head line
 AHEAD, GENTLE = 4, 0.5  # points on, and the cosine of the bend till there: an arc's, no corner's
 SERIF = 0.05  # ems
 TICK = 0.05  # ems from the head line: what stays nearer and is short is its own end
+BENEATH = -0.25  # ems: what doesn't reach so far above the baseline is a sign below a letter
 CRUMB = 0.07  # ems: what a cut leaves that is shorter is dropped
 BRIDGED = 0.12  # ems between two parts' head lines that are written in one
 
+Line = Sequence[tuple[float, float]]  # corners: x, y
 Span = tuple[float, float]  # left, right, in ems
 
 
@@ -35,6 +31,7 @@ class Part(NamedTuple):
     body: list[Stroke]
     heads: list[Span]  # its pieces of the head line, which isn't among the strokes
     knobs: Sequence[Knob] = ()  # not among the strokes either
+    sign: str | None = None  # none: a letter or a conjunct
 
 
 class Word(NamedTuple):
@@ -43,84 +40,6 @@ class Word(NamedTuple):
     parts: list[Part]
     level: float
     text: str = ""
-
-
-class Lettering:
-    """A typeface taken apart into strokes, each glyph once."""
-
-    def __init__(self, typeface: Typeface):
-        """Take any typeface; nothing is computed yet."""
-        self.typeface = typeface
-        self._parts: dict[int, Part] = {}
-
-    @functools.cached_property
-    def level(self) -> float:
-        """Where its head line runs, in ems from the baseline: the commonest height."""
-        steps = [(np.diff(line, axis=0), line[1:, 1]) for line in self._probed]
-        flat = [
-            height[np.abs(step[:, 1]) < SLOPE / 2 * np.abs(step[:, 0])] for step, height in steps
-        ]
-        return _commonest(np.concatenate(flat), np.arange(-1.2, 0.0, LEVEL / 2))
-
-    @functools.cached_property
-    def slant(self) -> float:
-        """How its stems lean: ems to the right an em up. Italics are set upright with it."""
-        steps = np.concatenate([np.diff(line, axis=0) for line in self._probed])
-        steep = steps[np.abs(steps[:, 0]) < STEM * np.abs(steps[:, 1])]
-        return _commonest(
-            -steep[:, 0] / steep[:, 1], np.arange(-STEM - LEAN / 2, STEM + LEAN, LEAN)
-        )
-
-    @functools.cached_property
-    def _probed(self) -> list[Stroke]:
-        outlines = [self.typeface.outline(g.number) for g in self.typeface.shape(PROBE)]
-        return [line for outline in outlines for line in strokes(outline).lines]
-
-    def word(self, text: str, overlap: float | None = None) -> Word:
-        """The parts of a string. Raises DataError if the typeface lacks a glyph for it.
-
-        overlap: of two letters, in ems, to write a conjunct as these side by side, if people do.
-        """
-        letters = beside(text)
-        parts = [] if overlap is None or letters is None else self._apart(letters, overlap)
-        return Word(parts or self._parts_of(text), self.level, text)
-
-    def _apart(self, letters: Beside, overlap: float) -> list[Part]:
-        """Two letters side by side; nothing if this font has one glyph for the rest."""
-        first, rest = self._parts_of(letters.first), self._parts_of(letters.rest)
-        before, after = rest[: letters.before], rest[letters.before :]
-        if not after:
-            return []
-        (left, right), (start, _) = extent(first), extent(after)
-        there = [moved(part, start - left, 0) for part in first]
-        return [*before, *there, *(moved(part, right - left - overlap, 0) for part in after)]
-
-    def _parts_of(self, text: str) -> list[Part]:
-        parts = []
-        for glyph in self.typeface.shape(text):
-            if glyph.number == 0:
-                raise DataError(f"{self.typeface.name}: this font can't write '{text}'")
-            part = self._part(glyph.number)
-            if part.body or part.heads:
-                parts.append(moved(part, glyph.x + self.slant * glyph.y, glyph.y))
-        return parts
-
-    def _part(self, number: int) -> Part:
-        if number not in self._parts:
-            outline = self.typeface.outline(number)
-            self._parts[number] = (
-                beheaded(upright(strokes(outline), self.slant), self.level)
-                if outline
-                else Part([], [])
-            )
-        return self._parts[number]
-
-
-def upright(traced: Traced, slant: float) -> Traced:
-    """Strokes and knobs that lean by `slant` set upright, about the baseline."""
-    shear = np.array([[1, 0], [slant, 1]], np.float32)
-    knobs = [Knob(knob.centre @ shear, knob.radius) for knob in traced.knobs]
-    return Traced([line @ shear for line in traced.lines], knobs)
 
 
 def extent(parts: list[Part]) -> Span:
@@ -136,7 +55,41 @@ def moved(part: Part, x: float, y: float) -> Part:
     shift = np.array((x, y), np.float32)
     body = [line + shift for line in part.body]
     knobs = [Knob(knob.centre + shift, knob.radius) for knob in part.knobs]
-    return Part(body, [(a + x, b + x) for a, b in part.heads], knobs)
+    return Part(body, [(a + x, b + x) for a, b in part.heads], knobs, part.sign)
+
+
+def lowered(parts: list[Part], level: float, drop: float, size: float) -> list[Part]:
+    """A letter and its signs, the letter sized and so far below the head line, which it leaves."""
+    letter, *signs = parts
+    start, end = extent([letter])
+    corner = np.array((start, level), np.float32)
+    body = [(line - corner) * np.float32(size) + corner for line in letter.body]
+    heads = [(start + (a - start) * size, start + (b - start) * size) for a, b in letter.heads]
+    knobs = [Knob((k.centre - corner) * size + corner, k.radius * size) for k in letter.knobs]
+    out = [moved(Part(body, [] if drop else heads, knobs), 0, drop)]
+    narrower, lower = (end - start) * (size - 1), max(0.0, drop + level * (1 - size))
+    for sign in signs:
+        after = extent([sign])[0] > (start + end) / 2
+        down = lower if beneath(sign) else 0.0
+        out.append(moved(sign, narrower if after else narrower / 2, down))
+    return out
+
+
+def boxed(part: Part, level: float, form: Sequence[Line]) -> Part:
+    """A part whose strokes are a form's, made as wide and as low as they are.
+
+    form: lines of corners, x from the left of the part to its right, y from the head line (0)
+    down to its lowest point (1).
+    """
+    (left, right), bottom = extent([part]), max(float(line[:, 1].max()) for line in part.body)
+    corner, size = np.array((left, level)), np.array((right - left, bottom - level))
+    body = [through(np.array(line) * size + corner) for line in form]
+    return part._replace(body=body, knobs=())
+
+
+def beneath(part: Part) -> bool:
+    """Whether a part is a sign below a letter."""
+    return bool(part.body) and min(float(line[:, 1].min()) for line in part.body) > BENEATH
 
 
 def beheaded(traced: Traced, level: float) -> Part:
@@ -190,11 +143,6 @@ def bridged(spans: list[Span], gap: float) -> list[Span]:
 def _tick(piece: Stroke, level: float) -> bool:
     near = np.abs(piece[:, 1] - level).max() < TICK
     return bool(near and np.ptp(piece[:, 0]) < SHORTEST)
-
-
-def _commonest(values: npt.NDArray[Any], edges: npt.NDArray[Any]) -> float:
-    counts, edges = np.histogram(values, edges)
-    return float(edges[counts.argmax() : counts.argmax() + 2].mean())
 
 
 def _along(line: Stroke, level: float) -> npt.NDArray[np.bool_]:

@@ -8,18 +8,17 @@ from typing import NamedTuple
 import numpy as np
 
 from graphemes.foundation.classes import CANDRABINDU, REPH
-from graphemes.images.synthesis.parts import Part
-from graphemes.images.synthesis.strokes import STEP, Stroke, softened
+from graphemes.images.synthesis.parts import Line, Part, moved
+from graphemes.images.synthesis.strokes import through
 
 # Signs above the head line, and how much higher than others, compared with type.
 CROWNS = {REPH: 1.0, CANDRABINDU: 1.0, "\u09bf": 1.25, "\u09c0": 1.08, "\u09c8": 1.0, "\u09cc": 1.0}
 TUCKED = 0.06  # ems that a sign to the left is nearer to its letter
 FORMED = 0.75  # how often a hand writes its own form of a sign, where there is one
-SOFT = 1.5  # points over which a form's corners are rounded
 
+LONGER = 1.3  # times that hands make র্ longer
 # Down to the left, round below, up into a hump, and the tail down to the right.
-Form = tuple[tuple[float, float], ...]
-U: Form = (
+U: Line = (
     *((0.0, 0.0), (-0.09, 0.1), (-0.19, 0.21), (-0.25, 0.31), (-0.22, 0.37), (-0.13, 0.36)),
     *((-0.04, 0.28), (0.02, 0.22), (0.06, 0.24), (0.07, 0.32), (0.13, 0.42)),
 )
@@ -30,7 +29,7 @@ class Hang(NamedTuple):
 
     size: tuple[float, float]  # across, down
     fall: float  # radians that its right end is turned down
-    form: Form = ()  # of their own, from where it begins
+    form: Line = ()  # of their own, from where it begins
 
 
 HANGS = {
@@ -52,12 +51,15 @@ def crown(text: str) -> float | None:
     return max(signs, default=None)
 
 
-def formed(part: Part, form: Form) -> Part:
+def lengthened(part: Part, level: float, random: np.random.Generator) -> Part:
+    """র্ longer than type has it, begun near the head line."""
+    every = np.concatenate(part.body)
+    end = every[every[:, 1].argmax()]
+    body = [((line - end) * LONGER + end).astype(np.float32) for line in part.body]
+    return moved(part._replace(body=body), 0.0, level - float(end[1]) + random.normal(-0.04, 0.05))
+
+
+def formed(part: Part, form: Line) -> Part:
     """A sign in hands' own form, begun where type begins it: at its highest point."""
     points = np.concatenate(part.body)
-    corners = np.array(form) + points[points[:, 1].argmin()]
-    steps = np.append(0, np.hypot(*np.diff(corners, axis=0).T).cumsum())
-    along = np.arange(0, steps[-1], STEP)
-    line = np.stack([np.interp(along, steps, corners[:, k]) for k in (0, 1)], axis=1)
-    stroke: Stroke = softened(line, SOFT, int(3 * SOFT)).astype(np.float32)
-    return Part([stroke], [])
+    return Part([through(np.array(form) + points[points[:, 1].argmin()])], [])

@@ -5,14 +5,16 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from graphemes.images.synthesis.knobs import looped
-from graphemes.images.synthesis.parts import Part
-from graphemes.images.synthesis.signs import AS_FORMED, FORMED, formed, hung
+from graphemes.foundation.classes import REPH
+from graphemes.images.synthesis.knobs import looped, spiralled
+from graphemes.images.synthesis.letters import curls, leaning
+from graphemes.images.synthesis.parts import Part, beneath
+from graphemes.images.synthesis.signs import AS_FORMED, FORMED, formed, hung, lengthened
 from graphemes.images.synthesis.writers import Writer
 
 # Ems: a part whose top is higher than so far below the head line, and which goes on lower, is a
-# letter; one whose top is lower than so far above the baseline is a sign below a letter.
-HANGING, BENEATH = 0.15, -0.25
+# letter.
+HANGING = 0.15
 TURNED = 0.7 * np.pi  # at least, in a loop
 
 
@@ -24,9 +26,11 @@ def strayed(
     text: of its word, which says what a part is that hangs below.
     """
     loose = hand.loose
-    part = _looped(part, hand, random)
+    part = _looped(part, hand, random, text)
+    if part.sign == REPH and part.body:
+        part = lengthened(part, level, random)
     hang = None
-    if part.body and min(line[:, 1].min() for line in part.body) > BENEATH:
+    if beneath(part):
         hang = hung(text)
     if hang and hang.form and random.random() < FORMED:
         part, hang = formed(part, hang.form), AS_FORMED
@@ -45,12 +49,12 @@ def strayed(
         angle += hang.fall + random.normal(hand.fall, 0.08)
     turn = rotation(angle)
     place = middle + random.normal(0, (0.035 * loose, 0.03 * loose))
-    lean = random.normal(hand.lean, 0.1 * loose)
+    lean = random.normal(hand.lean + leaning(text), 0.1 * loose)
     waves = random.normal(0, 0.08 * loose, (2, 2)).clip(-0.3, 0.3)
     body = [proportioned(line, low, high, waves) for line in part.body]
     if low[1] < level + HANGING and high[1] > level + HANGING:
         body = [
-            leaning(line, np.array((middle[0], level)), float(high[0] - low[0]), lean)
+            leant(line, np.array((middle[0], level)), float(high[0] - low[0]), lean)
             for line in body
         ]
     body = [((line - middle) * size @ turn.T + place).astype(np.float32) for line in body]
@@ -63,10 +67,13 @@ def rotation(angle: float) -> npt.NDArray[np.float64]:
     return np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
 
 
-def _looped(part: Part, hand: Writer, random: np.random.Generator) -> Part:
+def _looped(part: Part, hand: Writer, random: np.random.Generator, text: str) -> Part:
     size = hand.loop * np.exp(random.normal(0, 0.15, len(part.knobs)))
     turn = random.normal(hand.turn, 0.3, len(part.knobs)).clip(TURNED, 2 * np.pi)
-    return part._replace(body=looped(part.body, part.knobs, size, turn), knobs=())
+    body = part.body
+    if curls(text):
+        body = spiralled(body, part.knobs, max(0.0, hand.turn / 2 + random.normal(0, 0.3)))
+    return part._replace(body=looped(body, part.knobs, size, turn), knobs=())
 
 
 def proportioned(
@@ -83,7 +90,7 @@ def proportioned(
     )
 
 
-def leaning(
+def leant(
     line: npt.NDArray[Any], middle: npt.NDArray[Any], width: float, lean: float
 ) -> npt.NDArray[Any]:
     """A stroke made longer down on the left than on the right of a part, or the other way."""

@@ -27,6 +27,7 @@ STRAIGHT = 0.6  # the cosine of the bend that a pen still goes through without s
 REACH = 12  # pixels from a fork where a branch's direction is taken
 
 STEP = 0.03  # ems between the points of a line that is made rather than traced
+SOFT = 1.5  # of these points over which its corners are rounded
 KNOB = 0.052  # ems: the radius of the smallest knob
 
 End = tuple[int, int]  # a branch and which of its ends: 1 start, 2 end
@@ -146,6 +147,14 @@ def smooth(branch: Branch) -> npt.NDArray[np.float32]:
     inner = softened(points, SMOOTHING, int(3 * SMOOTHING))
     kept = np.unique(np.append(np.arange(0, len(inner), SPACING), len(inner) - 1))
     return np.asarray(inner[kept], np.float32)
+
+
+def through(corners: npt.NDArray[np.float64]) -> Stroke:
+    """A line made through corners (n, 2), which it rounds."""
+    steps = np.append(0, np.hypot(*np.diff(corners, axis=0).T).cumsum())
+    along = np.arange(0, steps[-1], STEP)
+    line = np.stack([np.interp(along, steps, corners[:, k]) for k in (0, 1)], axis=1)
+    return np.asarray(softened(line, SOFT, int(3 * SOFT)), np.float32)
 
 
 def softened(points: npt.NDArray[Any], sigma: float, reach: int) -> npt.NDArray[Any]:
