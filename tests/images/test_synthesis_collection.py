@@ -5,6 +5,7 @@ import json
 from collections import Counter
 from pathlib import Path
 
+import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
@@ -15,11 +16,11 @@ from graphemes.foundation.seeds import stream
 from graphemes.images.synthesis import collection as collections
 from graphemes.images.synthesis.collection import (
     Collection,
-    dealt,
     draw_collection,
     is_collection,
     shards,
 )
+from graphemes.images.synthesis.selection import dealt, shares
 
 SOME = seen_graphemes()[::100]  # 13 graphemes
 
@@ -63,7 +64,8 @@ def test_it_has_the_competitions_layout(drawn):
     assert ids == [row["image_id"] for row in rows] == [f"Train_{k}" for k in range(50)]
     counts = Counter(row["grapheme"] for row in rows)
     assert set(counts) == {one.text for one in SOME}
-    assert set(counts.values()) == {3, 4}
+    wanted = shares(SOME, ASKED.balance) * 50
+    assert all(abs(counts[one.text] - n) < 1 for one, n in zip(SOME, wanted, strict=True))
     assert is_collection(drawn)
 
 
@@ -121,6 +123,7 @@ def test_what_is_unfinished_is_gone_on_with(drawn, tmp_path, monkeypatch):
         ({"images": 51}, "images"),
         ({"seed": 6}, "seed"),
         ({"tests": 4}, "tests"),
+        ({"balance": 0.5}, "balance"),
         ({"graphemes": SOME[:5]}, "graphemes"),
         ({"fonts": ("atma",)}, "fonts"),
     ],
@@ -183,7 +186,28 @@ def test_shards_cover_the_images():
 
 
 def test_graphemes_are_dealt_evenly():
-    dealt_once = dealt(SOME, 100, stream(0))
+    dealt_once = dealt(SOME, 100, stream(0), balance=0.0)
     assert set(Counter(one.text for one in dealt_once).values()) == {7, 8}
     assert dealt_once[:13] != list(SOME)
-    assert dealt(SOME, 100, stream(0)) == dealt_once
+    assert dealt(SOME, 100, stream(0), balance=0.0) == dealt_once
+
+
+def test_rare_classes_come_oftener_than_their_graphemes_and_none_is_left_out():
+    seen = seen_graphemes()
+    counts = Counter(one.labels.consonant for one in dealt(seen, 5000, stream(0), balance=0.8))
+    plain = Counter(one.labels.consonant for one in dealt(seen, 5000, stream(0)))
+    assert counts[3] > 3 * plain[3]
+    assert counts[0] < plain[0]
+    even, rare = shares(seen, 0.0), shares(seen, 0.8)
+    assert np.ptp(even) == 0
+    assert rare.sum() == pytest.approx(1)
+    assert rare.max() / np.median(rare) <= 20
+    assert rare.min() > 0.05 / len(seen)
+
+
+def test_shares_come_out_whatever_the_count():
+    for count in (1, 13, 26, 1000):
+        times = Counter(one.text for one in dealt(SOME, count, stream(1), balance=0.5))
+        assert sum(times.values()) == count
+        wanted = shares(SOME, 0.5) * count
+        assert all(abs(times[one.text] - n) < 1 for one, n in zip(SOME, wanted, strict=True))

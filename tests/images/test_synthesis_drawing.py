@@ -233,7 +233,7 @@ def test_a_writer_and_a_scan_have_an_address():
     assert not (first == other).all()
 
 
-def test_letters_that_a_font_stylises_are_left_to_the_next():
+def test_roots_that_a_font_has_in_another_form_are_left_to_the_next():
     hand = writer(0, 0)._replace(fonts=("mina", "atma"))
     other = hand._replace(fonts=("atma",))
     assert (draw("শ", hand, stream(1)) == draw("শ", other, stream(1))).all()

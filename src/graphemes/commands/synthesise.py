@@ -26,7 +26,14 @@ def run(settings: SynthesiseSettings) -> None:
         raise SettingsError("out: expected the directory to draw into, as out=data/drawings")
     fonts = chosen_fonts(settings.fonts)
     graphemes = chosen_graphemes(settings.graphemes, fonts)
-    asked = Collection(graphemes, settings.images or IMAGES, settings.tests, settings.seed, fonts)
+    asked = Collection(
+        graphemes,
+        settings.images or IMAGES,
+        settings.tests,
+        settings.seed,
+        fonts,
+        settings.balance,
+    )
     workers = None if settings.workers == "auto" else settings.workers
     new = draw_collection(settings.out, asked, workers)
     what = f"{asked.images:,} images of {len(graphemes):,} graphemes"

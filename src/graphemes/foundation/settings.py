@@ -5,6 +5,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field
 
 from graphemes.foundation.setting_types import (
+    BALANCE,
     Crop,
     DeviceName,
     Duration,
@@ -178,6 +179,12 @@ class SynthesiseSettings(Settings):
         None, description="directory to draw into, or for compare's pictures"
     )
     seed: int = Field(0, ge=0, lt=2**32, description="of everything drawn")
+    balance: float = Field(
+        BALANCE,
+        ge=0,
+        le=1,
+        description="0: each grapheme as often; more: rare classes oftener than their graphemes",
+    )
     tests: int = Field(0, ge=0, le=10_000_000, description="images of a test part, drawn besides")
     fonts: SomePath | None = Field(
         None, description="directory of .ttf and .otf files to use beside the shipped fonts"

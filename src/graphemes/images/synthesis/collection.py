@@ -21,11 +21,13 @@ from graphemes.foundation.files import (
 from graphemes.foundation.heads import PIXELS
 from graphemes.foundation.progress import progress
 from graphemes.foundation.seeds import stream
+from graphemes.foundation.setting_types import BALANCE
 from graphemes.images.synthesis import kaggle
 from graphemes.images.synthesis.drawing import VERSION
 from graphemes.images.synthesis.fonts import SHIPPED
 from graphemes.images.synthesis.marker import MARKER, are_whole, said_by_marker
 from graphemes.images.synthesis.orders import Order, drawn, ordered
+from graphemes.images.synthesis.selection import dealt
 
 DEALING = 2  # a place in the seeds, beside those in orders
 PARTS = ("train", "test")  # a part's position is its place in the seeds
@@ -35,13 +37,14 @@ SHARD_BYTES = 12_000_000  # of a shard beside its pixels: it describes 32,334 co
 
 @dataclass(frozen=True)
 class Collection:
-    """What to draw: `images` and `tests` scans of `graphemes`, each as often, in any of `fonts`."""
+    """What to draw: `images` and `tests` scans of `graphemes`, in any of `fonts`."""
 
     graphemes: Sequence[Grapheme]
     images: int
     tests: int = 0
     seed: int = 0
     fonts: tuple[str, ...] = SHIPPED
+    balance: float = BALANCE  # see selection.shares
 
     @property
     def identity(self) -> dict[str, Any]:
@@ -52,6 +55,7 @@ class Collection:
             "images": self.images,
             "tests": self.tests,
             "seed": self.seed,
+            "balance": self.balance,
             "graphemes": digest("\n".join(spelled).encode()),
             "fonts": [name if name in SHIPPED else file_digest(Path(name)) for name in self.fonts],
         }
@@ -99,13 +103,6 @@ def shards(images: int) -> list[range]:
     return [range(start, min(start + IMAGES_A_SHARD, images)) for start in starts]
 
 
-def dealt(graphemes: Sequence[Grapheme], count: int, random: np.random.Generator) -> list[Grapheme]:
-    """Graphemes in random order, each as often, give or take one, (count,)."""
-    rounds = -(-count // len(graphemes))
-    order = np.concatenate([random.permutation(len(graphemes)) for _ in range(rounds)])
-    return [graphemes[k] for k in order[:count]]
-
-
 def _is_drawn(out: Path, asked: Collection) -> bool:
     """Whether `out` holds this very collection whole. Raises PlaceTaken if it holds others."""
     if not out.exists() or (out.is_dir() and not any(out.iterdir())):
@@ -146,7 +143,7 @@ def _own_names(asked: Collection) -> set[str]:
 
 def _draw_part(out: Path, part: str, asked: Collection, workers: int | None) -> None:
     count, number = asked.counts()[part], PARTS.index(part)
-    graphemes = dealt(asked.graphemes, count, stream(asked.seed, DEALING, number))
+    graphemes = dealt(asked.graphemes, count, stream(asked.seed, DEALING, number), asked.balance)
     orders = ordered([one.text for one in graphemes], asked.seed, number, asked.fonts)
     write_tables(out, part, graphemes)
     places = {out / kaggle.shard_name(part, k): rows for k, rows in enumerate(shards(count))}

@@ -12,14 +12,13 @@ import numpy.typing as npt
 
 from graphemes.foundation.heads import HEIGHT, WIDTH
 from graphemes.images.synthesis.conjuncts import layout
+from graphemes.images.synthesis.fits import fits
 from graphemes.images.synthesis.fonts import typeface
 from graphemes.images.synthesis.hand import Points, written
 from graphemes.images.synthesis.lettering import Lettering
 from graphemes.images.synthesis.writers import Writer
 
 VERSION = 8  # of the drawing: raise it when the same seed would give other pixels
-# Letters that a font styles as hardly a hand writes them: শ without its loops.
-STYLISED = dict.fromkeys(("anek-bangla", "baloo-da-2", "galada", "hind-siliguri", "mina"), "শ")
 FINE = 4  # strokes are drawn on a grid so many times finer, then averaged
 LINED = 0.05  # how often a printed line runs along an edge
 DOT = 1.4  # width of a dot, in pens
@@ -46,11 +45,6 @@ def draw(text: str, hand: Writer, random: np.random.Generator) -> Scan:
     apart = layout(random) if random.random() < hand.beside else None
     word = letters.word(text, apart)
     return scanned(inked(written(word, hand, random), hand, random), hand, random)
-
-
-def fits(font: str, text: str) -> bool:
-    """Whether a font's letters are such as hands write."""
-    return not set(STYLISED.get(font, "")) & set(text)
 
 
 @functools.cache

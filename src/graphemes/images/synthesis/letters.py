@@ -8,6 +8,7 @@ import re
 from collections.abc import Sequence
 
 from graphemes.foundation.classes import REPH, VIRAMA
+from graphemes.images.synthesis.fits import root_of
 from graphemes.images.synthesis.parts import Line, Part, boxed
 
 # More than other letters: see Writer.lean. In conjuncts, শ and ণ are as in type.
@@ -39,6 +40,37 @@ FORMS: dict[str, tuple[Line, ...]] = {  # as parts.boxed has them
         ),
         ((0.86, 0.0), (0.86, 1.0)),
     ),
+    "খ": (
+        (
+            *((0.15, 0.22), (0.05, 0.1), (0.0, 0.35), (0.1, 0.55), (0.3, 0.5), (0.42, 0.3)),
+            *((0.4, 0.55), (0.3, 0.72), (0.5, 0.85), (0.78, 0.97)),
+        ),
+        ((0.78, 0.0), (0.78, 1.0)),
+    ),
+    "থ": (
+        (
+            *((0.2, 0.35), (0.1, 0.4), (0.03, 0.25), (0.15, 0.08), (0.35, 0.12), (0.42, 0.3)),
+            *((0.32, 0.55), (0.12, 0.8), (0.3, 0.85), (0.72, 0.95)),
+        ),
+        ((0.72, 0.0), (0.72, 1.0)),
+    ),
+    "ঝ": (
+        ((0.42, 0.0), (0.42, 0.85)),
+        ((0.42, 0.15), (0.0, 0.5), (0.42, 0.85)),
+        ((0.42, 0.4), (0.72, 0.85), (0.74, 0.0)),
+        ((0.74, 0.7), (0.74, 1.0)),
+    ),
+    "ঘ": (
+        ((0.3, 0.0), (0.05, 0.25), (0.35, 0.45), (0.05, 0.7), (0.72, 0.95)),
+        ((0.72, 0.0), (0.72, 1.0)),
+    ),
+    "ণ": (
+        (
+            *((0.2, 0.4), (0.1, 0.45), (0.05, 0.33), (0.15, 0.28), (0.22, 0.4), (0.12, 0.52)),
+            *((0.0, 0.42), (0.04, 0.2), (0.22, 0.06), (0.42, 0.1), (0.6, 0.3), (0.74, 0.45)),
+        ),
+        ((0.74, 0.0), (0.74, 1.0)),
+    ),
     "ভ": (
         (
             *((0.05, 0.0), (0.08, 0.35), (0.25, 0.75), (0.5, 0.95), (0.75, 0.9), (0.93, 0.67)),
@@ -61,9 +93,8 @@ def leaning(text: str) -> float:
 
 
 def own_form(text: str) -> Sequence[Line] | None:
-    """The form hands give a string's letter, if they have one and it stands alone."""
-    first, after = text.removeprefix(REPH)[:1], text.removeprefix(REPH)[1:2]
-    return FORMS.get(first) if after != VIRAMA else None
+    """The form hands give a string's root, if they have one."""
+    return FORMS.get(root_of(text))
 
 
 def rewritten(parts: list[Part], level: float, form: Sequence[Line]) -> list[Part]:

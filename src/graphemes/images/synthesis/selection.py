@@ -1,4 +1,6 @@
-"""Which graphemes to draw: every class often enough to be learned and split into folds."""
+"""Which graphemes to draw, and how often: so that every class is learned, and can be split."""
+
+from collections.abc import Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -8,6 +10,7 @@ from graphemes.foundation.heads import CLASSES, HEADS
 
 RARE_SHARE = 250  # of so many images one shows each vowel and each consonant sign, at least,
 ENOUGH = 12  # until each has been shown so often: two for each of five folds, and some over
+MOST = 20.0  # times what the median grapheme gets: more of one would teach little
 
 
 def selected(images: int, random: np.random.Generator) -> list[Grapheme]:
@@ -29,6 +32,35 @@ def selected(images: int, random: np.random.Generator) -> list[Grapheme]:
 
 def _with_class(head: str, label: int) -> tuple[Grapheme, ...]:
     return tuple(one for one in seen_graphemes() if getattr(one.labels, head) == label)
+
+
+def shares(graphemes: Sequence[Grapheme], balance: float) -> npt.NDArray[np.float64]:
+    """What share of the images each grapheme gets, (n,); they sum to 1.
+
+    balance: 0 gives all the same. With more, those get more whose classes few graphemes show, for
+    macro recall counts these as much as others: a grapheme's share goes by the number of graphemes
+    of its root, of its vowel and of its consonant sign, each to the power of -balance, up to MOST
+    times the median's.
+    """
+    labels = np.array([tuple(one.labels) for one in graphemes])
+    weights = np.ones(len(labels))
+    for column in labels.T:
+        weights *= np.bincount(column)[column].astype(np.float64) ** -balance
+    weights = np.minimum(weights / np.median(weights), MOST)
+    return np.asarray(weights / weights.sum())
+
+
+def dealt(
+    graphemes: Sequence[Grapheme], count: int, random: np.random.Generator, balance: float = 0.0
+) -> list[Grapheme]:
+    """Graphemes in random order, (count,), each as often as its share says, give or take one."""
+    exact = shares(graphemes, balance) * count
+    times = np.floor(exact).astype(int)
+    over, rest = exact - times, count - int(times.sum())
+    if rest:
+        times[random.choice(len(times), rest, replace=False, p=over / over.sum())] += 1
+    order = random.permutation(np.repeat(np.arange(len(times)), times))
+    return [graphemes[k] for k in order]
 
 
 class _Decks:
