@@ -3,9 +3,11 @@
 import json
 
 import cv2
+import numpy as np
 import pandas as pd
 import pytest
 
+from graphemes.commands import comparison
 from graphemes.foundation.classes import seen_graphemes
 
 
@@ -44,7 +46,7 @@ def test_it_compares_with_labelled_images(run, kaggle_like, tmp_path):
     assert "AUC is" in said.out
     found = json.loads((out / "comparison.json").read_text())
     assert found["images"] == 100
-    assert 0 <= found["auc"] <= 1
+    assert f"AUC is {found['auc']:.3f}" in said.out
     assert found["real"].keys() == found["drawn"].keys()
     for name in ("pairs.png", "mixed.png"):
         assert cv2.imread(str(out / name)) is not None
@@ -55,7 +57,11 @@ def test_it_compares_with_labelled_images(run, kaggle_like, tmp_path):
     ("asked", "sentence"),
     [
         ({}, "out: expected the directory to draw into"),
-        ({"out": "o", "graphemes": "nowhere.txt"}, "nowhere.txt: can't be read as a list"),
+        ({"out": "o", "graphemes": "nowhere.txt"}, "nowhere.txt: can't be read: No such file"),
+        ({"out": "/"}, "out=/: expected a directory of its own"),
+        ({"out": "o", "balance": 2}, "setting 'balance': got '2'"),
+        ({"out": "o", "balance": "nan"}, "setting 'balance': got 'nan'"),
+        ({"compare": "nowhere", "balance": 0}, "balance: compare= draws what its images show"),
         ({"out": "o", "images": 0}, "setting 'images': got '0'"),
         ({"out": "o", "fonts": "nowhere"}, "nowhere: no such directory"),
         ({"out": "o", "picture": 3}, "unknown setting 'picture'"),
@@ -68,10 +74,30 @@ def test_bad_input_is_one_line_and_nothing_is_written(run, tmp_path, monkeypatch
     assert said.code == 2
     assert sentence in said.err
     assert len(said.err.splitlines()) == 1
-    assert not (tmp_path / "o").exists()
+    assert not list(tmp_path.iterdir())
 
 
 def test_too_few_images_cannot_be_compared(run, kaggle_like, tmp_path):
     said = run("synthesise", compare=kaggle_like, images=99, work_dir=tmp_path)
     assert said.code == 2
     assert "99 images to compare, expected 100 at least" in said.err
+
+
+def test_a_place_of_something_else_and_a_bad_line_are_said_at_the_door(run, tmp_path):
+    (tmp_path / "o").mkdir()
+    (tmp_path / "o" / "mine.txt").write_text("mine")
+    said = run("synthesise", out=tmp_path / "o", graphemes="seen", images=2)
+    assert said.code == 2
+    assert "expected nothing there or drawings of this command" in said.err
+    (tmp_path / "list.txt").write_text("14,1,0\n168,0,0\n")
+    said = run("synthesise", out=tmp_path / "p", graphemes=tmp_path / "list.txt", images=2)
+    assert said.code == 2
+    assert "line 2: root 168 is out of range" in said.err
+
+
+def test_scans_without_ink_cannot_be_compared(run, tmp_path, monkeypatch):
+    white = np.full((100, 137, 236), 255, np.uint8)
+    monkeypatch.setattr(comparison, "_real", lambda *_: (white, ["\u0995"] * 100))
+    said = run("synthesise", compare=tmp_path, images=100, work_dir=tmp_path, workers=1)
+    assert said.code == 2
+    assert "ink was found in 0 of 100 images, expected it in 100 at least" in said.err

@@ -131,7 +131,7 @@ def test_what_is_unfinished_is_gone_on_with(drawn, tmp_path, monkeypatch):
 def test_other_settings_are_another_place(drawn, change, named):
     before = files(drawn)
     asked = Collection(**{**vars(ASKED), **change})
-    with pytest.raises(PlaceTaken, match=f"holds drawings of another {named}; delete it or choose"):
+    with pytest.raises(PlaceTaken, match=f"holds drawings of another {named}.*; delete it or ch"):
         draw_collection(drawn, asked, workers=1)
     assert files(drawn) == before
 
@@ -168,11 +168,55 @@ def test_a_part_of_a_collection_is_none(drawn, tmp_path):
     (part / "train_image_data_1.parquet").write_bytes(b"PAR1")
     assert not is_collection(part)
     assert not is_collection(tmp_path / "nowhere")
+    assert draw_collection(part, ASKED, workers=1)  # what is broken is drawn again
+    assert files(part) == files(drawn)
+
+
+def test_what_differs_is_said(drawn):
+    asked = Collection(SOME, images=51, tests=3, seed=6)
+    with pytest.raises(PlaceTaken) as error:
+        draw_collection(drawn, asked, workers=1)
+    assert "(images 50, seed 5; expected images 51, seed 6)" in str(error.value)
+
+
+def test_a_first_file_that_was_not_finished_is_no_hindrance(drawn, tmp_path):
+    place = tmp_path / "out"
+    place.mkdir()
+    (place / ".synthesis.json.77.tmp").write_text("{")
+    assert draw_collection(place, ASKED, workers=1)
+    assert files(place) == files(drawn)
+    (place / ".notes.77.tmp").write_text("not ours")
+    (place / "synthesis.json").unlink()
+    with pytest.raises(PlaceTaken, match="found something else"):
+        draw_collection(place, ASKED, workers=1)
+    assert (place / ".notes.77.tmp").exists()
+
+
+def test_a_refused_place_gets_no_lock_beside_it(tmp_path):
+    (tmp_path / "file").write_text("mine")
+    with pytest.raises(PlaceTaken):
+        draw_collection(tmp_path / "file", ASKED, workers=1)
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]
+
+
+def test_the_root_directory_is_no_place():
+    with pytest.raises(PlaceTaken, match="out=/: expected a directory of its own"):
+        draw_collection(Path("/"), ASKED, workers=1)
+
+
+def test_a_csv_that_cannot_be_written_is_a_users_error_and_leaves_no_half(tmp_path, monkeypatch):
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("os.fsync", full)
+    with pytest.raises(UserError, match=r"train\.csv: could not be written: No space left"):
+        collections.write_tables(tmp_path, "train", SOME)
+    assert not list(tmp_path.iterdir())
 
 
 def test_too_little_disk_is_said_before_anything_is_drawn(tmp_path, monkeypatch):
     monkeypatch.setattr("shutil.disk_usage", lambda _: type("Disk", (), {"free": 1_000_000})())
-    with pytest.raises(UserError, match=r"drawing 53 images needs 0\.03 GB, 0\.00 GB are free"):
+    with pytest.raises(UserError, match=r"drawing 53 images needs 0\.06 GB, .* another directory$"):
         draw_collection(tmp_path / "out", ASKED, workers=1)
     assert not (tmp_path / "out").exists()
 

@@ -8,8 +8,8 @@ from graphemes.foundation.heads import PerHead
 from graphemes.images.synthesis.combinations import (
     is_spoken,
     listed_graphemes,
+    spelling,
     unseen_graphemes,
-    written,
 )
 from graphemes.images.synthesis.fonts import SHIPPED, typeface
 
@@ -22,10 +22,10 @@ def unseen() -> list[Grapheme]:
 def test_ra_takes_a_joiner_before_a_ya_phala_as_in_train_csv():
     seen = {one.labels: one.text for one in seen_graphemes()}
     labels = PerHead(123, 1, 4)
-    assert written(labels) == seen[labels] != spelled(labels)
+    assert spelling(labels) == seen[labels] != spelled(labels)
     # The joiner apart, the spelling is the rule's.
-    assert written(labels).replace("\u200d", "") == spelled(labels)
-    assert written(PerHead(122, 1, 4)) == spelled(PerHead(122, 1, 4))
+    assert spelling(labels).replace("\u200d", "") == spelled(labels)
+    assert spelling(PerHead(122, 1, 4)) == spelled(PerHead(122, 1, 4))
 
 
 def test_unseen_graphemes_are_new_and_spelled_apart(unseen):
@@ -89,7 +89,9 @@ def test_a_seen_spelling_is_read_with_its_labels(tmp_path):
         ("0,0,7", "line 1: consonant 7 is out of range; expected 0 to 6"),
         ("0,0", "line 1: '0,0' is no triple; expected root, vowel, consonant: 14,1,0"),
         (" \n", "no graphemes; expected one, or a label triple, a line"),
-        (None, "can't be read as a list of graphemes"),
+        ("0,--1,0", "line 1: '0,--1,0' is the string of no grapheme"),
+        ("9" * 5000 + ",0,0", f"line 1: '{'9' * 40}' is the string of no grapheme"),
+        (None, "can't be read: No such file or directory; expected seen, unseen, all or a file"),
     ],
 )
 def test_a_list_that_cannot_be_used_is_an_error(tmp_path, text, sentence):
@@ -98,3 +100,12 @@ def test_a_list_that_cannot_be_used_is_an_error(tmp_path, text, sentence):
         path.write_text(text, encoding="utf-8")
     with pytest.raises(DataError, match=f"list.txt: {sentence}"):
         listed_graphemes(path)
+
+
+@pytest.mark.parametrize(
+    ("one", "other"), [("\u09a1\u09bc", "\u09dc"), ("ক\u09c7\u09be", "ক\u09cb")]
+)
+def test_both_of_unicodes_spellings_name_a_grapheme(tmp_path, one, other):
+    path = tmp_path / "list.txt"
+    path.write_text(f"{one}\n{other}\n", encoding="utf-8")
+    assert len(listed_graphemes(path)) == 1

@@ -13,9 +13,10 @@ from graphemes.foundation.errors import DataError, MissingPackage
 from graphemes.foundation.heads import HEIGHT, WIDTH
 from graphemes.foundation.seeds import stream
 from graphemes.images.ink import ink_box
-from graphemes.images.synthesis.drawing import draw, inked, lettering, packed
+from graphemes.images.synthesis.drawing import VERSION, draw, inked, lettering, packed, thicker
 from graphemes.images.synthesis.fonts import SHIPPED, Typeface, font_files, typeface
 from graphemes.images.synthesis.hand import EDGE, TALLEST, written
+from graphemes.images.synthesis.orders import ordered
 from graphemes.images.synthesis.packages import drawing_package
 from graphemes.images.synthesis.strokes import EM, MARGIN, fill, strokes
 from graphemes.images.synthesis.writers import writer
@@ -251,3 +252,46 @@ def test_jpeg_leaves_ripples_around_the_ink_and_the_size():
     assert (out[40:90, 106:112] != 255).any()
     assert (out[:20] >= 253).all()
     assert (out != packed(scan, stream(1))).any()
+
+
+def test_a_line_is_as_wide_as_asked_whatever_opencv_adds():
+    hand = writer(0, 0)._replace(pen=6.0)
+    line = np.stack([np.arange(40.0, 200.0, 3), np.full(54, 60.0)], axis=1)
+    wide = [inked([line], hand, stream(k))[:, 100:140].sum() / 40 for k in range(20)]
+    assert np.mean(wide) == pytest.approx(6.0, abs=0.7)
+    assert 0 <= thicker() <= 3
+
+
+# The ink of these drawings, in pixels, by VERSION: when it changes, raise VERSION and renew them,
+# or a directory drawn before is taken for one of today.
+INK = {
+    9: [
+        707,
+        1726,
+        1303,
+        1983,
+        2412,
+        2303,
+        1882,
+        2201,
+        2041,
+        1283,
+        1646,
+        1726,
+        2077,
+        1559,
+        2149,
+        1097,
+        2102,
+        2043,
+        1710,
+        2306,
+    ]
+}
+
+
+def test_the_version_tells_drawings_of_other_pixels_apart():
+    texts = [one.text for one in seen_graphemes()[::65]]
+    scans = [order.scan() for order in ordered(texts, seed=1, part=0)]
+    ink = [float((255.0 - scan).sum() / 255) for scan in scans]
+    assert ink == pytest.approx(INK[VERSION], rel=0.003), [round(one) for one in ink]

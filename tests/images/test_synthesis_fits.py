@@ -2,8 +2,8 @@
 
 import pytest
 
-from graphemes.foundation.classes import ROOTS, seen_graphemes
-from graphemes.images.synthesis.fits import UNLIKE, fits, root_of
+from graphemes.foundation.classes import ROOTS, root_of, seen_graphemes
+from graphemes.images.synthesis.fits import UNLIKE, fits
 from graphemes.images.synthesis.fonts import SHIPPED, typeface
 
 

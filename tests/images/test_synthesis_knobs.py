@@ -3,8 +3,9 @@
 import numpy as np
 import pytest
 
+from graphemes.images.synthesis.curls import spiralled
 from graphemes.images.synthesis.drawing import lettering
-from graphemes.images.synthesis.knobs import Knob, curled, looped, spiralled
+from graphemes.images.synthesis.knobs import Knob, curled, looped
 from graphemes.images.synthesis.parts import moved
 from graphemes.images.synthesis.strokes import strokes
 

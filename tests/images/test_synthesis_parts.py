@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 
 from graphemes.foundation.seeds import stream
-from graphemes.images.synthesis.conjuncts import stands_before
 from graphemes.images.synthesis.drawing import lettering
 from graphemes.images.synthesis.fonts import SHIPPED
 from graphemes.images.synthesis.hand import (
@@ -20,7 +19,7 @@ from graphemes.images.synthesis.hand import (
 from graphemes.images.synthesis.knobs import Knob
 from graphemes.images.synthesis.lettering import upright
 from graphemes.images.synthesis.parts import LEVEL, Part, Word, beheaded, bridged
-from graphemes.images.synthesis.signs import CROWNS, HANGS, formed, lengthened
+from graphemes.images.synthesis.signs import CROWNS, HANGS, formed, lengthened, stands_before
 from graphemes.images.synthesis.straying import leant, proportioned, strayed
 from graphemes.images.synthesis.strokes import Traced
 from graphemes.images.synthesis.writers import calm, writer

@@ -1,5 +1,6 @@
 """Drawings held against real images of the same graphemes: a table, a classifier, two pictures."""
 
+import contextlib
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +16,7 @@ from graphemes.foundation.progress import progress, say
 from graphemes.foundation.seeds import stream
 from graphemes.foundation.setting_types import ImageSize
 from graphemes.foundation.settings import Places, SynthesiseSettings
-from graphemes.images.synthesis.combinations import written
+from graphemes.images.synthesis.combinations import spelling
 from graphemes.images.synthesis.likeness import Traits, table, traits
 from graphemes.images.synthesis.orders import drawn, ordered
 from graphemes.images.synthesis.sheets import mixed, pairs, write_png
@@ -36,7 +37,7 @@ def compare(settings: SynthesiseSettings, directory: Path, fonts: tuple[str, ...
     out = settings.out or layout.work_dir / "data" / "comparison"
     real, texts = _real(settings, Source(layout, directory, demo=False))
     ours = _drawn(settings, texts, fonts)
-    measured = {"real": _measured(real), "drawn": _measured(ours)}
+    measured = {"real": _measured(real, f"compare={directory}"), "drawn": _measured(ours, "drawn")}
     for line in table(*measured.values()):
         say(line)
     auc = told_apart(_pictures(real), _pictures(ours), settings.seed)
@@ -66,10 +67,14 @@ def _real(settings: SynthesiseSettings, source: Source) -> tuple[npt.NDArray[np.
         )
     chosen = stream(settings.seed, PLACE).permutation(len(labels))[:count]
     if "grapheme" in labels:
-        texts = labels["grapheme"].to_numpy()[chosen].tolist()
+        known = labels["grapheme"].to_numpy()[chosen].tolist()
     else:
-        triples = zip(*(labels[column].to_numpy()[chosen] for column in COLUMNS), strict=True)
-        texts = [written(PerHead(*map(int, triple))) for triple in triples]
+        known = [None] * count
+    triples = zip(*(labels[column].to_numpy()[chosen] for column in COLUMNS), strict=True)
+    texts = [
+        text if isinstance(text, str) and text else spelling(PerHead(*map(int, triple)))
+        for text, triple in zip(known, triples, strict=True)
+    ]
     return np.stack([data.store.pixels[row] for row in data.rows[chosen]]), texts
 
 
@@ -79,15 +84,27 @@ def _drawn(
     orders = ordered(texts, settings.seed, PLACE, fonts)
     workers = None if settings.workers == "auto" else settings.workers
     scans = []
-    with progress("drawing", len(orders)) as advance:
-        for scan in drawn(orders, workers):
+    with (
+        contextlib.closing(drawn(orders, workers)) as drawing,
+        progress("drawing", len(orders)) as advance,
+    ):
+        for scan in drawing:
             scans.append(scan)
             advance(1)
     return np.stack(scans)
 
 
-def _measured(scans: npt.NDArray[np.uint8]) -> list[Traits]:
-    return [found for found in map(traits, scans) if found is not None]
+def _measured(scans: npt.NDArray[np.uint8], which: str) -> list[Traits]:
+    """The traits of the scans that show ink. Raises DataError if hardly one does."""
+    found = [one for one in map(traits, scans) if one is not None]
+    if len(found) < LEAST:
+        raise DataError(
+            f"{which}: ink was found in {len(found):,} of {len(scans):,} images, expected it in"
+            f" {LEAST} at least; are these scans of handwriting, dark on light?"
+        )
+    if len(found) < len(scans):
+        say(f"{which}: {len(scans) - len(found):,} images without ink left out of the table")
+    return found
 
 
 def _pictures(scans: npt.NDArray[np.uint8]) -> torch.Tensor:

@@ -20,6 +20,11 @@ IMAGES = 20_000
 def run(settings: SynthesiseSettings) -> None:
     """Draw a directory of images or go on with it; or compare drawings with real images."""
     if settings.compare is not None:
+        idle = sorted({"graphemes", "tests", "balance"} & settings.model_fields_set)
+        if idle:
+            raise SettingsError(
+                f"{idle[0]}: compare= draws what its images show; leave {' and '.join(idle)} out"
+            )
         compare(settings, settings.compare, chosen_fonts(settings.fonts))
         return
     if settings.out is None:
@@ -37,6 +42,8 @@ def run(settings: SynthesiseSettings) -> None:
     workers = None if settings.workers == "auto" else settings.workers
     new = draw_collection(settings.out, asked, workers)
     what = f"{asked.images:,} images of {len(graphemes):,} graphemes"
+    if len(graphemes) == 1:
+        what = f"{asked.images:,} images of one grapheme"
     if asked.tests:
         what += f" and {asked.tests:,} test images"
     say(f"{settings.out}: {what}{'' if new else ', drawn before with these settings: kept'}")

@@ -34,6 +34,7 @@ _AROUND = [
     ("", RA_PHALA, ""),
     ("", RA_YA_PHALA, ""),
 ]
+_LONGEST_FIRST = sorted(ROOTS, key=len, reverse=True)
 SPELLINGS = PerHead(ROOTS, VOWELS, CONSONANTS)
 assert SPELLINGS.map(len) == HEADS.map(lambda head: head.classes)
 
@@ -53,6 +54,12 @@ def spelled(labels: PerHead[int]) -> str:
     """
     before, after, last = _AROUND[labels.consonant]
     return f"{before}{ROOTS[labels.root]}{after}{VOWELS[labels.vowel]}{last}"
+
+
+def root_of(text: str) -> str:
+    """The root that a grapheme's string is written with; '' if it begins with none."""
+    rest = text.removeprefix(REPH)
+    return next((root for root in _LONGEST_FIRST if rest.startswith(root)), "")
 
 
 def class_name(head: str, label: int) -> str:

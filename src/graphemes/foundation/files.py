@@ -83,14 +83,17 @@ def need_writable(path: Path) -> None:
         raise UserError(f"{path}: {existing} can't be written to; choose another place")
 
 
-def need_space(directory: Path, needed: int, purpose: str) -> None:
-    """Raise UserError when the disk that holds `directory` lacks `needed` bytes."""
+def need_space(directory: Path, needed: int, purpose: str, place: str = "work_dir") -> None:
+    """Raise UserError when the disk that holds `directory` lacks `needed` bytes.
+
+    place: what the user may choose another of.
+    """
     existing = next(p for p in (directory, *directory.parents) if p.exists())
     free = shutil.disk_usage(existing).free
     if free < needed:
         raise UserError(
             f"{directory}: {purpose} needs {gigabytes(needed)}, {gigabytes(free)} are free;"
-            " make room or choose another work_dir"
+            f" make room or choose another {place}"
         )
 
 

@@ -6,7 +6,6 @@ from typing import Annotated, Any, Literal, NamedTuple
 
 from pydantic import BeforeValidator, Field, PlainSerializer
 
-BALANCE = 0.6  # of graphemes that are drawn to be learned from: see SynthesiseSettings
 Crop = Literal["ink", "none"]
 FoldRule = Literal["stratified", "grapheme"]
 Wish = Literal["auto", "true", "false"]

@@ -1,6 +1,7 @@
 """A directory of drawings in the competition's layout, drawn shard by shard and gone on with."""
 
 import contextlib
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,7 +22,7 @@ from graphemes.foundation.files import (
 from graphemes.foundation.heads import PIXELS
 from graphemes.foundation.progress import progress
 from graphemes.foundation.seeds import stream
-from graphemes.foundation.setting_types import BALANCE
+from graphemes.foundation.settings import BALANCE
 from graphemes.images.synthesis import kaggle
 from graphemes.images.synthesis.drawing import VERSION
 from graphemes.images.synthesis.fonts import SHIPPED
@@ -72,16 +73,21 @@ def draw_collection(out: Path, asked: Collection, workers: int | None = None) ->
     shard at a time. Raises PlaceTaken if `out` holds anything but this collection or a part of
     it, MissingPackage without uharfbuzz or scikit-image, UserError if the disk is full.
     """
+    if not out.name:
+        raise PlaceTaken(f"out={out}: expected a directory of its own; choose another")
+    _is_drawn(out, asked)  # before a lock is put beside what isn't ours
     with locked(out.with_name(f".{out.name}.lock")):
         if _is_drawn(out, asked):
             return False
-        missing = sum(
+        _remove_broken(out)
+        missing = [
             len(rows)
             for part, count in asked.counts().items()
             for shard, rows in enumerate(shards(count))
             if not (out / kaggle.shard_name(part, shard)).is_file()
-        )
-        need_space(out, missing * PIXELS + 2 * SHARD_BYTES, f"drawing {missing:,} images")
+        ]
+        need = sum(missing) * PIXELS + (len(missing) + 1) * SHARD_BYTES
+        need_space(out, need, f"drawing {sum(missing):,} images", "directory")
         write_json(out / MARKER, {"drawing": asked.identity})
         for part in asked.counts():
             _draw_part(out, part, asked, workers)
@@ -108,6 +114,8 @@ def _is_drawn(out: Path, asked: Collection) -> bool:
     if not out.exists() or (out.is_dir() and not any(out.iterdir())):
         return False
     found = said_by_marker(out, MARKER)
+    if out.is_dir() and all(_is_left_over(path, asked) for path in out.iterdir()):
+        return False
     if not isinstance(found.get("drawing"), dict):
         raise PlaceTaken(
             f"out={out}: expected nothing there or drawings of this command, found something else;"
@@ -116,22 +124,45 @@ def _is_drawn(out: Path, asked: Collection) -> bool:
     want = asked.identity
     changed = [key for key in want if found["drawing"].get(key) != want[key]]
     if changed:
+        shown = [key for key in changed if key not in ("graphemes", "fonts")]
+        had, wanted = (
+            ", ".join(f"{key} {of.get(key)}" for key in shown) for of in (found["drawing"], want)
+        )
+        got = f" ({had}; expected {wanted})" if shown else ""
         raise PlaceTaken(
-            f"out={out}: holds drawings of another {', '.join(changed)}; delete it or choose"
+            f"{out}: holds drawings of another {', '.join(changed)}{got}; delete it or choose"
             " another directory"
         )
     if is_collection(out):
         return True
     own = _own_names(asked)
     for path in sorted(out.iterdir()):
-        if path.name.startswith(".") and path.name.endswith(".tmp"):
-            path.unlink()  # of a run that was killed; nobody else writes here: we hold the lock
-        elif path.name not in own:
+        if path.name not in own and not _is_left_over(path, asked):
             raise PlaceTaken(
                 f"out={out}: holds {path.name}, which isn't this command's; move it away or choose"
                 " another directory"
             )
     return False
+
+
+def _remove_broken(out: Path) -> None:
+    """Remove what a killed run left half-written, and files that a marker has of another size.
+
+    Nobody else writes here: we hold the lock, and `_is_drawn` found nothing of anybody else.
+    """
+    if not out.is_dir():
+        return
+    sizes = said_by_marker(out, MARKER).get("files")
+    for path in sorted(out.iterdir()):
+        broken = isinstance(sizes, dict) and path.stat().st_size != sizes.get(path.name)
+        if path.suffix == ".tmp" or (broken and path.name != MARKER):
+            path.unlink()
+
+
+def _is_left_over(path: Path, asked: Collection) -> bool:
+    """Whether a file is one of ours that a killed run didn't finish."""
+    found = re.fullmatch(r"\.(.+)\.\d+\.tmp", path.name)
+    return found is not None and found[1] in _own_names(asked)
 
 
 def _own_names(asked: Collection) -> set[str]:

@@ -2,6 +2,8 @@
 
 import functools
 import itertools
+import re
+import unicodedata
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -10,6 +12,7 @@ from graphemes.foundation.errors import DataError
 from graphemes.foundation.heads import HEADS, PerHead
 from graphemes.images.synthesis.fonts import Typeface
 
+SHOWN = 40  # characters of a line in an error
 JOINER = "\u200d"  # zero-width: keeps a letter ra before a ya-phala from turning into a reph
 RA, YA_PHALA_CLASS = ROOTS.index("\u09b0"), 4
 # Reph, reph with ya-phala and the ra-phalas: on the letter ra two classes have one spelling.
@@ -18,7 +21,7 @@ DOUBTFUL_ON_RA = (2, 3, 5, 6)
 BARE = ({0, 1}, set(range(2, 13)), {ROOTS.index("\u09ce")})
 
 
-def written(labels: PerHead[int]) -> str:
+def spelling(labels: PerHead[int]) -> str:
     """The string to draw for a triple: the rule's, with a joiner where ra takes a ya-phala."""
     text = spelled(labels)
     if labels.root == RA and labels.consonant == YA_PHALA_CLASS:
@@ -35,7 +38,7 @@ def unseen_graphemes(typefaces: Iterable[Typeface]) -> list[Grapheme]:
     fonts = list(typefaces)
     seen = {one.labels for one in seen_graphemes()}
     every = (PerHead(*k) for k in itertools.product(*(range(head.classes) for head in HEADS)))
-    wanted = (Grapheme(k, written(k)) for k in every if k not in seen and is_spoken(k))
+    wanted = (Grapheme(k, spelling(k)) for k in every if k not in seen and is_spoken(k))
     taken = {one.text for one in seen_graphemes()}
     return [
         one
@@ -64,8 +67,15 @@ def listed_graphemes(path: Path) -> list[Grapheme]:
     """The graphemes of a file, a grapheme or a label triple a line. Raises DataError."""
     try:
         lines = path.read_text(encoding="utf-8-sig").splitlines()
-    except (OSError, ValueError) as error:
-        raise DataError(f"{path}: can't be read as a list of graphemes: {error}") from None
+    except OSError as error:
+        raise DataError(
+            f"graphemes={path}: can't be read: {error.strerror}; expected seen, unseen, all or a"
+            " file with a grapheme a line"
+        ) from None
+    except ValueError:
+        raise DataError(
+            f"graphemes={path}: isn't UTF-8; expected text with a grapheme a line"
+        ) from None
     found = [
         _listed(f"{path}: line {number}", line.strip())
         for number, line in enumerate(lines, 1)
@@ -79,13 +89,14 @@ def listed_graphemes(path: Path) -> list[Grapheme]:
 def _listed(where: str, line: str) -> Grapheme:
     """The grapheme of one line: its string, or three labels with commas or blanks between."""
     words = line.replace(",", " ").split()
-    if not all(word.isascii() and word.lstrip("-").isdigit() for word in words):
-        if line not in _by_text():
+    if not all(re.fullmatch(r"-?[0-9]{1,9}", word) for word in words):
+        known = _by_text().get(unicodedata.normalize("NFC", line))
+        if known is None:
             raise DataError(
-                f"{where}: '{line}' is the string of no grapheme; expected a root of class_map.csv"
+                f"{where}: '{line[:SHOWN]}' is the string of no grapheme; expected a root of class_map.csv"
                 " with its signs, or a label triple as 14,1,0"
             )
-        return _by_text()[line]
+        return known
     if len(words) != len(HEADS):
         raise DataError(f"{where}: '{line}' is no triple; expected root, vowel, consonant: 14,1,0")
     labels = PerHead(*map(int, words))
@@ -95,15 +106,19 @@ def _listed(where: str, line: str) -> Grapheme:
                 f"{where}: {head.name} {label} is out of range; expected 0 to {head.classes - 1}"
             )
     seen = (one for one in seen_graphemes() if one.labels == labels)
-    return next(seen, Grapheme(labels, written(labels)))
+    return next(seen, Grapheme(labels, spelling(labels)))
 
 
 @functools.cache
 def _by_text() -> dict[str, Grapheme]:
-    """Every spelling's grapheme; where two have one, train.csv's, else the first by its labels."""
-    out = {one.text: one for one in seen_graphemes()}
+    """Every spelling's grapheme; where two have one, train.csv's, else the first by its labels.
+
+    The spellings are in Unicode's form NFC: editors write a letter with its dot, and the two
+    halves of a vowel sign, now in one piece and now in two.
+    """
+    out = {unicodedata.normalize("NFC", one.text): one for one in seen_graphemes()}
     for k in itertools.product(*(range(head.classes) for head in HEADS)):
         labels = PerHead(*k)
-        for text in (written(labels), spelled(labels)):
-            out.setdefault(text, Grapheme(labels, text))
+        for text in (spelling(labels), spelled(labels)):
+            out.setdefault(unicodedata.normalize("NFC", text), Grapheme(labels, text))
     return out

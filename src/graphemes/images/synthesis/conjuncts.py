@@ -6,12 +6,12 @@ from typing import NamedTuple
 import numpy as np
 
 from graphemes.foundation.classes import REPH, VIRAMA
+from graphemes.images.synthesis.signs import stands_before
 
 # Seen on the competition's training scans: প্প, ঙ্খ, ণ্ঠ, ষ্ট and the like, half of the time or more.
 # Not so the letters whose conjuncts have forms of their own, nor what hangs below another.
 FIRST, SECOND = "গঘঙচজডণনপবমলশষস", "কখঘচছজটঠপফভ"
 PLAIN = re.compile(f"({REPH})?([{FIRST}]){VIRAMA}([{SECOND}].*)")
-SIGNS_BEFORE = "িেৈোৌ"  # written to the left of a letter
 
 
 # Ranges, in ems and of the letter's size.
@@ -50,8 +50,3 @@ def beside(text: str) -> Beside | None:
         return None
     reph, first, rest = found.groups(default="")
     return Beside(first, reph + rest, int(stands_before(text)))
-
-
-def stands_before(text: str) -> bool:
-    """Whether a sign is written to the left of a string's letter."""
-    return any(sign in text for sign in SIGNS_BEFORE)

@@ -5,7 +5,7 @@ Measured on the competition's training scans: of a network that learned roots fr
 font. Left out is a font that is 1.5 or more below the root's best, and not among its best 4.
 """
 
-from graphemes.foundation.classes import REPH, ROOTS
+from graphemes.foundation.classes import root_of
 
 UNLIKE = {
     "anek-bangla": (
@@ -40,15 +40,8 @@ UNLIKE = {
     ),
 }
 _UNLIKE = {font: frozenset(roots.split()) for font, roots in UNLIKE.items()}
-_LONGEST_FIRST = sorted(ROOTS, key=len, reverse=True)
 
 
 def fits(font: str, text: str) -> bool:
     """Whether a font has the root of a string in a form that hands write. Unknown fonts do."""
     return root_of(text) not in _UNLIKE.get(font, ())
-
-
-def root_of(text: str) -> str:
-    """The root that a grapheme's string is written with; '' if it begins with none."""
-    rest = text.removeprefix(REPH)
-    return next((root for root in _LONGEST_FIRST if rest.startswith(root)), "")

@@ -7,10 +7,9 @@ import numpy as np
 import numpy.typing as npt
 
 from graphemes.foundation.heads import HEIGHT, WIDTH
-from graphemes.images.synthesis.conjuncts import stands_before
 from graphemes.images.synthesis.letters import OFTEN, own_form, rewritten
 from graphemes.images.synthesis.parts import BRIDGED, Part, Span, Word, bridged, extent, moved
-from graphemes.images.synthesis.signs import TUCKED, crown
+from graphemes.images.synthesis.signs import TUCKED, crown, stands_before
 from graphemes.images.synthesis.straying import rotation, strayed
 from graphemes.images.synthesis.strokes import STEP, softened
 from graphemes.images.synthesis.writers import Writer
@@ -51,7 +50,7 @@ def written(word: Word, hand: Writer, random: np.random.Generator) -> list[Point
 
 
 def rounded(line: npt.NDArray[np.float32], over: float) -> Points:
-    """A stroke whose corners are cut over so many ems; its ends stay, unless it is a ring."""
+    """A stroke whose corners are cut over so many ems; its ends stay."""
     sigma = over / STEP
     if len(line) < 4 or sigma < 0.3:
         return line.astype(np.float64)

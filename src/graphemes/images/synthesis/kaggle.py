@@ -16,6 +16,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from graphemes.foundation.classes import SPELLINGS, Grapheme
+from graphemes.foundation.files import replacing
 from graphemes.foundation.heads import COLUMNS, HEADS, PIXELS
 
 INDEX = "__index_level_0__"  # pandas' row number, kept by the pandas that wrote the genuine shards
@@ -106,7 +107,10 @@ def _test_rows(images: int) -> Iterable[tuple[str, str, str]]:
 
 
 def _write_csv(path: Path, header: list[str], rows: Iterable[Sequence[object]]) -> None:
-    with path.open("w", encoding="utf-8", newline="") as file:
+    with (
+        replacing(path) as temporary,
+        temporary.open("w", encoding="utf-8", newline="") as file,
+    ):
         table = csv.writer(file, lineterminator="\n")
         table.writerow(header)
         table.writerows(rows)

@@ -1,6 +1,6 @@
 """Knobs: where type swells to a disc, a pen makes a loop: the foot of ম, the eyes of শ."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from typing import Any, NamedTuple
 
 import cv2
@@ -15,9 +15,6 @@ AROUND = 1.3  # of a knob's radius: a circle just outside it
 FREE = 150  # degrees of that circle, in one piece, that are paper; at a crossing they aren't
 RAYS = 72
 TANGENT = 1.4  # loop radii from a loop's centre to where its line leaves for it
-TAIL, TIGHT = 0.28, 0.19  # ems: of a line's end, and its radius at most, to be a curl
-LOOSE = 0.06  # ems to the next line, at least, from an end that is free
-CLOSER = 0.6  # of a curl's radius where it goes on
 TURN = 0.25  # radians between a loop's points
 
 
@@ -70,7 +67,7 @@ def looped(
     out = list(lines)
     for knob, size, turn in zip(knobs, sizes, turns, strict=True):
         ending = (
-            (k, end) for k in range(len(out)) for end in (0, -1) if _ends_in(out[k], end, knob)
+            (k, end) for k in range(len(out)) for end in (0, -1) if ends_in(out[k], end, knob)
         )
         k, end = next(ending, (None, 0))
         if k is None:
@@ -83,7 +80,8 @@ def looped(
     return out
 
 
-def _ends_in(line: npt.NDArray[Any], end: int, knob: Knob) -> bool:
+def ends_in(line: npt.NDArray[Any], end: int, knob: Knob) -> bool:
+    """Whether a line's first (0) or last (-1) point lies in a knob."""
     return len(line) > 1 and bool(np.hypot(*(line[end] - knob.centre)) < knob.radius)
 
 
@@ -110,47 +108,3 @@ def _circle(
     """Part of a circle (n, 2) from the angle `start` on; y is down."""
     angles = start + np.linspace(0, turn, max(3, int(abs(turn) / TURN)))
     return np.asarray(centre + radius * np.stack([np.cos(angles), np.sin(angles)], axis=1))
-
-
-def spiralled(
-    lines: Sequence[npt.NDArray[Any]], knobs: Sequence[Knob], extra: float
-) -> list[npt.NDArray[Any]]:
-    """Lines (n, 2) of which those that end freely in a curl go on round it, `extra` radians."""
-    out = list(lines)
-    for k, line in enumerate(lines):
-        others = [other for j, other in enumerate(lines) if j != k]
-        for end in (0, -1):
-            curl = _curl(line if end else line[::-1])
-            free = all(np.hypot(*(other - line[end]).T).min() > LOOSE for other in others)
-            if curl and free and not any(_ends_in(line, end, knob) for knob in knobs):
-                way = 1 if end else -1
-                out[k] = _carried_on(out[k][::way], *curl, extra)[::way]
-    return out
-
-
-def _curl(line: npt.NDArray[Any]) -> tuple[float, float] | None:
-    """The radius of the curl a line ends in and how far round it goes already, with its sign."""
-    steps = np.diff(line, axis=0)
-    lengths = np.hypot(*steps.T)
-    back = lengths[::-1].cumsum()
-    last = int(np.searchsorted(back, TAIL)) + 1
-    if not 3 <= last < len(steps):
-        return None
-    headings = np.arctan2(*steps[-last:, ::-1].T)
-    turns = (np.diff(headings) + np.pi) % (2 * np.pi) - np.pi
-    turned = float(turns.sum())
-    radius = float(lengths[-last:].sum()) / max(abs(turned), 1e-6)
-    steady = float((turns * np.sign(turned) > -0.05).mean()) > 0.8
-    return (radius, turned) if radius < TIGHT and steady else None
-
-
-def _carried_on(
-    line: npt.NDArray[Any], radius: float, turned: float, extra: float
-) -> npt.NDArray[Any]:
-    """A line whose end goes on round, closer and closer."""
-    steps = max(2, int(extra / TURN))
-    heading = float(np.arctan2(*(line[-1] - line[-3])[::-1]))
-    angles = heading + np.sign(turned) * np.arange(1, steps + 1) * extra / steps
-    radii = radius * np.linspace(1, CLOSER, steps)
-    moves = (radii * extra / steps)[:, None] * np.stack([np.cos(angles), np.sin(angles)], axis=1)
-    return np.vstack([line, line[-1] + moves.cumsum(axis=0)]).astype(line.dtype)

@@ -7,8 +7,7 @@ whole of it, there and in what was drawn of the same graphemes; forms by eye.
 import re
 from collections.abc import Sequence
 
-from graphemes.foundation.classes import REPH, VIRAMA
-from graphemes.images.synthesis.fits import root_of
+from graphemes.foundation.classes import REPH, VIRAMA, root_of
 from graphemes.images.synthesis.parts import Line, Part, boxed
 
 # More than other letters: see Writer.lean. In conjuncts, শ and ণ are as in type.

@@ -1,7 +1,11 @@
 """Many scans at once, drawn by several processes: the same pixels by any number of them."""
 
+import collections
+import itertools
 import multiprocessing
+import os
 import signal
+import threading
 from collections.abc import Generator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
@@ -19,6 +23,7 @@ from graphemes.images.synthesis.writers import calm, writer
 IMAGES_A_WRITER = 100
 WRITERS, IMAGES = 0, 1  # places in the seeds
 BATCH = 25  # scans a process draws at a time: a fifth of a second, 0.8 MB to hand back
+AHEAD = 4  # batches a process that are drawn before they are taken
 PROCESS_PAYS = 150  # scans: starting a process takes as long as drawing so many
 
 
@@ -61,13 +66,18 @@ def drawn(orders: Sequence[Order], workers: int | None = None) -> Generator[Scan
     if workers < 2:
         yield from map(Order.scan, orders)
         return
-    batches = [orders[first : first + BATCH] for first in range(0, len(orders), BATCH)]
+    batches = (orders[first : first + BATCH] for first in range(0, len(orders), BATCH))
     # Spawned, not forked: a fork of a process with threads (torch has some) can hang.
     start = multiprocessing.get_context("spawn")
     pool = ProcessPoolExecutor(workers, start, initializer=_begin_process)
     try:
-        for batch in pool.map(_scans, batches):
-            yield from batch
+        # A few batches ahead, no more: finished ones wait in memory.
+        ahead = collections.deque(
+            pool.submit(_scans, batch) for batch in itertools.islice(batches, AHEAD * workers)
+        )
+        while ahead:
+            yield from ahead.popleft().result()
+            ahead.extend(pool.submit(_scans, batch) for batch in itertools.islice(batches, 1))
     except BrokenProcessPool:
         raise UserError(
             "a process that draws was killed, expected it to end by itself; is memory short?"
@@ -78,10 +88,19 @@ def drawn(orders: Sequence[Order], workers: int | None = None) -> Generator[Scan
 
 
 def _begin_process() -> None:
+    # A killed command can't end its processes; they see it go, or they would wait for ever.
+    threading.Thread(target=_follow_parent, daemon=True).start()
     # Ctrl-C and SIGTERM reach all processes of a terminal; the first one ends the others.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     cv2.setNumThreads(1)  # the processes share the processors already
+
+
+def _follow_parent() -> None:
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)
 
 
 def _scans(orders: Sequence[Order]) -> list[Scan]:

@@ -13,6 +13,7 @@ from graphemes.images.synthesis.strokes import through
 
 # Signs above the head line, and how much higher than others, compared with type.
 CROWNS = {REPH: 1.0, CANDRABINDU: 1.0, "\u09bf": 1.25, "\u09c0": 1.08, "\u09c8": 1.0, "\u09cc": 1.0}
+SIGNS_BEFORE = "িেৈোৌ"  # written to the left of a letter
 TUCKED = 0.06  # ems that a sign to the left is nearer to its letter
 FORMED = 0.75  # how often a hand writes its own form of a sign, where there is one
 
@@ -57,6 +58,11 @@ def lengthened(part: Part, level: float, random: np.random.Generator) -> Part:
     end = every[every[:, 1].argmax()]
     body = [((line - end) * LONGER + end).astype(np.float32) for line in part.body]
     return moved(part._replace(body=body), 0.0, level - float(end[1]) + random.normal(-0.04, 0.05))
+
+
+def stands_before(text: str) -> bool:
+    """Whether a sign is written to the left of a string's letter."""
+    return any(sign in text for sign in SIGNS_BEFORE)
 
 
 def formed(part: Part, form: Line) -> Part:

@@ -6,7 +6,8 @@ import numpy as np
 import numpy.typing as npt
 
 from graphemes.foundation.classes import REPH
-from graphemes.images.synthesis.knobs import looped, spiralled
+from graphemes.images.synthesis.curls import spiralled
+from graphemes.images.synthesis.knobs import looped
 from graphemes.images.synthesis.letters import curls, leaning
 from graphemes.images.synthesis.parts import Part, beneath
 from graphemes.images.synthesis.signs import AS_FORMED, FORMED, formed, hung, lengthened
