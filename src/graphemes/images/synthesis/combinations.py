@@ -93,8 +93,8 @@ def _listed(where: str, line: str) -> Grapheme:
         known = _by_text().get(unicodedata.normalize("NFC", line))
         if known is None:
             raise DataError(
-                f"{where}: '{line[:SHOWN]}' is the string of no grapheme; expected a root of class_map.csv"
-                " with its signs, or a label triple as 14,1,0"
+                f"{where}: '{line[:SHOWN]}' is the string of no grapheme; expected a root of"
+                " class_map.csv with its signs, or a label triple as 14,1,0"
             )
         return known
     if len(words) != len(HEADS):
