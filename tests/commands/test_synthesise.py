@@ -1,6 +1,11 @@
 """bash run.sh synthesise: a directory of drawings, or a comparison with real images."""
 
 import json
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
 
 import cv2
 import numpy as np
@@ -101,3 +106,27 @@ def test_scans_without_ink_cannot_be_compared(run, tmp_path, monkeypatch):
     said = run("synthesise", compare=tmp_path, images=100, work_dir=tmp_path, workers=1)
     assert said.code == 2
     assert "ink was found in 0 of 100 images, expected it in 100 at least" in said.err
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not Path("/proc").is_dir(), reason="looks for processes in /proc")
+def test_a_killed_command_leaves_no_process_behind(tmp_path):
+    command = [sys.executable, "-m", "graphemes", "synthesise", f"out={tmp_path / 'o'}"]
+    asked = ["images=5000", "graphemes=seen", "workers=2"]
+    with subprocess.Popen(command + asked, stderr=subprocess.DEVNULL) as process:
+        tasks = Path(f"/proc/{process.pid}/task")
+        until(lambda: len(children(tasks)) >= 3, 60)  # two that draw, one that counts for them
+        born = children(tasks)
+        process.kill()
+    until(lambda: not any(Path(f"/proc/{pid}").exists() for pid in born), 20)
+
+
+def children(tasks: Path) -> set[str]:
+    return {pid for task in tasks.iterdir() for pid in (task / "children").read_text().split()}
+
+
+def until(true: Callable[[], bool], seconds: float) -> None:
+    end = time.monotonic() + seconds
+    while not true():
+        assert time.monotonic() < end
+        time.sleep(0.2)
