@@ -111,11 +111,11 @@ def shards(images: int) -> list[range]:
 
 def _is_drawn(out: Path, asked: Collection) -> bool:
     """Whether `out` holds this very collection whole. Raises PlaceTaken if it holds others."""
-    if not out.exists() or (out.is_dir() and not any(out.iterdir())):
+    if not out.exists() or (
+        out.is_dir() and all(_is_left_over(path, asked) for path in out.iterdir())
+    ):
         return False
     found = said_by_marker(out, MARKER)
-    if out.is_dir() and all(_is_left_over(path, asked) for path in out.iterdir()):
-        return False
     if not isinstance(found.get("drawing"), dict):
         raise PlaceTaken(
             f"out={out}: expected nothing there or drawings of this command, found something else;"

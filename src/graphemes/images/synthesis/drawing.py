@@ -37,8 +37,9 @@ def draw(text: str, hand: Writer, random: np.random.Generator) -> Scan:
 
     Raises DataError if none of the writer's fonts has the glyphs.
     """
-    able = [name for name in hand.fonts if typeface(name).can_write(text)] or hand.fonts
-    letters = lettering(next((name for name in able if fits(name, text)), able[0]))
+    fitting = (name for name in hand.fonts if fits(name, text) and typeface(name).can_write(text))
+    able = (name for name in hand.fonts if typeface(name).can_write(text))
+    letters = lettering(next(fitting, None) or next(able, hand.fonts[0]))
     apart = layout(random) if random.random() < hand.beside else None
     word = letters.word(text, apart)
     return scanned(inked(written(word, hand, random), hand, random), hand, random)
