@@ -1,6 +1,7 @@
 """A directory of drawings: the same bytes for a seed, gone on with, never in another's place."""
 
 import csv
+import dataclasses
 import json
 from collections import Counter
 from pathlib import Path
@@ -130,7 +131,7 @@ def test_what_is_unfinished_is_gone_on_with(drawn, tmp_path, monkeypatch):
 )
 def test_other_settings_are_another_place(drawn, change, named):
     before = files(drawn)
-    asked = Collection(**{**vars(ASKED), **change})
+    asked = dataclasses.replace(ASKED, **change)
     with pytest.raises(PlaceTaken, match=f"holds drawings of another {named}.*; delete it or ch"):
         draw_collection(drawn, asked, workers=1)
     assert files(drawn) == before

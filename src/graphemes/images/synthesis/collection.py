@@ -1,6 +1,7 @@
 """A directory of drawings in the competition's layout, drawn shard by shard and gone on with."""
 
 import contextlib
+import functools
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -47,7 +48,7 @@ class Collection:
     fonts: tuple[str, ...] = SHIPPED
     balance: float = BALANCE  # see selection.shares
 
-    @property
+    @functools.cached_property
     def identity(self) -> dict[str, Any]:
         """What decides the bytes, for the marker."""
         spelled = [f"{one.text} {tuple(one.labels)}" for one in self.graphemes]
@@ -64,6 +65,16 @@ class Collection:
     def counts(self) -> dict[str, int]:
         """How many scans each part that is drawn has."""
         return {part: n for part, n in zip(PARTS, (self.images, self.tests), strict=True) if n}
+
+    @functools.cached_property
+    def names(self) -> frozenset[str]:
+        """The files of its directory, and test.csv's whether or not there is a test part."""
+        tables = [MARKER, "class_map.csv", "train.csv", "test.csv", "sample_submission.csv"]
+        return frozenset(tables).union(
+            kaggle.shard_name(part, shard)
+            for part, count in self.counts().items()
+            for shard in range(len(shards(count)))
+        )
 
 
 def draw_collection(out: Path, asked: Collection, workers: int | None = None) -> bool:
@@ -135,9 +146,8 @@ def _is_drawn(out: Path, asked: Collection) -> bool:
         )
     if is_collection(out):
         return True
-    own = _own_names(asked)
     for path in sorted(out.iterdir()):
-        if path.name not in own and not _is_left_over(path, asked):
+        if path.name not in asked.names and not _is_left_over(path, asked):
             raise PlaceTaken(
                 f"out={out}: holds {path.name}, which isn't this command's; move it away or choose"
                 " another directory"
@@ -162,14 +172,7 @@ def _remove_broken(out: Path) -> None:
 def _is_left_over(path: Path, asked: Collection) -> bool:
     """Whether a file is one of ours that a killed run didn't finish."""
     found = re.fullmatch(r"\.(.+)\.\d+\.tmp", path.name)
-    return found is not None and found[1] in _own_names(asked)
-
-
-def _own_names(asked: Collection) -> set[str]:
-    names = {MARKER, "class_map.csv", "train.csv", "test.csv", "sample_submission.csv"}
-    for part, count in asked.counts().items():
-        names |= {kaggle.shard_name(part, shard) for shard in range(len(shards(count)))}
-    return names
+    return found is not None and found[1] in asked.names
 
 
 def _draw_part(out: Path, part: str, asked: Collection, workers: int | None) -> None:
