@@ -12,13 +12,16 @@ import pytest
 
 from graphemes.foundation.errors import DataError, UserError
 from graphemes.foundation.files import (
+    becoming,
     digest,
     file_digest,
     gigabytes,
+    left_behind,
     locked,
     need_space,
     read_json,
     replacing,
+    temporary_beside,
     write_json,
     write_text,
 )
@@ -188,3 +191,14 @@ def test_waiting_for_a_lock_ends_when_its_holder_is_killed(lock, holder):
 def test_a_written_json_is_what_other_readers_take(tmp_path):
     write_json(tmp_path / "a.json", {"a": [1, 2]})
     assert json.loads((tmp_path / "a.json").read_bytes()) == {"a": [1, 2]}
+
+
+def test_temporaries_of_killed_runs_are_known_by_what_they_would_become(tmp_path):
+    place = tmp_path / "a[b].npy"
+    left = [tmp_path / f".a[b].npy.{pid}.tmp" for pid in (7, 123)]
+    others = [tmp_path / name for name in (".ab.npy.7.tmp", ".a[b].npy.x.tmp", "a[b].npy.7.tmp")]
+    for path in (place, *left, *others):
+        path.touch()
+    assert sorted(left_behind(place)) == sorted(left)
+    assert becoming(temporary_beside(place)) == place.name
+    assert becoming(place) is None

@@ -41,9 +41,8 @@ def run(settings: SynthesiseSettings) -> None:
     )
     workers = None if settings.workers == "auto" else settings.workers
     new = draw_collection(settings.out, asked, workers)
-    what = f"{asked.images:,} images of {len(graphemes):,} graphemes"
-    if len(graphemes) == 1:
-        what = f"{asked.images:,} images of one grapheme"
+    shown = "one grapheme" if len(graphemes) == 1 else f"{len(graphemes):,} graphemes"
+    what = f"{asked.images:,} images of {shown}"
     if asked.tests:
         what += f" and {asked.tests:,} test images"
     say(f"{settings.out}: {what}{'' if new else ', drawn before with these settings: kept'}")

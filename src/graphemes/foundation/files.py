@@ -4,6 +4,7 @@ import contextlib
 import hashlib
 import json
 import os
+import re
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -20,7 +21,7 @@ except ImportError:  # Windows has no flock; two runs at once are then the user'
 @contextlib.contextmanager
 def replacing(path: Path) -> Iterator[Path]:
     """A temporary path beside `path`; moved onto it, flushed to disk, if the block ends well."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    temporary = temporary_beside(path)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         try:
@@ -32,6 +33,22 @@ def replacing(path: Path) -> Iterator[Path]:
             temporary.unlink(missing_ok=True)
     except OSError as error:
         raise UserError(f"{path}: could not be written: {error.strerror or error}") from error
+
+
+def temporary_beside(path: Path) -> Path:
+    """Where this process writes what will become `path`."""
+    return path.with_name(f".{path.name}.{os.getpid()}.tmp")
+
+
+def becoming(temporary: Path) -> str | None:
+    """The name of what a process would have made of a temporary; None if it isn't one of ours."""
+    found = re.fullmatch(r"\.(.+)\.\d+\.tmp", temporary.name)
+    return found[1] if found else None
+
+
+def left_behind(path: Path) -> list[Path]:
+    """The temporaries of `path` that lie beside it: of runs that were killed, under its lock."""
+    return [beside for beside in path.parent.iterdir() if becoming(beside) == path.name]
 
 
 def write_text(path: Path, text: str) -> None:

@@ -20,6 +20,7 @@ import numpy as np
 
 from graphemes.foundation.errors import DataError, UserError
 from graphemes.foundation.files import (
+    left_behind,
     locked,
     need_space,
     read_json,
@@ -182,5 +183,5 @@ def _clear(cache: Path, name: str) -> None:
     for suffix in ("json", "ids", "npy"):
         (cache / f"{name}.{suffix}").unlink(missing_ok=True)
         # Nobody else is writing them: we hold the lock.
-        for left in cache.glob(f".{name}.{suffix}.*.tmp"):
+        for left in left_behind(cache / f"{name}.{suffix}"):
             left.unlink(missing_ok=True)

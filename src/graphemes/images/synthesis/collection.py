@@ -2,7 +2,6 @@
 
 import contextlib
 import functools
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +12,7 @@ import numpy as np
 from graphemes.foundation.classes import Grapheme
 from graphemes.foundation.errors import PlaceTaken
 from graphemes.foundation.files import (
+    becoming,
     digest,
     file_digest,
     locked,
@@ -27,7 +27,7 @@ from graphemes.foundation.settings import BALANCE
 from graphemes.images.synthesis import kaggle
 from graphemes.images.synthesis.drawing import VERSION
 from graphemes.images.synthesis.fonts import SHIPPED
-from graphemes.images.synthesis.marker import MARKER, are_whole, said_by_marker
+from graphemes.images.synthesis.marker import MARKER, are_whole, said_by_marker, sizes
 from graphemes.images.synthesis.orders import Order, drawn, ordered
 from graphemes.images.synthesis.selection import dealt
 
@@ -70,11 +70,12 @@ class Collection:
     def names(self) -> frozenset[str]:
         """The files of its directory, and test.csv's whether or not there is a test part."""
         tables = [MARKER, "class_map.csv", "train.csv", "test.csv", "sample_submission.csv"]
-        return frozenset(tables).union(
-            kaggle.shard_name(part, shard)
-            for part, count in self.counts().items()
-            for shard in range(len(shards(count)))
-        )
+        return frozenset(tables).union(*map(self.shards_of, self.counts()))
+
+    def shards_of(self, part: str) -> dict[str, range]:
+        """The files of a part's shards, and which of its images each has."""
+        parted = shards(self.counts()[part])
+        return {kaggle.shard_name(part, k): rows for k, rows in enumerate(parted)}
 
 
 def draw_collection(out: Path, asked: Collection, workers: int | None = None) -> bool:
@@ -93,9 +94,9 @@ def draw_collection(out: Path, asked: Collection, workers: int | None = None) ->
         _remove_broken(out)
         missing = [
             len(rows)
-            for part, count in asked.counts().items()
-            for shard, rows in enumerate(shards(count))
-            if not (out / kaggle.shard_name(part, shard)).is_file()
+            for part in asked.counts()
+            for name, rows in asked.shards_of(part).items()
+            if not (out / name).is_file()
         ]
         need = sum(missing) * PIXELS + (len(missing) + 1) * SHARD_BYTES
         need_space(out, need, f"drawing {sum(missing):,} images", "directory")
@@ -103,9 +104,9 @@ def draw_collection(out: Path, asked: Collection, workers: int | None = None) ->
         for part in asked.counts():
             _draw_part(out, part, asked, workers)
         kaggle.write_class_map(out / "class_map.csv")
-        sizes = {path.name: path.stat().st_size for path in sorted(out.iterdir())}
-        sizes.pop(MARKER)
-        write_json(out / MARKER, {"drawing": asked.identity, "files": sizes})
+        files = sizes(out)
+        files.pop(MARKER)
+        write_json(out / MARKER, {"drawing": asked.identity, "files": files})
         return True
 
 
@@ -162,17 +163,16 @@ def _remove_broken(out: Path) -> None:
     """
     if not out.is_dir():
         return
-    sizes = said_by_marker(out, MARKER).get("files")
+    said = said_by_marker(out, MARKER).get("files")
     for path in sorted(out.iterdir()):
-        broken = isinstance(sizes, dict) and path.stat().st_size != sizes.get(path.name)
+        broken = isinstance(said, dict) and path.stat().st_size != said.get(path.name)
         if path.suffix == ".tmp" or (broken and path.name != MARKER):
             path.unlink()
 
 
 def _is_left_over(path: Path, asked: Collection) -> bool:
     """Whether a file is one of ours that a killed run didn't finish."""
-    found = re.fullmatch(r"\.(.+)\.\d+\.tmp", path.name)
-    return found is not None and found[1] in asked.names
+    return becoming(path) in asked.names
 
 
 def _draw_part(out: Path, part: str, asked: Collection, workers: int | None) -> None:
@@ -180,7 +180,7 @@ def _draw_part(out: Path, part: str, asked: Collection, workers: int | None) -> 
     graphemes = dealt(asked.graphemes, count, stream(asked.seed, DEALING, number), asked.balance)
     orders = ordered([one.text for one in graphemes], asked.seed, number, asked.fonts)
     write_tables(out, part, graphemes)
-    places = {out / kaggle.shard_name(part, k): rows for k, rows in enumerate(shards(count))}
+    places = {out / name: rows for name, rows in asked.shards_of(part).items()}
     write_shards(places, part, orders, workers, f"drawing {part} images")
 
 

@@ -13,7 +13,13 @@ from typing import Any
 import numpy as np
 
 from graphemes.foundation.errors import PlaceTaken, UserError
-from graphemes.foundation.files import locked, need_space, write_json
+from graphemes.foundation.files import (
+    left_behind,
+    locked,
+    need_space,
+    temporary_beside,
+    write_json,
+)
 from graphemes.foundation.heads import PIXELS
 from graphemes.foundation.seeds import stream
 from graphemes.images.synthesis import kaggle
@@ -24,7 +30,7 @@ from graphemes.images.synthesis.collection import (
     write_tables,
 )
 from graphemes.images.synthesis.drawing import VERSION
-from graphemes.images.synthesis.marker import are_whole, said_by_marker
+from graphemes.images.synthesis.marker import are_whole, said_by_marker, sizes
 from graphemes.images.synthesis.orders import ordered
 from graphemes.images.synthesis.selection import selected
 
@@ -62,7 +68,7 @@ def make_demo(
             if not replace:
                 raise
             _remove_demo(out)
-        for left in out.parent.glob(f".{out.name}.*.tmp"):  # of a run that was killed
+        for left in left_behind(out):
             shutil.rmtree(left, ignore_errors=True)
         need_space(out, (images + tests) * PIXELS + 2 * shards * SHARD_BYTES, "the demo data")
         with _whole_directory(out) as place:
@@ -77,7 +83,7 @@ def make_demo(
                 orders = ordered(texts, seed, PARTS.index(part), FONTS, calm=True)
                 write_shards(places, part, orders, workers, f"drawing the demo's {part} images")
             kaggle.write_class_map(place / "class_map.csv")
-            write_json(place / MARKER, about | {"files": _sizes(place)})
+            write_json(place / MARKER, about | {"files": sizes(place)})
 
 
 def is_demo(directory: Path) -> bool:
@@ -127,7 +133,7 @@ def _marker(directory: Path) -> dict[str, Any]:
 @contextlib.contextmanager
 def _whole_directory(out: Path) -> Iterator[Path]:
     """A temporary directory beside `out`; moved there, flushed to disk, if the block ends well."""
-    place = out.with_name(f".{out.name}.{os.getpid()}.tmp")
+    place = temporary_beside(out)
     try:
         place.mkdir(parents=True)
         yield place
@@ -139,8 +145,3 @@ def _whole_directory(out: Path) -> Iterator[Path]:
         raise UserError(f"{out}: could not be written: {error.strerror or error}") from error
     finally:
         shutil.rmtree(place, ignore_errors=True)
-
-
-def _sizes(directory: Path) -> dict[str, int]:
-    """Each file's name and bytes."""
-    return {path.name: path.stat().st_size for path in sorted(directory.iterdir())}

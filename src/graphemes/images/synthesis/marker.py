@@ -20,6 +20,11 @@ def said_by_marker(directory: Path, name: str) -> dict[str, Any]:
     return found if isinstance(found, dict) else {}
 
 
+def sizes(directory: Path) -> dict[str, int]:
+    """Each file's name and bytes, for a marker."""
+    return {path.name: path.stat().st_size for path in sorted(directory.iterdir())}
+
+
 def are_whole(directory: Path, files: Any) -> bool:
     """Whether each file is there that {name: bytes} names, so long; False for anything else."""
     return isinstance(files, dict) and all(
