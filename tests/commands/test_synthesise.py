@@ -31,13 +31,14 @@ def test_it_draws_what_is_asked_for_and_keeps_it(run, tmp_path):
     assert "drawn before with these settings: kept" in again.out
     other = run("synthesise", **{**asked, "seed": 1})
     assert other.code == 2
-    assert "holds drawings of another seed" in other.err
+    assert "holds drawings made with other settings (seed is 0, asked for" in other.err
 
 
 def test_all_unseen_graphemes_are_counted(run, tmp_path):
     said = run("synthesise", out=tmp_path / "out", images=1, graphemes="unseen", workers=1)
     assert said.code == 0, said.err
     assert "10,469 of 12,936 label triples" in said.out
+    assert "1 images of some of 10,469 graphemes" in said.out
     grapheme = pd.read_csv(tmp_path / "out" / "train.csv")["grapheme"][0]
     assert grapheme not in {one.text for one in seen_graphemes()}
 
@@ -56,6 +57,9 @@ def test_it_compares_with_labelled_images(run, kaggle_like, tmp_path):
     for name in ("pairs.png", "mixed.png"):
         assert cv2.imread(str(out / name)) is not None
     assert (out / "mixed.png").stat().st_size < 200_000
+    again = run("synthesise", **{**asked, "seed": 1})  # an earlier comparison's are replaced
+    assert again.code == 0, again.err
+    assert json.loads((out / "comparison.json").read_text()) != found
 
 
 @pytest.mark.parametrize(
@@ -85,7 +89,36 @@ def test_bad_input_is_one_line_and_nothing_is_written(run, tmp_path, monkeypatch
 def test_too_few_images_cannot_be_compared(run, kaggle_like, tmp_path):
     said = run("synthesise", compare=kaggle_like, images=99, work_dir=tmp_path)
     assert said.code == 2
-    assert "99 images to compare, expected 100 at least" in said.err
+    assert "images=99: expected 100 or more to compare" in said.err
+    assert not list(tmp_path.iterdir())  # not even decoded
+
+
+@pytest.mark.parametrize(
+    ("there", "sentence"),
+    [
+        ({"pairs.png": "mine"}, "holds pairs.png, which isn't an earlier comparison's"),
+        ({"comparison.json": '{"a": 1}'}, "holds comparison.json, which isn't an earlier"),
+        ({"synthesis.json": "{}"}, "holds drawings; choose another directory"),
+    ],
+)
+def test_a_comparison_replaces_nobody_elses_files(run, kaggle_like, tmp_path, there, sentence):
+    out = tmp_path / "out"
+    out.mkdir()
+    for name, text in there.items():
+        (out / name).write_text(text)
+    said = run("synthesise", compare=kaggle_like, out=out, work_dir=tmp_path / "work")
+    assert said.code == 2
+    assert sentence in said.err
+    assert {path.name: path.read_text() for path in out.iterdir()} == there
+
+
+def test_a_comparison_says_at_once_that_its_place_is_a_file(run, kaggle_like, tmp_path):
+    (tmp_path / "o").write_text("mine")
+    work = tmp_path / "work"
+    said = run("synthesise", compare=kaggle_like, out=tmp_path / "o", work_dir=work)
+    assert said.code == 2
+    assert "is no folder, so nothing can be put below it" in said.err
+    assert not list(work.rglob("*.npy"))
 
 
 def test_a_place_of_something_else_and_a_bad_line_are_said_at_the_door(run, tmp_path):

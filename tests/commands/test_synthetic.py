@@ -233,17 +233,21 @@ DAMAGE: dict[str, tuple[Callable[[Path], object], str]] = {
         lambda d: write_json(d / "synthesis.json", [1]),
         "synthesis.json: says nothing of files; expected a directory that synthesise made",
     ),
+    "an unfinished one": (
+        lambda d: write_json(d / "synthesis.json", {"drawing": {"images": 3}}),
+        "synthesis.json: isn't finished; the synthesise command that began it goes on",
+    ),
     "a marker cut short": (
         lambda d: (d / "synthesis.json").write_text("{"),
         "synthesis.json: can't be read as JSON",
     ),
     "a file missing": (
         lambda d: (d / "train_image_data_1.parquet").unlink(),
-        "bytes as synthesis.json says, got nothing; make them again",
+        "bytes as synthesis.json says, got nothing; the synthesise command that",
     ),
     "a file of another size": (
         lambda d: cut(d / "train_image_data_1.parquet"),
-        "bytes as synthesis.json says, got 1,000 bytes; make them again",
+        "bytes as synthesis.json says, got 1,000 bytes; the synthesise command that",
     ),
     "a shard that isn't its own": (
         lambda d: add(d / "train_image_data_5.parquet"),
@@ -338,3 +342,15 @@ def test_a_number_that_cannot_be_drawn_is_refused(train, count):
     assert f"setting 'synthetic': got '{count}', expected a folder that synthesise made, or" in (
         said.err
     )
+
+
+def test_a_disk_too_small_for_drawings_and_their_store_is_said_before_any_is_drawn(
+    untested, tmp_path, monkeypatch, train
+):
+    usage = shutil.disk_usage(tmp_path)._replace(free=50_000_000_000)
+    monkeypatch.setattr("shutil.disk_usage", lambda _: usage)
+    said = train(data_dir=untested, work_dir=tmp_path, synthetic=1_000_000)
+    assert said.code == 2
+    # 37.13 GB of shards, for which there is room, and 32.33 GB of decoded pixels.
+    assert "drawing 1,000,000 images and decoding them needs 69.48 GB, 50.00 GB are" in said.err
+    assert not list(tmp_path.rglob("*.parquet"))

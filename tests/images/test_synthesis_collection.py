@@ -119,20 +119,20 @@ def test_what_is_unfinished_is_gone_on_with(drawn, tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize(
-    ("change", "named"),
+    ("change", "said"),
     [
-        ({"images": 51}, "images"),
-        ({"seed": 6}, "seed"),
-        ({"tests": 4}, "tests"),
-        ({"balance": 0.5}, "balance"),
-        ({"graphemes": SOME[:5]}, "graphemes"),
-        ({"fonts": ("atma",)}, "fonts"),
+        ({"images": 51}, "images is 50, asked for 51"),
+        ({"seed": 6}, "seed is 5, asked for 6"),
+        ({"tests": 4}, "tests is 3, asked for 4"),
+        ({"balance": 0.5}, "balance is 0.6, asked for 0.5"),
+        ({"graphemes": SOME[:5]}, "its graphemes differ"),
+        ({"fonts": ("atma",)}, "its fonts differ"),
     ],
 )
-def test_other_settings_are_another_place(drawn, change, named):
+def test_other_settings_are_another_place(drawn, change, said):
     before = files(drawn)
     asked = dataclasses.replace(ASKED, **change)
-    with pytest.raises(PlaceTaken, match=f"holds drawings of another {named}.*; delete it or ch"):
+    with pytest.raises(PlaceTaken, match=rf"made with other settings \({said}\); delete it or ch"):
         draw_collection(drawn, asked, workers=1)
     assert files(drawn) == before
 
@@ -160,6 +160,25 @@ def test_an_unfinished_place_with_something_else_in_it_is_left_alone(drawn, tmp_
     assert (place / "mine.txt").read_text() == "mine"
 
 
+def test_a_folder_in_the_place_of_a_file_is_left_alone(drawn, tmp_path):
+    found = read_json(drawn / "synthesis.json")
+    (tmp_path / "synthesis.json").write_text(json.dumps({"drawing": found["drawing"]}))
+    (tmp_path / "train.csv").mkdir()
+    with pytest.raises(PlaceTaken, match=r"holds train\.csv, which isn't this command's"):
+        draw_collection(tmp_path, ASKED, workers=1)
+
+
+def test_below_a_file_nothing_can_be_drawn(tmp_path):
+    (tmp_path / "file").write_text("mine")
+    with pytest.raises(UserError, match="file is no folder, so nothing can be put below it"):
+        draw_collection(tmp_path / "file" / "out", ASKED, workers=1)
+
+
+def test_what_is_whole_is_kept_where_nothing_can_be_written(drawn, monkeypatch):
+    monkeypatch.setattr(collections, "locked", lambda path: pytest.fail(f"{path}: was written"))
+    assert not draw_collection(drawn, ASKED, workers=1)
+
+
 def test_a_part_of_a_collection_is_none(drawn, tmp_path):
     part = tmp_path / "part"
     part.mkdir()
@@ -177,7 +196,7 @@ def test_what_differs_is_said(drawn):
     asked = Collection(SOME, images=51, tests=3, seed=6)
     with pytest.raises(PlaceTaken) as error:
         draw_collection(drawn, asked, workers=1)
-    assert "(images 50, seed 5; expected images 51, seed 6)" in str(error.value)
+    assert "(images is 50, asked for 51; seed is 5, asked for 6)" in str(error.value)
 
 
 def test_a_first_file_that_was_not_finished_is_no_hindrance(drawn, tmp_path):

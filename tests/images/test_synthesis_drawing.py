@@ -15,7 +15,7 @@ from graphemes.foundation.seeds import stream
 from graphemes.images.ink import ink_box
 from graphemes.images.synthesis.drawing import VERSION, draw, inked, lettering, packed, thicker
 from graphemes.images.synthesis.fonts import SHIPPED, Typeface, font_files, typeface
-from graphemes.images.synthesis.hand import EDGE, TALLEST, written
+from graphemes.images.synthesis.hand import EDGE, SPARED_AT, TALLEST, written
 from graphemes.images.synthesis.orders import ordered
 from graphemes.images.synthesis.packages import drawing_package
 from graphemes.images.synthesis.strokes import EM, MARGIN, fill, strokes
@@ -95,6 +95,10 @@ def test_fonts_of_a_directory_are_taken_by_name(tmp_path):
         (None, "fonts=.*: no such directory"),
         ({}, "fonts=.*: no font there; expected .ttf or .otf files"),
         ({"x.ttf": b"no font"}, "x.ttf: not a font; expected a TTF or OTF file"),
+        (
+            {"x.ttf": FONTS.joinpath("atma.ttf").read_bytes()[:3000]},
+            "x.ttf: has no form for .* ক .*; expected a whole font that writes Bengali",
+        ),
     ],
 )
 def test_a_directory_without_fonts_is_an_error(tmp_path, files, sentence):
@@ -105,6 +109,24 @@ def test_a_directory_without_fonts_is_an_error(tmp_path, files, sentence):
             (place / name).write_bytes(data)
     with pytest.raises(DataError, match=sentence):
         font_files(place)
+
+
+def test_a_font_that_knows_letters_but_has_no_form_for_one_is_an_error(tmp_path, monkeypatch):
+    path = tmp_path / "x.ttf"
+    path.write_bytes(FONTS.joinpath("atma.ttf").read_bytes())
+    lost = typeface(str(path))._font.get_nominal_glyph(ord("হ"))
+    outline = Typeface.outline
+    monkeypatch.setattr(
+        Typeface, "outline", lambda self, one: [] if one == lost else outline(self, one)
+    )
+    with pytest.raises(DataError, match=r"x.ttf: has no form for হ; expected a whole font"):
+        font_files(tmp_path)
+
+
+def test_a_folder_with_a_fonts_name_is_an_error(tmp_path):
+    (tmp_path / "x.ttf").mkdir()
+    with pytest.raises(DataError, match=r"x.ttf: is no file, expected a font"):
+        font_files(tmp_path)
 
 
 def test_a_file_that_is_no_font_is_an_error():
@@ -219,8 +241,19 @@ def test_high_signs_are_cut_off_and_low_letters_are_not():
         )
         for name, word in ((name, lettering("atma").word(text)) for name, text in texts.items())
     }
-    assert cut["high"] > 0.4  # of the competition's three in four
+    assert cut["high"] > 0.4  # of the competition's two in three
     assert cut["low"] < 0.2
+
+
+@pytest.mark.parametrize("text", ["\u09b8\u09be\u0981", "\u09b0\u09cd\u09a1\u09bf"])
+def test_of_small_signs_that_decide_a_class_hardly_anything_is_cut_off(text):
+    word = lettering("atma").word(text)
+    scans = [np.concatenate(written(word, writer(0, k), stream(k))) for k in range(100)]
+    tops = np.array([points[:, 1].min() for points in scans])
+    assert tops.min() > SPARED_AT[0] - 1e-6
+    assert 0.1 < (tops < 4).mean() < 0.5  # a pen's half: of the competition's three in ten
+    # Where they are moved down for it, the letter below stays on the scan.
+    assert all(points[:, 1].max() < HEIGHT for points in scans if points[:, 1].min() < 0)
 
 
 def test_a_writer_and_a_scan_have_an_address():
@@ -265,27 +298,27 @@ def test_a_line_is_as_wide_as_asked_whatever_opencv_adds():
 # The ink of these drawings, in pixels, by VERSION: when it changes, raise VERSION and renew them,
 # or a directory drawn before is taken for one of today.
 INK = {
-    9: [
-        707,
-        1726,
-        1303,
-        1983,
-        2412,
-        2303,
-        1882,
-        2201,
-        2041,
-        1283,
-        1646,
-        1726,
-        2077,
-        1559,
-        2149,
-        1097,
-        2102,
-        2043,
-        1710,
-        2306,
+    10: [
+        591,
+        2414,
+        1548,
+        1702,
+        2090,
+        1515,
+        1798,
+        2290,
+        1663,
+        1298,
+        1337,
+        1704,
+        2069,
+        1369,
+        2943,
+        805,
+        1634,
+        1708,
+        2550,
+        1164,
     ]
 }
 

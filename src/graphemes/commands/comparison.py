@@ -8,8 +8,8 @@ import numpy.typing as npt
 import torch
 
 from graphemes.commands.preparation import Source, open_training_data
-from graphemes.foundation.errors import DataError
-from graphemes.foundation.files import write_json
+from graphemes.foundation.errors import DataError, PlaceTaken, SettingsError
+from graphemes.foundation.files import need_writable, read_json, write_json
 from graphemes.foundation.heads import COLUMNS, PerHead
 from graphemes.foundation.layout import find_layout
 from graphemes.foundation.progress import progress, say
@@ -18,6 +18,7 @@ from graphemes.foundation.setting_types import ImageSize
 from graphemes.foundation.settings import Places, SynthesiseSettings
 from graphemes.images.synthesis.combinations import spelling
 from graphemes.images.synthesis.likeness import Traits, table, traits
+from graphemes.images.synthesis.marker import MARKER
 from graphemes.images.synthesis.orders import drawn, ordered
 from graphemes.images.synthesis.sheets import mixed, pairs, write_png
 from graphemes.images.transforms import picture, pictures
@@ -26,6 +27,8 @@ from graphemes.learn.telling import told_apart
 
 IMAGES = 2000
 LEAST = 100  # images to measure and to learn from
+SHEETS, COMPARISON = ("pairs.png", "mixed.png"), "comparison.json"
+RESULTS = (COMPARISON, *SHEETS)
 PLACE = 9  # in the seeds: a part of its own, beside train and test
 SIDE = ImageSize(64, 64)  # of the pictures that the classifier sees
 PAIRS, MIXED, ACROSS = 64, 96, 12  # scans on the two sheets; the second's columns
@@ -35,6 +38,7 @@ def compare(settings: SynthesiseSettings, directory: Path, fonts: tuple[str, ...
     """Print the table and the classifier's AUC, write the sheets and comparison.json."""
     layout = find_layout(Places(work_dir=settings.work_dir))
     out = settings.out or layout.work_dir / "data" / "comparison"
+    _check_place(out)
     real, texts = _real(settings, Source(layout, directory, demo=False))
     ours = _drawn(settings, texts, fonts)
     measured = {"real": _measured(real, f"compare={directory}"), "drawn": _measured(ours, "drawn")}
@@ -50,21 +54,48 @@ def compare(settings: SynthesiseSettings, directory: Path, fonts: tuple[str, ...
         name: dict(zip(Traits._fields, np.mean(values, axis=0).tolist(), strict=True))
         for name, values in measured.items()
     }
-    write_json(out / "comparison.json", {"images": len(real), "auc": auc, **means})
-    say(f"{out}: pairs.png (real left, drawn right), mixed.png, comparison.json")
+    write_json(out / COMPARISON, {"images": len(real), "auc": auc, **means})
+    say(f"{out}: {SHEETS[0]} (real left, drawn right), {SHEETS[1]}, {COMPARISON}")
+
+
+def _check_place(out: Path) -> None:
+    """Raises UserError where the results can't be put, PlaceTaken where they would replace others'.
+
+    An earlier comparison's are replaced: it takes a minute and says when it was made of what.
+    """
+    for name in RESULTS:
+        need_writable(out / name)
+    if (out / MARKER).exists():
+        raise PlaceTaken(f"out={out}: holds drawings; choose another directory for the pictures")
+    there = [name for name in RESULTS if (out / name).exists()]
+    try:
+        ours = {"images", "auc"} <= set(read_json(out / COMPARISON)) if there else True
+    except (DataError, TypeError):
+        ours = False
+    if not ours:
+        raise PlaceTaken(
+            f"out={out}: holds {there[0]}, which isn't an earlier comparison's; move it away or"
+            " choose another directory"
+        )
 
 
 def _real(settings: SynthesiseSettings, source: Source) -> tuple[npt.NDArray[np.uint8], list[str]]:
     """Real scans (N, 137, 236), as many as asked for, drawn at random, and their strings."""
     if not source.directory.is_dir():
-        raise DataError(f"compare={source.directory}: no such directory")
+        what = "is a file" if source.directory.exists() else "no such directory"
+        raise DataError(
+            f"compare={source.directory}: {what}; expected one with train.csv and shards"
+        )
+    asked = settings.images or IMAGES
+    if asked < LEAST:
+        raise SettingsError(f"images={asked}: expected {LEAST} or more to compare")
     labels = read_labels(source.directory / "train.csv")
-    data = open_training_data(source, labels)
-    count = min(settings.images or IMAGES, len(labels))
+    count = min(asked, len(labels))
     if count < LEAST:
         raise DataError(
-            f"compare={source.directory}: {count} images to compare, expected {LEAST} at least"
+            f"compare={source.directory}: {count} labelled images, expected {LEAST} or more"
         )
+    data = open_training_data(source, labels)
     chosen = stream(settings.seed, PLACE).permutation(len(labels))[:count]
     if "grapheme" in labels:
         known = labels["grapheme"].to_numpy()[chosen].tolist()
@@ -116,9 +147,9 @@ def _pictures(scans: npt.NDArray[np.uint8]) -> torch.Tensor:
 def _write_sheets(
     out: Path, real: npt.NDArray[np.uint8], ours: npt.NDArray[np.uint8], seed: int
 ) -> None:
-    write_png(out / "pairs.png", pairs(list(real[:PAIRS]), list(ours[:PAIRS])))
+    write_png(out / SHEETS[0], pairs(list(real[:PAIRS]), list(ours[:PAIRS])))
     half = MIXED // 2
     # Other scans than the pairs' where there are enough, or the pairs would give them away.
     both = np.concatenate([real[-half:], ours[-half:]])
     order = stream(seed, PLACE, 1).permutation(len(both))
-    write_png(out / "mixed.png", mixed(list(both[order]), ACROSS))
+    write_png(out / SHEETS[1], mixed(list(both[order]), ACROSS))

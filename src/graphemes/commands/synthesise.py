@@ -42,7 +42,8 @@ def run(settings: SynthesiseSettings) -> None:
     workers = None if settings.workers == "auto" else settings.workers
     new = draw_collection(settings.out, asked, workers)
     shown = "one grapheme" if len(graphemes) == 1 else f"{len(graphemes):,} graphemes"
-    what = f"{asked.images:,} images of {shown}"
+    few = "some of " if asked.images < len(graphemes) else ""
+    what = f"{asked.images:,} images of {few}{shown}"
     if asked.tests:
         what += f" and {asked.tests:,} test images"
     say(f"{settings.out}: {what}{'' if new else ', drawn before with these settings: kept'}")

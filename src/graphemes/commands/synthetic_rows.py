@@ -12,11 +12,18 @@ from graphemes.commands.preparation import (
 )
 from graphemes.foundation.classes import seen_graphemes
 from graphemes.foundation.errors import SettingsError
+from graphemes.foundation.files import need_space
+from graphemes.foundation.heads import PIXELS
 from graphemes.foundation.layout import find_data, find_layout
 from graphemes.foundation.progress import say
 from graphemes.foundation.settings import TrainSettings
 from graphemes.images.filling import survey
-from graphemes.images.synthesis.collection import Collection, draw_collection
+from graphemes.images.synthesis.collection import (
+    Collection,
+    draw_collection,
+    is_collection,
+    still_needed,
+)
 from graphemes.images.synthesis.combinations import unseen_graphemes
 from graphemes.images.synthesis.fonts import SHIPPED, typeface
 from graphemes.images.synthesis.marker import whole_shards
@@ -50,6 +57,10 @@ def plan_synthetic(settings: TrainSettings) -> Synthetic | None:
         graphemes = [*seen_graphemes(), *unseen_graphemes(map(typeface, SHIPPED))]
         asked = Collection(graphemes, settings.synthetic, seed=settings.seed)
         directory = layout.work_dir / "data" / "synthetic" / f"{asked.images}-seed{asked.seed}"
+        if not is_collection(directory):
+            missing, bytes_ = still_needed(directory, asked)
+            what = f"drawing {missing:,} images and decoding them"
+            need_space(directory, bytes_ + asked.images * PIXELS, what)
         return Synthetic(Source(layout, directory, demo=False), asked.images, asked)
     directory = settings.synthetic.resolve()
     if directory == find_data(settings):

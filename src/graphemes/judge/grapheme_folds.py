@@ -143,6 +143,11 @@ def held_out_lines(table: pd.DataFrame) -> list[str]:
     lines.append(_row("all", graphemes, validated & alone, validated & ~alone))
     count, total = np.unique(graphemes.of_image[alone]).size, len(graphemes.images)
     lines.append(f"{count:,} of {total:,} graphemes are held out whole ({count / total:.1%})")
+    forced = np.unique(graphemes.of_image[alone & ~may_be_held_out(graphemes)[graphemes.of_image]])
+    if forced.size:
+        lines.append(
+            f"{forced.size:,} of these only because they have so few images that one fold has all"
+        )
     return [*lines, *_never_lines(graphemes), *_untrained_lines(table)]
 
 
@@ -157,21 +162,25 @@ def _never_lines(graphemes: Graphemes) -> list[str]:
     """Which classes have no grapheme that may be held out."""
     possible = may_be_held_out(graphemes)
     count = f"{(~possible).sum():,} of {possible.size:,} graphemes"
-    lines = [f"{count} can't be held out: a class of theirs stands in too few others"]
+    lines = [f"{count} aren't chosen to be held out: a class of theirs stands in too few others"]
     for head, labels in zip(HEADS, graphemes.labels, strict=True):
         never = np.setdiff1d(labels, labels[possible])
         if never.size:
             names = ", ".join(class_name(head.name, int(label)) for label in never)
-            lines.append(f"never held out of {head.name} ({never.size}): {names}")
+            lines.append(f"never chosen of {head.name} ({never.size}): {names}")
     return lines
 
 
 def _untrained_lines(table: pd.DataFrame) -> list[str]:
     """Whether some fold trains without a class, which the data forces where images are few."""
     folds, lines = table["fold"].to_numpy(), []
-    for head, labels in zip(HEADS, label_columns(table), strict=True):
-        alone = alone_in_fold(folds, labels)
-        for label in np.unique(labels[alone]):
-            fold = folds[labels == label][0]
-            lines.append(f"fold {fold} trains without {head.name} {class_name(head.name, label)}")
+    for fold in range(fold_count(table)):
+        missing = []
+        for head, labels in zip(HEADS, label_columns(table), strict=True):
+            alone = alone_in_fold(folds, labels) & (folds == fold)
+            names = [class_name(head.name, label) for label in np.unique(labels[alone])]
+            if names:
+                missing.append(f"{head.name} {', '.join(names)}")
+        if missing:
+            lines.append(f"fold {fold} trains without {'; '.join(missing)}")
     return lines or ["every fold trains on every class"]

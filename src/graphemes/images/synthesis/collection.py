@@ -17,6 +17,7 @@ from graphemes.foundation.files import (
     file_digest,
     locked,
     need_space,
+    need_writable,
     replacing,
     write_json,
 )
@@ -87,19 +88,15 @@ def draw_collection(out: Path, asked: Collection, workers: int | None = None) ->
     """
     if not out.name:
         raise PlaceTaken(f"out={out}: expected a directory of its own; choose another")
-    _is_drawn(out, asked)  # before a lock is put beside what isn't ours
+    if _is_drawn(out, asked):  # before a lock is put beside what isn't ours, or can't be written
+        return False
+    need_writable(out / MARKER)
     with locked(out.with_name(f".{out.name}.lock")):
         if _is_drawn(out, asked):
             return False
         _remove_broken(out)
-        missing = [
-            len(rows)
-            for part in asked.counts()
-            for name, rows in asked.shards_of(part).items()
-            if not (out / name).is_file()
-        ]
-        need = sum(missing) * PIXELS + (len(missing) + 1) * SHARD_BYTES
-        need_space(out, need, f"drawing {sum(missing):,} images", "directory")
+        images, need = still_needed(out, asked)
+        need_space(out, need, f"drawing {images:,} images", "directory")
         write_json(out / MARKER, {"drawing": asked.identity})
         for part in asked.counts():
             _draw_part(out, part, asked, workers)
@@ -108,6 +105,17 @@ def draw_collection(out: Path, asked: Collection, workers: int | None = None) ->
         files.pop(MARKER)
         write_json(out / MARKER, {"drawing": asked.identity, "files": files})
         return True
+
+
+def still_needed(out: Path, asked: Collection) -> tuple[int, int]:
+    """How many of a collection's images aren't in `out` yet, and the bytes they will take there."""
+    missing = [
+        len(rows)
+        for part in asked.counts()
+        for name, rows in asked.shards_of(part).items()
+        if not (out / name).is_file()
+    ]
+    return sum(missing), sum(missing) * PIXELS + (len(missing) + 1) * SHARD_BYTES
 
 
 def is_collection(directory: Path) -> bool:
@@ -136,24 +144,27 @@ def _is_drawn(out: Path, asked: Collection) -> bool:
     want = asked.identity
     changed = [key for key in want if found["drawing"].get(key) != want[key]]
     if changed:
-        shown = [key for key in changed if key not in ("graphemes", "fonts")]
-        had, wanted = (
-            ", ".join(f"{key} {of.get(key)}" for key in shown) for of in (found["drawing"], want)
-        )
-        got = f" ({had}; expected {wanted})" if shown else ""
         raise PlaceTaken(
-            f"{out}: holds drawings of another {', '.join(changed)}{got}; delete it or choose"
-            " another directory"
+            f"{out}: holds drawings made with other settings"
+            f" ({'; '.join(_other(key, found['drawing'].get(key), want[key]) for key in changed)});"
+            " delete it or choose another directory"
         )
     if is_collection(out):
         return True
     for path in sorted(out.iterdir()):
-        if path.name not in asked.names and not _is_left_over(path, asked):
+        ours = path.name in asked.names and path.is_file()
+        if not ours and not _is_left_over(path, asked):
             raise PlaceTaken(
                 f"out={out}: holds {path.name}, which isn't this command's; move it away or choose"
                 " another directory"
             )
     return False
+
+
+def _other(key: str, had: Any, wanted: Any) -> str:
+    if key in ("graphemes", "fonts"):  # digests of them, which say nothing to people
+        return f"its {key} differ"
+    return f"{key} is {had}, asked for {wanted}"
 
 
 def _remove_broken(out: Path) -> None:

@@ -18,7 +18,7 @@ from graphemes.images.synthesis.hand import Points, written
 from graphemes.images.synthesis.lettering import Lettering
 from graphemes.images.synthesis.writers import Writer
 
-VERSION = 9  # of the drawing: raise it when the same seed would give other pixels
+VERSION = 10  # of the drawing: raise it when the same seed would give other pixels
 FINE = 4  # strokes are drawn on a grid so many times finer, then averaged
 LINED = 0.05  # how often a printed line runs along an edge
 DOT = 1.4  # width of a dot, in pens

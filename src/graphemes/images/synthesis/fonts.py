@@ -31,6 +31,8 @@ SHIPPED = (
     "tiro-bangla-italic",
 )
 DOTTED_CIRCLE = "\u25cc"
+PROBE = "কনবমতলা"  # letters under a straight head line, most with a stem: a font is known by them
+ALPHABET = "".join(map(chr, range(0x0985, 0x09BA)))  # the letters, and code points that are none
 CURVE_POINTS = 6  # straight pieces a curve is flattened to; a glyph has tens of curves
 
 Contour = npt.NDArray[np.float32]  # (points, 2): x right, y down, in ems, origin on the baseline
@@ -81,6 +83,14 @@ class Typeface:
         """
         return not {glyph.number for glyph in self.shape(text)} & self._failures
 
+    def knows(self, letter: str) -> bool:
+        """Whether a letter has a glyph, be it empty."""
+        return bool(self._font.get_nominal_glyph(ord(letter)))
+
+    def draws(self, letter: str) -> bool:
+        """Whether a letter has a glyph that isn't empty."""
+        return self.knows(letter) and any(self.outline(g.number) for g in self.shape(letter))
+
     def can_join(self, text: str) -> bool:
         """Whether a string comes out as one cluster that shows no virama and no dotted circle."""
         shaped = self._shaped(text, circle=True).glyph_infos
@@ -113,13 +123,25 @@ def typeface(name: str) -> Typeface:
 def font_files(directory: Path) -> tuple[str, ...]:
     """The paths of a directory's TTF and OTF files, by name, each read. Raises DataError."""
     if not directory.is_dir():
-        raise DataError(f"fonts={directory}: no such directory")
+        raise DataError(
+            f"fonts={directory}: no such directory; expected one with .ttf or .otf files"
+        )
     found = sorted(path for path in directory.iterdir() if path.suffix.lower() in (".ttf", ".otf"))
     if not found:
         raise DataError(f"fonts={directory}: no font there; expected .ttf or .otf files")
     for path in found:
-        if not typeface(str(path)).can_write("\u0995"):
-            raise DataError(f"{path}: has no Bengali letters; expected a font that writes them")
+        if not path.is_file():
+            raise DataError(f"{path}: is no file, expected a font; move it away")
+        face = typeface(str(path))
+        # A file that was cut short still knows its letters' glyphs, but has no outlines for them.
+        lost = [
+            one for one in ALPHABET if not face.draws(one) and (one in PROBE or face.knows(one))
+        ]
+        if lost:
+            raise DataError(
+                f"{path}: has no form for {' '.join(lost)}; expected a whole font that writes"
+                " Bengali; move it away"
+            )
     return tuple(map(str, found))
 
 

@@ -9,7 +9,7 @@ import numpy.typing as npt
 from graphemes.foundation.heads import HEIGHT, WIDTH
 from graphemes.images.synthesis.letters import OFTEN, own_form, rewritten
 from graphemes.images.synthesis.parts import BRIDGED, Part, Span, Word, bridged, extent, moved
-from graphemes.images.synthesis.signs import TUCKED, crown, stands_before
+from graphemes.images.synthesis.signs import TUCKED, crown, spared, stands_before
 from graphemes.images.synthesis.straying import rotation, strayed
 from graphemes.images.synthesis.strokes import STEP, softened
 from graphemes.images.synthesis.writers import Writer
@@ -20,6 +20,7 @@ TALLEST = 1.2 * HEIGHT  # of what is written; a scan cuts off the rest
 LIKELY, EVEN = 1.05, 0.3  # ems of a word; how far smaller ones are written larger
 POKE, NEAT = 0.15, 0.7  # ems: what is lower is made lower still, so often
 JOINED, LINKED = 0.3, 0.85  # ems between parts that are given one head line; how often
+SPARED_AT = (-1.0, 14.0)  # rows above which no stroke goes of what a scan spares
 COVERED = 0.7  # how often the head line goes on over a sign to the left of the letter
 
 Points = npt.NDArray[np.float64]  # (n, 2): x, y
@@ -45,7 +46,8 @@ def written(word: Word, hand: Writer, random: np.random.Generator) -> list[Point
     sized = (LIKELY / float(np.ptp(every, axis=0).max())) ** EVEN
     turned = sized * shape(hand, random).T
     middle = np.array([every[:, 0].mean(), word.level])
-    every = on_scan(every @ turned, float((middle @ turned)[1]), hand.pen, random)
+    top = random.uniform(*SPARED_AT) if spared(word.text) else None
+    every = on_scan(every @ turned, float((middle @ turned)[1]), hand.pen, random, top)
     return np.split(every, np.cumsum([len(line) for line in lines])[:-1])
 
 
@@ -148,14 +150,21 @@ def shape(hand: Writer, random: np.random.Generator) -> npt.NDArray[np.float64]:
     return np.asarray(size * rotation(slope) @ shear @ np.diag([root, 1 / root]))
 
 
-def on_scan(points: Points, level: float, pen: float, random: np.random.Generator) -> Points:
+def on_scan(
+    points: Points,
+    level: float,
+    pen: float,
+    random: np.random.Generator,
+    top: float | None = None,
+) -> Points:
     """Points in pixels put on a scan: by their head line, which is at `level` (y) in them.
 
     Writers kept to a line, and the scans were cut from sheets there: of the competition's images
-    with vowel sign 3, which stands high, three in four are cut off at the top, one in six of all.
+    with vowel sign 3, which stands high, two in three are cut off at the top, one in six of all.
+    top: the row that none may lie above, for what has to be seen.
     """
     low, high = points.min(axis=0), points.max(axis=0)
-    room = np.array([WIDTH - 2 * EDGE - pen, TALLEST])
+    room = np.array([WIDTH - 2 * EDGE - pen, TALLEST if top is None else HEIGHT - EDGE])
     shrink = min(1.0, *(room / np.maximum(high - low, 1e-6)))
     shrink = min(shrink, (HEIGHT - 2 * EDGE) / max(high[1] - level, 1e-6))
     half = (high[0] - low[0]) / 2 * shrink
@@ -163,5 +172,8 @@ def on_scan(points: Points, level: float, pen: float, random: np.random.Generato
     x = np.clip(random.normal(WIDTH * 0.47, 17.0), margin, WIDTH - margin)
     y = np.clip(random.normal(*LINE), EDGE, HEIGHT / 2)
     over = y + (high[1] - level) * shrink + EDGE - HEIGHT
-    place = np.array([x, max(EDGE, y - max(0.0, over) * random.uniform(0.3, 1.0))])
+    y = max(EDGE, y - max(0.0, over) * random.uniform(0.3, 1.0))
+    if top is not None:
+        y = max(y, top + (level - low[1]) * shrink)
+    place = np.array([x, y])
     return np.asarray((points - ((low[0] + high[0]) / 2, level)) * shrink + place)

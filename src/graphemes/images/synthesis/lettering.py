@@ -10,7 +10,7 @@ import numpy.typing as npt
 from graphemes.foundation.classes import CANDRABINDU, REPH, YA_PHALA
 from graphemes.foundation.errors import DataError
 from graphemes.images.synthesis.conjuncts import Beside, Layout, beside
-from graphemes.images.synthesis.fonts import Typeface
+from graphemes.images.synthesis.fonts import PROBE, Typeface
 from graphemes.images.synthesis.knobs import Knob
 from graphemes.images.synthesis.parts import (
     LEVEL,
@@ -25,7 +25,6 @@ from graphemes.images.synthesis.parts import (
 from graphemes.images.synthesis.stems import hanging
 from graphemes.images.synthesis.strokes import Stroke, Traced, strokes
 
-PROBE = "কনবমতলা"  # letters under a straight head line, most with a stem
 LETTERS = ("ক", "ট", "শ", "ম", "ন্দ")  # of several widths, for which fonts have signs of their own
 SIGNS = (*"োৌািীুূৃেৈ", CANDRABINDU, REPH, YA_PHALA)
 STEM, LEAN = 0.4, 0.05  # of a stem's slant: the greatest, and how closely it is read

@@ -39,7 +39,8 @@ def whole_shards(directory: Path) -> list[Path]:
     Raises DataError saying what is missing, of another size, or not the marker's.
     """
     if not directory.is_dir():
-        raise DataError(f"synthetic={directory}: no such directory; {_WANTED}")
+        what = "is a file" if directory.exists() else "no such directory"
+        raise DataError(f"synthetic={directory}: {what}; {_WANTED}")
     if not (directory / MARKER).is_file():
         raise DataError(
             f"synthetic={directory}: no {MARKER}, so not synthetic images or not all; {_WANTED}"
@@ -60,6 +61,8 @@ def _named(marker: Path) -> dict[Any, Any]:
     """The names and bytes in the marker."""
     about = read_json(marker)
     files = about.get("files") if isinstance(about, dict) else None
+    if files is None and isinstance(about, dict) and "drawing" in about:
+        raise DataError(f"{marker}: isn't finished; the synthesise command that began it goes on")
     if not isinstance(files, dict):
         raise DataError(f"{marker}: says nothing of files; {_WANTED}")
     return files
@@ -69,4 +72,7 @@ def _check(path: Path, size: Any) -> None:
     got = f"{path.stat().st_size:,} bytes" if path.is_file() else "nothing"
     want = f"{size:,} bytes" if isinstance(size, int) else f"{size!r} bytes"
     if got != want:
-        raise DataError(f"{path}: expected {want} as {MARKER} says, got {got}; make them again")
+        raise DataError(
+            f"{path}: expected {want} as {MARKER} says, got {got}; the synthesise command that made"
+            " it mends it"
+        )

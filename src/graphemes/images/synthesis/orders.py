@@ -21,6 +21,7 @@ from graphemes.images.synthesis.fonts import SHIPPED
 from graphemes.images.synthesis.writers import calm, writer
 
 IMAGES_A_WRITER = 100
+FEWEST = 20  # writers, where there are images enough: one hand says little of how people write
 WRITERS, IMAGES = 0, 1  # places in the seeds
 BATCH = 25  # scans a process draws at a time: a fifth of a second, 0.8 MB to hand back
 AHEAD = 4  # batches a process that are drawn before they are taken
@@ -55,7 +56,7 @@ def ordered(
     calm: bool = False,
 ) -> list[Order]:
     """An order for each string of a part, by as many writers as its size asks for."""
-    writers = max(1, len(texts) // IMAGES_A_WRITER)
+    writers = max(min(len(texts), FEWEST), len(texts) // IMAGES_A_WRITER)
     return [Order(seed, part, k, writers, text, fonts, calm) for k, text in enumerate(texts)]
 
 
