@@ -2,6 +2,7 @@
 
 import itertools
 import pickle
+from multiprocessing import connection, process, resource_sharer
 
 import numpy as np
 import pytest
@@ -236,3 +237,17 @@ def test_mixed_epochs_are_the_same_for_any_number_of_workers(pixels, tmp_path, w
     for (ink, labels), (other_ink, other_labels) in zip(alone + alone[4:], others, strict=True):
         assert torch.equal(ink, other_ink)
         assert all(map(torch.equal, labels, other_labels))
+
+
+def test_a_worker_is_quiet_about_a_reader_that_was_interrupted(pixels, capfd, monkeypatch):
+    def interrupted(ident):
+        address, _ = ident
+        connection.Client(address, authkey=process.current_process().authkey).close()
+        raise KeyboardInterrupt
+
+    batches = iter(loader(plain(pixels), Batches(ROWS, 8), 1, pin=False))
+    monkeypatch.setattr(resource_sharer._resource_sharer, "get_connection", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        next(batches)
+    del batches  # waits for the worker's end
+    assert capfd.readouterr().err == ""

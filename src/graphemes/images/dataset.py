@@ -6,8 +6,10 @@ N images of the store, B of a batch, H x W pixels of a picture.
 import multiprocessing
 import os
 import signal
+import sys
 from collections.abc import Iterator
 from pathlib import Path
+from types import TracebackType
 from typing import Any, NamedTuple
 
 import cv2
@@ -155,5 +157,15 @@ def _begin_worker(_: int) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     # Quietly: a worker that dies of a signal would be reported as a fault before we can stop.
     signal.signal(signal.SIGTERM, lambda *_: os._exit(0))
+    sys.excepthook = _spare_a_gone_reader
     cv2.setNumThreads(0)
     torch.set_num_threads(1)
+
+
+def _spare_a_gone_reader(
+    kind: type[BaseException], error: BaseException, trace: TracebackType | None
+) -> None:
+    # A main process interrupted while it fetches a batch leaves the worker's serving thread
+    # (multiprocessing.resource_sharer) without its reader: an end, not a fault of the worker.
+    if not isinstance(error, ConnectionError | EOFError):
+        sys.__excepthook__(kind, error, trace)
