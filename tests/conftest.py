@@ -16,7 +16,10 @@ from pathlib import Path
 
 import pytest
 
+from graphemes.commands.preparation import find_source, open_training_data
+from graphemes.foundation.settings import Places
 from graphemes.images.synthesis.demo import make_demo
+from graphemes.judge.labels import read_labels
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 IMAGES, TESTS = 200, 6
@@ -57,6 +60,22 @@ def untested(kaggle_like, tmp_path_factory) -> Path:
     return Path(
         shutil.copytree(kaggle_like, directory, ignore=shutil.ignore_patterns("test_image*"))
     )
+
+
+@pytest.fixture(scope="session")
+def decoded(kaggle_like, untested, tmp_path_factory) -> Path:
+    """A work directory whose cache holds the training images of both; no test changes it."""
+    work = tmp_path_factory.mktemp("decoded")
+    for directory in (kaggle_like, untested):
+        source = find_source(Places(data_dir=str(directory), work_dir=str(work)))
+        open_training_data(source, read_labels(directory / "train.csv"))
+    return work
+
+
+@pytest.fixture
+def work(decoded, tmp_path) -> Path:
+    """A work directory of the test's own that needn't decode those images once more."""
+    return Path(shutil.copytree(decoded, tmp_path / "work"))
 
 
 @pytest.fixture

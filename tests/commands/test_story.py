@@ -154,13 +154,13 @@ def test_tables_of_different_folds_are_refused(again, untested, train, run):
     assert "folds" in said.err
 
 
-def test_every_row_trains_and_nothing_validates(kaggle_like, tmp_path, train):
-    said = train(data_dir=kaggle_like, work_dir=tmp_path, fold="none")
+def test_every_row_trains_and_nothing_validates(kaggle_like, work, train):
+    said = train(data_dir=kaggle_like, work_dir=work, fold="none")
     assert said.code == 0, said.err
-    place = tmp_path / "folds" / "foldnone"
+    place = work / "folds" / "foldnone"
     assert (place / "weights.safetensors").exists()
     assert not (place / "oof.parquet").exists()
-    assert (tmp_path / "submissions" / "submission.csv").exists()
+    assert (work / "submissions" / "submission.csv").exists()
 
 
 def test_the_demos_results_give_way_without_asking(demo, own_data, tmp_path, train):
@@ -235,11 +235,11 @@ def test_weights_that_saw_the_validation_images_are_warned_of(again, untested, t
         (signal.SIGKILL, -9),
     ],
 )
-def test_an_end_in_the_middle_loses_no_whole_epoch(sent, code, untested, tmp_path, train):
+def test_an_end_in_the_middle_loses_no_whole_epoch(sent, code, untested, work, train):
     # Epochs enough that the signal comes before the end; one worker, so that it is in the way too.
-    settings = {"data_dir": untested, "work_dir": tmp_path, "epochs": 50, "workers": 1}
-    process = through_the_door(*words(**settings), cwd=tmp_path, start_new_session=True)
-    log = tmp_path / "folds" / "fold0" / "log.jsonl"
+    settings = {"data_dir": untested, "work_dir": work, "epochs": 50, "workers": 1}
+    process = through_the_door(*words(**settings), cwd=work, start_new_session=True)
+    log = work / "folds" / "fold0" / "log.jsonl"
     until = time.monotonic() + 120
     while not log.exists() and time.monotonic() < until and process.poll() is None:
         time.sleep(0.1)
@@ -254,11 +254,11 @@ def test_an_end_in_the_middle_loses_no_whole_epoch(sent, code, untested, tmp_pat
     assert f"goes on after epoch {epochs} of 50" in said.out
 
 
-def test_two_runs_at_once_do_not_train_the_same_fold(untested, tmp_path, train):
-    settings = {"data_dir": untested, "work_dir": tmp_path, "epochs": 50}
-    process = through_the_door(*words(**settings), cwd=tmp_path)
+def test_two_runs_at_once_do_not_train_the_same_fold(untested, work, train):
+    settings = {"data_dir": untested, "work_dir": work, "epochs": 50}
+    process = through_the_door(*words(**settings), cwd=work)
     until = time.monotonic() + 120
-    while not (tmp_path / "folds/fold0/log.jsonl").exists() and time.monotonic() < until:
+    while not (work / "folds/fold0/log.jsonl").exists() and time.monotonic() < until:
         time.sleep(0.1)
     said = train(**settings)
     process.terminate()
@@ -322,25 +322,25 @@ def test_folds_by_grapheme_lie_beside_the_others(labels_alone, tmp_path, run):
     assert not table.equals(pd.read_csv(path))
 
 
-def test_anybodys_folds_are_taken(untested, tmp_path, train):
+def test_anybodys_folds_are_taken(untested, work, tmp_path, train):
     labels = pd.read_csv(untested / "train.csv")
     mine = pd.DataFrame({"fold": np.arange(len(labels)) % 2, "image_id": labels["image_id"]})
     mine[::-1].to_csv(tmp_path / "mine.csv", index=False)
     said = train(
         data_dir=untested,
-        work_dir=tmp_path / "w",
+        work_dir=work,
         folds=tmp_path / "mine.csv",
         fold=1,
         limit=100,
     )
     assert said.code == 0, said.err
-    table = pq.read_table(tmp_path / "w" / "folds" / "fold1" / "oof.parquet").to_pydict()
+    table = pq.read_table(work / "folds" / "fold1" / "oof.parquet").to_pydict()
     validated = set(mine["image_id"][mine["fold"] == 1])
     assert set(table["image_id"]) == validated
-    assert not (tmp_path / "w" / "folds" / "folds.csv").exists()
+    assert not (work / "folds" / "folds.csv").exists()
 
 
-def test_unseen_is_what_no_training_row_holds(untested, tmp_path, train, run):
+def test_unseen_is_what_no_training_row_holds(untested, work, tmp_path, train, run):
     labels = pd.read_csv(untested / "train.csv")
     twin = labels.duplicated(COLUMNS)
     assert twin.sum() >= 2
@@ -352,7 +352,6 @@ def test_unseen_is_what_no_training_row_holds(untested, tmp_path, train, run):
     first = labels[twin].iloc[0]
     left_out = (labels[COLUMNS] == first[COLUMNS]).all(axis=1) & ~twin
     (tmp_path / "ids.txt").write_text("\n".join(labels["image_id"][left_out]))
-    work = tmp_path / "w"
     settings = {"data_dir": untested, "work_dir": work, "folds": tmp_path / "mine.csv"}
     said = train(**settings, exclude=tmp_path / "ids.txt", limit=190)
     assert said.code == 0, said.err

@@ -38,9 +38,9 @@ def own(drawn, tmp_path) -> Path:
 
 
 @pytest.fixture(scope="module")
-def trained(untested, drawn, tmp_path_factory) -> tuple[Path, str]:
+def trained(untested, decoded, drawn, tmp_path_factory) -> tuple[Path, str]:
     """A work directory where a fold was trained on both kinds, and what the run said."""
-    work = tmp_path_factory.mktemp("mixed")
+    work = Path(shutil.copytree(decoded, tmp_path_factory.mktemp("mixed") / "work"))
     words = {**QUICK, **SHARE, "data_dir": untested, "work_dir": work, "synthetic": drawn}
     process = through_the_door(*(f"{key}={value}" for key, value in words.items()), cwd=work)
     out, err = process.communicate(timeout=300)
@@ -146,11 +146,11 @@ def test_without_synthetic_images_it_is_another_run(again, untested, train):
 
 
 @pytest.mark.slow  # that a run goes on is tested in test_story, and what it deals in test_decks
-def test_an_end_in_the_middle_changes_no_epoch(trained, untested, drawn, tmp_path, train):
-    settings = {**SHARE, "data_dir": untested, "synthetic": drawn, "work_dir": tmp_path}
+def test_an_end_in_the_middle_changes_no_epoch(trained, untested, drawn, work, train):
+    settings = {**SHARE, "data_dir": untested, "synthetic": drawn, "work_dir": work}
     words = [f"{key}={value}" for key, value in {**QUICK, **settings, "workers": 1}.items()]
-    log = tmp_path / "folds" / "fold0" / "log.jsonl"
-    process = through_the_door(*words, cwd=tmp_path)
+    log = work / "folds" / "fold0" / "log.jsonl"
+    process = through_the_door(*words, cwd=work)
     until = time.monotonic() + 120
     while not log.exists() and time.monotonic() < until and process.poll() is None:
         time.sleep(0.05)
@@ -163,25 +163,25 @@ def test_an_end_in_the_middle_changes_no_epoch(trained, untested, drawn, tmp_pat
     assert losses == pytest.approx(wanted, rel=1e-4)
 
 
-def test_synthetic_images_alone(untested, drawn, tmp_path, train, run):
-    settings = {"data_dir": untested, "work_dir": tmp_path}
+def test_synthetic_images_alone(untested, drawn, work, train, run):
+    settings = {"data_dir": untested, "work_dir": work}
     said = train(**settings, synthetic=drawn, synthetic_share=1, epochs=2)
     assert said.code == 0, said.err
     assert "fold 0: 0 training and 32 validation images, plus 40 synthetic, share 1" in said.out
-    certificate = read_json(tmp_path / "folds" / "fold0" / "run.json")
+    certificate = read_json(work / "folds" / "fold0" / "run.json")
     assert certificate["image_passes"] == certificate["synthetic_passes"] == 2 * 32
-    assert set(learnt(tmp_path)) == set(marks_in(tmp_path, "bars-"))
-    weights = tmp_path / "folds" / "fold0" / "weights.safetensors"
+    assert set(learnt(work)) == set(marks_in(work, "bars-"))
+    weights = work / "folds" / "fold0" / "weights.safetensors"
     said = run("score", weights=weights, **settings)
     assert "200 of 200 labelled images are outside the training rows" in said.out
 
 
-def test_limit_and_exclude_touch_real_rows_only(untested, drawn, tmp_path, train):
+def test_limit_and_exclude_touch_real_rows_only(untested, drawn, work, tmp_path, train):
     ids = pd.read_csv(untested / "train.csv")["image_id"]
     (tmp_path / "out.txt").write_text("\n".join(ids[20:]))  # names of synthetic images too
     said = train(
         data_dir=untested,
-        work_dir=tmp_path / "w",
+        work_dir=work,
         synthetic=drawn,
         exclude=tmp_path / "out.txt",
         limit=18,
@@ -189,18 +189,18 @@ def test_limit_and_exclude_touch_real_rows_only(untested, drawn, tmp_path, train
     )
     assert said.code == 0, said.err
     assert "18 training and 0 validation images, plus 40 synthetic, share 0.5 of 16" in said.out
-    certificate = read_json(tmp_path / "w" / "folds" / "foldnone" / "run.json")
+    certificate = read_json(work / "folds" / "foldnone" / "run.json")
     assert certificate["synthetic_images"] == SYNTHETIC
     assert certificate["synthetic_passes"] == 8
 
 
-def test_validation_images_among_the_synthetic_ones_are_warned_of(untested, tmp_path, train):
+def test_validation_images_among_the_synthetic_ones_are_warned_of(untested, work, tmp_path, train):
     same = Path(shutil.copytree(untested, tmp_path / "same"))
     mark(same)
-    said = train(data_dir=untested, work_dir=tmp_path / "w", synthetic=same)
+    said = train(data_dir=untested, work_dir=work, synthetic=same)
     assert said.code == 0, said.err
     assert "WARNING: 32 of the 32 validation images are among the synthetic ones" in said.out
-    certificate = read_json(tmp_path / "w" / "folds" / "fold0" / "run.json")
+    certificate = read_json(work / "folds" / "fold0" / "run.json")
     assert certificate["validation_images_among_synthetic"] == 32
 
 
@@ -321,11 +321,11 @@ def test_doctor_counts_them(drawn, own, untested, tmp_path, run):
     assert "of disk for 200 images" in said.out
 
 
-def test_a_number_draws_so_many_first_and_keeps_them(untested, tmp_path, train):
-    words = {"data_dir": untested, "work_dir": tmp_path, "synthetic": 3, "synthetic_share": 0.1}
+def test_a_number_draws_so_many_first_and_keeps_them(untested, work, train):
+    words = {"data_dir": untested, "work_dir": work, "synthetic": 3, "synthetic_share": 0.1}
     said = train(**words)
     assert said.code == 0, said.err
-    drawn = tmp_path / "data" / "synthetic" / "3-seed0"
+    drawn = work / "data" / "synthetic" / "3-seed0"
     assert f"{drawn}: 3 images drawn" in said.out
     assert "plus 3 synthetic, share 0.1" in said.out
     before = {path.name: path.stat().st_mtime_ns for path in drawn.iterdir()}
