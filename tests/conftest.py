@@ -24,7 +24,15 @@ from graphemes.judge.labels import read_labels
 REPOSITORY = Path(__file__).resolve().parents[1]
 IMAGES, TESTS = 200, 6
 # Small and quick; every word can be given again by a test.
-QUICK = {"epochs": 1, "image_size": 32, "batch_size": 16, "limit": 32, "workers": 0, "folds": 3}
+QUICK = {
+    "trunk": "resnet18",
+    "epochs": 1,
+    "image_size": 32,
+    "batch_size": 16,
+    "limit": 32,
+    "workers": 0,
+    "folds": 3,
+}
 
 
 @dataclass(frozen=True)

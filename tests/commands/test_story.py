@@ -155,7 +155,7 @@ def test_tables_of_different_folds_are_refused(again, untested, train, run):
 
 
 def test_every_row_trains_and_nothing_validates(kaggle_like, work, train):
-    said = train(data_dir=kaggle_like, work_dir=work, fold="none")
+    said = train(data_dir=kaggle_like, work_dir=work, fold="none", trunk="resnet34")
     assert said.code == 0, said.err
     place = work / "folds" / "foldnone"
     assert (place / "weights.safetensors").exists()

@@ -65,7 +65,7 @@ def learnt(work: Path, fold: str = "fold0") -> np.ndarray:
 
 
 def test_a_fold_says_what_it_is_trained_on(trained):
-    wanted = "plus 40 synthetic, share 0.8:0.2 of 32 pictures an epoch, resnet34 at 32x32"
+    wanted = "plus 40 synthetic, share 0.8:0.2 of 32 pictures an epoch, resnet18 at 32x32"
     assert f"fold 0: 32 training and 32 validation images, {wanted}" in trained[1]
 
 

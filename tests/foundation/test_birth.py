@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from graphemes.foundation.birth import (
+    LATER,
     commit,
     differences,
     identity,
@@ -17,7 +18,8 @@ from graphemes.foundation.birth import (
 )
 from graphemes.foundation.errors import DataError, PlaceTaken
 from graphemes.foundation.files import file_digest
-from graphemes.foundation.settings import Learning, TrainSettings
+from graphemes.foundation.setting_groups import Learning
+from graphemes.foundation.settings import TrainSettings
 
 DIGESTS = {"data": "d", "folds": "f"}
 
@@ -96,9 +98,29 @@ def test_what_an_older_or_newer_version_knew_is_a_difference_too():
     assert differences({}, born())[-1] == "its classes differ"
 
 
+CHANGED = {
+    "shortcut": "pad",
+    "stem": "deep",
+    "attention": "se",
+    "pool": "gem",
+    "neck": 8,
+    "dropout": 0.1,
+    "drop_path": 0.1,
+    "grapheme_pool": "sum",
+    "synthetic_share": 0.5,
+}
+
+
 def test_every_learning_setting_is_part_of_the_identity():
-    settings = born(synthetic_share=0.5)["settings"]
+    values = {key: CHANGED.get(key, not Learning.model_fields[key].default) for key in LATER}
+    settings = born(**values)["settings"]
     assert settings.keys() == Learning.model_fields.keys() | {"seed"}
+
+
+def test_settings_that_came_later_are_left_out_at_their_defaults():
+    assert not set(LATER) & set(born()["settings"])
+    assert differences(born(), born(stem="3x3")) == ["stem is 7x7, asked for 3x3"]
+    assert differences(born(neck=8), born()) == ["neck is 8, asked for 0"]
 
 
 def test_runs_without_synthetic_images_fit_those_of_before_there_were_any():

@@ -3,9 +3,10 @@
 import pytest
 
 from graphemes.foundation.recipes import RECIPES, fill
+from graphemes.foundation.setting_groups import Learning
 from graphemes.foundation.setting_types import Share
 from graphemes.foundation.setting_words import read_words
-from graphemes.foundation.settings import Learning, TrainSettings
+from graphemes.foundation.settings import TrainSettings
 
 COMPETITION = 200_840
 

@@ -93,7 +93,7 @@ def test_a_setting_given_twice_is_refused():
         ("resume=maybe", "auto, true or false"),
         ("recipe=best", "auto, quick or reference"),
         ("crop=all", "ink or none"),
-        ("trunk=vgg", "resnet34"),
+        ("trunk=timm/", "one of our own that `networks` lists, as resnet34, or timm/NAME"),
         ("limit=1", "an integer, at least 2"),
         ("workers=-1", "an integer, at least 0, at most 64 or auto"),
         ("workers=few", "an integer, at least 0, at most 64 or auto"),

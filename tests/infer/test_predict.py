@@ -8,6 +8,7 @@ from torch import Tensor, nn
 from graphemes.foundation.heads import HEADS, PerHead
 from graphemes.infer.predict import probabilities
 from graphemes.network.devices import Engine
+from graphemes.network.model import Logits
 
 FP32 = Engine(torch.device("cpu"), "fp32")
 
@@ -24,9 +25,9 @@ class Small(nn.Module):
             self.drop = nn.Dropout(0.5)
             self.heads = nn.ModuleList(nn.Linear(36, head.classes) for head in HEADS)
 
-    def forward(self, ink: Tensor) -> PerHead[Tensor]:
+    def forward(self, ink: Tensor) -> Logits:
         features = self.drop(self.norm(ink)).flatten(1)
-        return PerHead(*(4 * head(features) for head in self.heads))
+        return Logits(PerHead(*(4 * head(features) for head in self.heads)))
 
 
 INK = torch.rand(11, 1, 6, 6, generator=torch.Generator().manual_seed(0))
@@ -45,7 +46,7 @@ def test_the_mean_of_softmaxes(count):
     got = probabilities(networks, batches(4), FP32, nothing)
     for place, head in enumerate(HEADS):
         with torch.no_grad():
-            each = [network.eval()(INK)[place].softmax(1) for network in networks]
+            each = [network.eval()(INK).heads[place].softmax(1) for network in networks]
         wanted = torch.stack(each).mean(0).numpy()
         assert got[place].shape == (11, head.classes)
         assert got[place].dtype == np.float32
@@ -57,7 +58,7 @@ def test_probabilities_are_averaged_and_not_logits():
     networks = [Small(0), Small(1)]
     got = probabilities(networks, batches(11), FP32, nothing)
     with torch.no_grad():
-        logits = torch.stack([network.eval()(INK).root for network in networks]).mean(0)
+        logits = torch.stack([network.eval()(INK).heads.root for network in networks]).mean(0)
     assert np.abs(got.root - logits.softmax(1).numpy()).max() > 1e-3
 
 

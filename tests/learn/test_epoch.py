@@ -7,10 +7,11 @@ import torch
 from torch import Tensor, nn
 
 from graphemes.foundation.heads import HEADS, PerHead
-from graphemes.foundation.settings import Learning
+from graphemes.foundation.setting_groups import Learning
 from graphemes.learn.epoch import Learner, NotFinite, make_learner, train_epoch
-from graphemes.learn.loss import grapheme_loss
+from graphemes.learn.loss import training_loss
 from graphemes.network.devices import Engine
+from graphemes.network.model import Logits
 
 CPU = torch.device("cpu")
 PLACE = (0, 0, 2)
@@ -26,9 +27,9 @@ class Flat(nn.Module):
             self.heads = nn.ModuleList(nn.Linear(16, head.classes) for head in HEADS)
         self.drop = nn.Dropout(dropout)
 
-    def forward(self, ink: Tensor) -> PerHead[Tensor]:
+    def forward(self, ink: Tensor) -> Logits:
         features = self.drop(ink.flatten(1))
-        return PerHead(*(head(features) for head in self.heads))
+        return Logits(PerHead(*(head(features) for head in self.heads)))
 
 
 def batch(images: int, seed: int = 0) -> tuple[Tensor, PerHead[Tensor]]:
@@ -52,7 +53,7 @@ def parameters(module: nn.Module) -> list[Tensor]:
 def test_the_loss_is_a_mean_over_images_and_not_over_batches():
     still = learner(lr=1e-12)
     parts = [batch(6, 1), batch(2, 2)]
-    losses = [grapheme_loss(still.network(ink), labels).item() for ink, labels in parts]
+    losses = [training_loss(still.network(ink), labels).item() for ink, labels in parts]
     counted: list[int] = []
     result = train_epoch(still, parts, PLACE, lambda count, **_: counted.append(count))
     assert result.loss == pytest.approx((6 * losses[0] + 2 * losses[1]) / 8, rel=1e-5)

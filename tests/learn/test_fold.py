@@ -19,11 +19,12 @@ from graphemes.foundation.errors import DataError, Stopped
 from graphemes.foundation.heads import HEADS, PerHead
 from graphemes.foundation.layout import FoldPlace
 from graphemes.foundation.seeds import stream
-from graphemes.foundation.settings import Learning
+from graphemes.foundation.setting_groups import Learning
 from graphemes.judge.metrics import Score, score
 from graphemes.learn.epoch import NotFinite
 from graphemes.learn.fold import Batch, Deadline, FoldWork, train_fold
 from graphemes.network.devices import Engine
+from graphemes.network.model import Logits
 from graphemes.network.weights import TRAINED_ON, WeightsRecord, trained_on
 
 EPOCHS, STEPS, SIZE = 3, 4, 8
@@ -45,9 +46,9 @@ class Tiny(nn.Module):
                 drawn = random.normal(0, 0.3, parameter.shape)
                 parameter.copy_(torch.from_numpy(drawn))
 
-    def forward(self, ink: Tensor) -> PerHead[Tensor]:
+    def forward(self, ink: Tensor) -> Logits:
         features = functional.relu(self.norm(self.convolution(ink))).mean((2, 3))
-        return HEADS.map(lambda head: self.heads[head.name](self.drop(features)))
+        return Logits(HEADS.map(lambda head: self.heads[head.name](self.drop(features))))
 
 
 def batch(*place: int) -> Batch:
@@ -68,7 +69,7 @@ def validate(network: nn.Module) -> Score:
     network.eval()
     with torch.no_grad():
         logits = network(VALIDATION[0])
-    guess = logits.map(lambda head: head.argmax(1).numpy())
+    guess = logits.heads.map(lambda head: head.argmax(1).numpy())
     return score(VALIDATION[1].map(Tensor.numpy), guess)
 
 

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import nn
 
-from graphemes.foundation.settings import Learning
+from graphemes.foundation.setting_groups import Learning
 from graphemes.learn.optimisation import WeightAverage, make_optimiser, make_schedule
 
 
@@ -135,3 +135,18 @@ def test_the_mean_leaves_the_network_alone():
         average.update(network)
     assert average.network is not network
     assert all(torch.equal(before[name], tensor) for name, tensor in network.state_dict().items())
+
+
+def test_indices_and_counts_are_taken_as_they_are():
+    """A mean of whole numbers would be cut: 6 and 7 to 6, and an index points elsewhere."""
+    network = small()
+    network.register_buffer("index", torch.arange(50))
+    average = WeightAverage(network, 0.998)
+    for _ in range(8):
+        network(torch.randn(4, 1, 4, 4))
+        average.update(network)
+    assert torch.equal(average.network.index, torch.arange(50))
+    counts = [name for name in network.state_dict() if name.endswith("num_batches_tracked")]
+    assert counts
+    got, wanted = average.network.state_dict(), network.state_dict()
+    assert all(got[name] == wanted[name] == 8 for name in counts)

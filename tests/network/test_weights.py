@@ -12,6 +12,8 @@ import torch
 from safetensors.torch import save_file
 
 from graphemes.foundation.errors import DataError, UserError
+from graphemes.foundation.setting_groups import Architecture
+from graphemes.foundation.setting_types import ImageSize
 from graphemes.network.model import build_network
 from graphemes.network.weights import (
     TRAINED_ON,
@@ -22,7 +24,7 @@ from graphemes.network.weights import (
 )
 
 RECORD = WeightsRecord(
-    settings={"trunk": "resnet34", "image_size": "64x64", "seed": 1},
+    settings={"trunk": "resnet34", "image_size": "64x64", "crop": "ink", "seed": 1},
     fold="0",
     epoch=3,
     score=0.875,
@@ -36,7 +38,7 @@ MARKS = np.array([5, -(2**63), 2**63 - 1, 0])
 
 @pytest.fixture(scope="module")
 def state() -> dict[str, torch.Tensor]:
-    return build_network("resnet34", 1).state_dict()
+    return build_network(Architecture(), ImageSize(64, 64), 1).state_dict()
 
 
 @pytest.fixture(scope="module")
@@ -71,7 +73,9 @@ def test_marks_of_no_images_are_allowed(tmp_path, state):
 
 
 def test_tensors_in_another_memory_format_are_written_too(tmp_path, state):
-    network = build_network("resnet34", 2).to(memory_format=torch.channels_last)
+    network = build_network(Architecture(), ImageSize(64, 64), 2).to(
+        memory_format=torch.channels_last
+    )
     network.load_state_dict(state)
     path = tmp_path / "w.safetensors"
     save_weights(path, network.state_dict(), RECORD, MARKS)
@@ -152,9 +156,9 @@ def test_other_classes_are_said(tmp_path):
 
 
 def test_an_unknown_trunk_is_said(tmp_path):
-    text = json.dumps({**asdict(RECORD), "settings": {"trunk": "vgg"}})
+    text = json.dumps({**asdict(RECORD), "settings": {**RECORD.settings, "trunk": "vgg"}})
     said = record_refusal(tmp_path / "w.safetensors", text)
-    assert said.startswith("its trunk is 'vgg', expected one of resnet34")
+    assert said.startswith("its network can't be built here: trunk=vgg: neither one of ours")
 
 
 def planted(path: Path, state: dict[str, torch.Tensor], **changes: torch.Tensor | None) -> str:

@@ -1,4 +1,4 @@
-"""bench: decoding against pandas, and the bare training step, measured on this machine."""
+"""bench: decoding against pandas, the bare training step, measured here."""
 
 import statistics
 
@@ -13,7 +13,8 @@ from graphemes.foundation.layout import ROOT
 from graphemes.foundation.machine import machine_name
 from graphemes.foundation.memory import peak_anonymous_memory
 from graphemes.foundation.progress import say
-from graphemes.foundation.settings import BenchSettings, Learning
+from graphemes.foundation.setting_groups import Learning
+from graphemes.foundation.settings import BenchSettings
 from graphemes.images.shards import find_shards
 from graphemes.learn.epoch import make_learner, train_epoch
 from graphemes.network.devices import choose_engine
@@ -62,7 +63,9 @@ def _step(settings: BenchSettings) -> None:
     """The training step on pictures that are already there: the most a run can reach."""
     engine = choose_engine(settings.device, settings.precision)
     learning = Learning(epochs=1, batch_size=settings.batch_size, image_size=settings.image_size)
-    learner = make_learner(build_network(learning.trunk, 0), learning, engine, 10_000)
+    learner = make_learner(
+        build_network(learning, learning.image_size, 0), learning, engine, 10_000
+    )
     ink = torch.rand(settings.batch_size, 1, *settings.image_size)
     labels = HEADS.map(lambda head: torch.randint(head.classes, (settings.batch_size,)))
 

@@ -14,8 +14,9 @@ from graphemes.foundation.heads import COLUMNS, PerHead
 from graphemes.foundation.layout import find_layout
 from graphemes.foundation.progress import progress, say
 from graphemes.foundation.seeds import stream
+from graphemes.foundation.setting_groups import Places
 from graphemes.foundation.setting_types import ImageSize
-from graphemes.foundation.settings import Places, SynthesiseSettings
+from graphemes.foundation.settings import SynthesiseSettings
 from graphemes.images.synthesis.combinations import spelling
 from graphemes.images.synthesis.likeness import Traits, table, traits
 from graphemes.images.synthesis.marker import MARKER

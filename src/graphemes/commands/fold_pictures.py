@@ -21,7 +21,7 @@ from graphemes.images.decks import MixedBatches
 from graphemes.images.transforms import Augmentation, pictures
 from graphemes.judge.seen import grapheme_codes
 from graphemes.network.devices import loader_workers
-from graphemes.network.weights import trained_on
+from graphemes.network.weights import is_ours, trained_on
 
 
 @dataclass(frozen=True)
@@ -115,7 +115,8 @@ class FoldPictures:
         return self.data.synthetic.store.marks[self.data.synthetic.rows]
 
     def _init_marks(self) -> npt.NDArray[np.int64]:
-        return trained_on(self.settings.init) if self.settings.init else np.empty(0, np.int64)
+        init = self.settings.init
+        return trained_on(init) if init and is_ours(init) else np.empty(0, np.int64)
 
     def described(self, batches: Batches | MixedBatches) -> str:
         """'2,400 training and 600 validation images', and what of synthetic ones."""

@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from torch import nn
 
 from graphemes.commands.fold_pictures import FoldPictures
 from graphemes.commands.preparation import Source, TrainingData
@@ -32,6 +31,7 @@ from graphemes.learn.checkpoints import Progress
 from graphemes.learn.fold import Deadline, FoldWork, train_fold
 from graphemes.network.devices import Engine
 from graphemes.network.model import GraphemeNetwork, build_network
+from graphemes.network.starting import starting_network
 from graphemes.network.weights import WeightsRecord, load_weights
 
 _NO_FOLD = 2**16  # the address of fold=none's random streams
@@ -58,6 +58,14 @@ class FoldTraining:
     def rows(self, fold: str) -> FoldRows:
         """The store rows of a fold."""
         return rows_of_fold(self.data, self.table, fold, self.settings, self.settings.seed)
+
+    def begins(self, fold: str) -> bool:
+        """Whether a fold will be trained from its first step."""
+        place = self.source.layout.fold(fold)
+        status = fold_status(place, self.identity, overwrite=self.settings.overwrite)
+        if status == "unfinished" and place.checkpoint.is_file():
+            return self.settings.resume == "false"
+        return status != "finished"
 
     def train(self, fold: str) -> None:
         """One fold, from wherever it is to its birth certificate."""
@@ -86,16 +94,20 @@ class FoldTraining:
         for line in shown.warnings():
             say(line)
         work = self._work(fold, place, shown, batches)
-        done = train_fold(work, self._network(seeds))
+        done = train_fold(work, self._network(place, seeds))
         if len(rows.validated):
             self._write_oof(fold, place, shown)
         write_json(place.run, self._certificate(work, shown, done))
         shutil.rmtree(place.state)
 
-    def _network(self, seeds: tuple[int, int]) -> GraphemeNetwork:
-        if self.settings.init:
-            return load_weights(self.settings.init)[0]
-        return build_network(self.settings.trunk, seed_at(*seeds))
+    def _network(self, place: FoldPlace, seeds: tuple[int, int]) -> GraphemeNetwork:
+        settings = self.settings
+        if place.checkpoint.exists():  # it holds all weights: none have to be fetched again
+            network = build_network(settings, settings.image_size)
+        else:
+            network = starting_network(settings, seed_at(*seeds))
+        network.trunk.checkpointing = settings.checkpointing
+        return network
 
     def _work(
         self, fold: str, place: FoldPlace, shown: FoldPictures, batches: Batches | MixedBatches
@@ -125,7 +137,7 @@ class FoldTraining:
     def _validation(self, shown: FoldPictures) -> Any:
         batched, truth = shown.validation(), shown.truth
 
-        def validate(network: nn.Module) -> Score:
+        def validate(network: GraphemeNetwork) -> Score:
             with progress("validation", len(shown.rows.validated)) as advance:
                 found = probabilities([network], batched, self.engine, advance)
             return score(truth, likeliest(found))

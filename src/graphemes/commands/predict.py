@@ -69,7 +69,8 @@ def predict_run(
         say(f"{source.directory}: no test images, so no submission")
         return
     path = settings.submission or source.layout.submission
-    ready = load_networks(weights, engine)
+    pool = settings.grapheme_pool if isinstance(settings, PredictSettings) else None
+    ready = load_networks(weights, engine, pool)
     origin = _origin(ready, source, list(plan.shards))
     made_from = {**origin, "weights": ",".join(file_digest(file) for file in weights)}
     with locked(path.with_name(f".{path.name}.lock")):
@@ -134,7 +135,11 @@ def _origin(ready: ReadyNetworks, source: Source, shards: list[Path]) -> dict[st
     """What the submission is made from: the run, and the test images as far as is cheap to know."""
     record = ready.records[0]
     run_ = submission_origin(
-        {"settings": record.settings, "digests": record.digests, "demo": record.demo}
+        {
+            "settings": {**record.settings, **ready.otherwise},
+            "digests": record.digests,
+            "demo": record.demo,
+        }
     )
     tables = [source.directory / name for name in ("sample_submission.csv", "test.csv")]
     about = [file_digest(path) for path in tables]

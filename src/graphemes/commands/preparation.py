@@ -16,7 +16,7 @@ from graphemes.foundation.files import digest
 from graphemes.foundation.heads import HEADS, PerHead
 from graphemes.foundation.layout import Layout, demo_directory, find_data, find_layout
 from graphemes.foundation.progress import progress, say
-from graphemes.foundation.settings import Places
+from graphemes.foundation.setting_groups import Places
 from graphemes.images.shards import find_shards
 from graphemes.images.store import Store, open_store
 from graphemes.images.synthesis.demo import is_demo, make_demo

@@ -35,6 +35,11 @@ def run(settings: ScoreSettings) -> None:
     """Tables that are named, weights that are named, or the run's own tables."""
     if settings.oof and settings.weights:
         raise SettingsError("oof and weights are two ways to score; give one of them")
+    if settings.grapheme_pool and not settings.weights:
+        raise SettingsError(
+            f"grapheme_pool={settings.grapheme_pool}: tables hold probabilities that are pooled"
+            " already; leave it out, or give weights="
+        )
     if settings.oof:
         _print(concatenate(_read_all(list(settings.oof), _layout(settings))))
     elif settings.weights:
@@ -107,7 +112,7 @@ def _score_weights(settings: ScoreSettings) -> None:
     assert settings.weights
     engine = choose_engine(settings.device, settings.precision)
     paths = find_weights(settings.weights)
-    ready = load_networks(paths, engine)
+    ready = load_networks(paths, engine, settings.grapheme_pool)
     source = find_source(settings)
     data = open_training_data(source, read_labels(source.directory / "train.csv"))
     rows = _untrained_rows(data, paths)

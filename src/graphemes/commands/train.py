@@ -18,18 +18,19 @@ from graphemes.commands.splitting import chosen_folds, excluded, plan_folds, unf
 from graphemes.commands.synthetic_rows import epoch_length, open_synthetic, plan_synthetic
 from graphemes.foundation.errors import SettingsError
 from graphemes.foundation.files import need_space, need_writable
+from graphemes.foundation.layout import find_data, find_layout
 from graphemes.foundation.progress import duration, say
 from graphemes.foundation.recipes import fill
 from graphemes.foundation.settings import TrainSettings
+from graphemes.images.synthesis.demo import is_demo
 from graphemes.judge.labels import read_labels
 from graphemes.learn.fold import Deadline
 from graphemes.network.devices import choose_engine
-from graphemes.network.weights import load_weights
+from graphemes.network.model import build_network
+from graphemes.network.starting import starting_network
 
 SETTINGS = TrainSettings
-WEIGHTS_BYTES = 4 * 21_400_000
-# While a fold is trained: best weights twice, a checkpoint of weights, mean and two moments.
-STATE_BYTES = 6 * WEIGHTS_BYTES
+WEIGHTS_BYTES = 4 * 21_400_000  # of a ResNet-34
 
 
 def run(settings: TrainSettings) -> None:
@@ -38,6 +39,7 @@ def run(settings: TrainSettings) -> None:
     deadline = Deadline(started + settings.time_limit if settings.time_limit else None)
     engine = choose_engine(settings.device, settings.precision)
     synthetic = plan_synthetic(settings)
+    size = weights_bytes(settings)
     source = find_source(settings)
     labels = read_labels(source.directory / "train.csv")
     settings = fill(settings, source.demo, epoch_length(settings, labels, synthetic))
@@ -46,7 +48,7 @@ def run(settings: TrainSettings) -> None:
     folds = chosen_folds(settings, plan.table)
     data = open_training_data(source, labels, open_synthetic(synthetic))
     training = FoldTraining(settings, source, data, plan.table, engine, deadline)
-    check_places(training, folds)
+    check_places(training, folds, size)
     plan.write()
     forget_demo_folds(source.layout, training.identity)
     for fold in folds:
@@ -64,13 +66,11 @@ def check_files(settings: TrainSettings, source: Source, labels: pd.DataFrame) -
     What there is to predict, None if nothing.
     """
     excluded(settings.exclude, labels)
-    if settings.init:
-        load_weights(settings.init)
     need_writable(settings.submission or source.layout.submission)
     return plan_prediction(source.directory)
 
 
-def check_places(training: FoldTraining, folds: list[str]) -> None:
+def check_places(training: FoldTraining, folds: list[str], weights: int) -> None:
     """What would stop the run at its folds or its end, before anything is written or removed."""
     settings, layout = training.settings, training.source.layout
     asked, overwrite = training.identity, settings.overwrite
@@ -84,9 +84,31 @@ def check_places(training: FoldTraining, folds: list[str]) -> None:
     guard_submission(submission, submission_origin(asked), overwrite=overwrite)
     for fold in folds:
         training.rows(fold)
-    need_space(layout.run_dir, folds_bytes(statuses.count("empty")), "training")
+    begun_with = settings.init or settings.pretrained
+    if begun_with and any(training.begins(fold) for fold in folds):
+        starting_network(settings)  # before overwrite=true or resume=false clears anything
+    need_space(layout.run_dir, folds_bytes(statuses.count("empty"), weights), "training")
 
 
-def folds_bytes(folds: int) -> int:
-    """Bytes of disk that training so many folds takes at most."""
-    return STATE_BYTES + folds * WEIGHTS_BYTES if folds else 0
+def weights_bytes(settings: TrainSettings) -> int:
+    """Bytes of the network's weights, built once: what it can't be is told before anything is done.
+
+    Weights to begin with are read or fetched too, where the run has nothing to go on with.
+    """
+    directory = find_data(settings)
+    filled = fill(settings, demo=directory is None or is_demo(directory), images=1)
+    layout = find_layout(settings)
+    if any(place.begun for place in (*layout.folds(), layout.fold("none"))):
+        network = build_network(filled, filled.image_size)
+    else:
+        network = starting_network(filled)
+    network.trunk.checkpointing = settings.checkpointing
+    return sum(tensor.nbytes for tensor in network.state_dict().values())
+
+
+def folds_bytes(folds: int, weights: int = WEIGHTS_BYTES) -> int:
+    """Bytes of disk that training so many folds takes at most.
+
+    While a fold is trained: best weights twice, a checkpoint of weights, mean and two moments.
+    """
+    return (6 + folds) * weights if folds else 0

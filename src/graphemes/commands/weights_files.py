@@ -3,17 +3,14 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
-from pydantic import ValidationError
-
-from graphemes.foundation.errors import DataError
+from graphemes.foundation.errors import DataError, SettingsError
 from graphemes.foundation.layout import FoldPlace, Layout, numbered
-from graphemes.foundation.setting_types import Crop, ImageSize
-from graphemes.foundation.setting_words import expectation
-from graphemes.foundation.settings import Learning
+from graphemes.foundation.setting_types import Crop, GraphemePool, ImageSize
 from graphemes.network.devices import Engine
 from graphemes.network.model import GraphemeNetwork
-from graphemes.network.weights import WeightsRecord, load_weights
+from graphemes.network.weights import WeightsRecord, load_weights, network_settings
 
 
 @dataclass(frozen=True)
@@ -24,6 +21,7 @@ class ReadyNetworks:
     records: list[WeightsRecord]
     image_size: ImageSize
     crop: Crop
+    otherwise: dict[str, str]  # settings that they were told to differ in from their training
 
 
 def find_weights(named: Sequence[Path]) -> list[Path]:
@@ -61,28 +59,33 @@ def finished_weights(layout: Layout) -> list[Path]:
     return [place.weights for place in places]
 
 
-def load_networks(paths: Sequence[Path], engine: Engine) -> ReadyNetworks:
-    """Networks that must agree in data, folds and pictures; DataError says which does not."""
+def load_networks(
+    paths: Sequence[Path],
+    engine: Engine,
+    grapheme_pool: GraphemePool | Literal["none"] | None = None,
+) -> ReadyNetworks:
+    """Networks that must agree in data, folds and pictures; DataError says which does not.
+
+    grapheme_pool: another than they were trained with, or none; SettingsError if one has no
+    grapheme head.
+    """
     loaded = [load_weights(path) for path in paths]
     records = [record for _, record in loaded]
     for path, record in zip(paths, records, strict=True):
         _agree(path, record, paths[0], records[0])
-    first = _pictures(paths[0], records[0])
+    first = network_settings(paths[0], records[0])
     networks = [network.to(engine.device) for network, _ in loaded]
-    return ReadyNetworks(networks, records, first.image_size, first.crop)
-
-
-def _pictures(path: Path, record: WeightsRecord) -> Learning:
-    """The settings that say how pictures are made."""
-    said = {key: record.settings.get(key) for key in ("image_size", "crop")}
-    try:
-        return Learning.model_validate(said)
-    except ValidationError as error:
-        key = error.errors()[0]["loc"][0]
-        raise DataError(
-            f"{path}: its record says {key} is {said[str(key)]!r}, expected"
-            f" {expectation(Learning, str(key))}; train again"
-        ) from None
+    otherwise = {}
+    for path, network in zip(paths, networks, strict=True):
+        if grapheme_pool in (None, network.grapheme_pool):
+            continue
+        if network.graphemes is None:
+            raise SettingsError(
+                f"grapheme_pool={grapheme_pool}: {path} has no grapheme head; leave it out"
+            )
+        network.grapheme_pool = None if grapheme_pool == "none" else grapheme_pool
+        otherwise["grapheme_pool"] = str(grapheme_pool)
+    return ReadyNetworks(networks, records, first.image_size, first.crop, otherwise)
 
 
 def _agree(path: Path, record: WeightsRecord, first_path: Path, first: WeightsRecord) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 from graphemes.foundation.errors import PlaceTaken
 from graphemes.foundation.files import file_digest
 from graphemes.foundation.heads import HEADS
-from graphemes.foundation.settings import Learning
+from graphemes.foundation.setting_groups import Architecture, Learning
 
 PACKAGES = (
     "torch",
@@ -29,6 +29,17 @@ PACKAGES = (
     "uharfbuzz",
     "scikit-image",
 )
+
+# Settings that weren't always there: left out of an identity where they change nothing, or
+# results of before would differ.
+LATER = (
+    *(key for key in Architecture.model_fields if key != "trunk"),
+    "pretrained",
+    "synthetic_share",
+)
+_LEFT_OUT = {
+    key: value for key, value in Learning().model_dump(mode="json").items() if key in LATER
+}
 
 
 def versions() -> dict[str, str]:
@@ -67,8 +78,9 @@ def learning_settings(settings: Learning) -> dict[str, Any]:
     for key in ("init", "exclude"):
         path = getattr(settings, key)
         chosen[key] = None if path is None else file_digest(path)
-    if settings.synthetic_share is None:
-        del chosen["synthetic_share"]  # or runs of before there was this setting would differ
+    for key in LATER:
+        if getattr(settings, key) == Learning.model_fields[key].default:
+            del chosen[key]
     return chosen
 
 
@@ -88,8 +100,10 @@ def differences(kept: dict[str, Any], asked: dict[str, Any]) -> list[str]:
     """What differs between two identities, for people: 'epochs is 3, asked for 4'."""
     found = []
     for group in ("settings", "digests"):
-        old, new = kept.get(group, {}), asked[group]
-        for key in {**new, **old}:
+        keys = {**asked[group], **kept.get(group, {})}
+        left_out = _LEFT_OUT if group == "settings" else {}
+        old, new = {**left_out, **kept.get(group, {})}, {**left_out, **asked[group]}
+        for key in keys:
             if old.get(key) != new.get(key):
                 if group == "digests":
                     found.append(f"its {key}{' images' if key == 'synthetic' else ''} differ")

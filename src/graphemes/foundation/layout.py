@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from graphemes.foundation.errors import DataError, UserError
-from graphemes.foundation.settings import Places
+from graphemes.foundation.setting_groups import Places
 
 _CHECKOUT = Path(__file__).resolve().parents[3]
 # The folder of run.sh; where the package was installed without it, the caller's.
@@ -61,9 +61,19 @@ class FoldPlace:
         return self.run.is_file() and self.weights.is_file()
 
     @property
+    def begun(self) -> bool:
+        """Whether a training has left anything to go on with, or its end."""
+        return self.finished or self.checkpoint.is_file()
+
+    @property
     def state(self) -> Path:
         """What resume needs; gone when finished."""
         return self.directory / "state"
+
+    @property
+    def checkpoint(self) -> Path:
+        """The learner after the last whole epoch."""
+        return self.state / "last.pt"
 
 
 @dataclass(frozen=True)

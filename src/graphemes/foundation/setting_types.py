@@ -9,6 +9,12 @@ from pydantic import BeforeValidator, Field, PlainSerializer
 Crop = Literal["ink", "none"]
 FoldRule = Literal["stratified", "grapheme"]
 Wish = Literal["auto", "true", "false"]
+Pool = Literal["avg", "gem", "max", "avgmax"]
+GraphemePool = Literal["mean", "sum"]
+Shortcut = Literal["project", "pad", "none"]
+Stem = Literal["7x7", "3x3", "deep"]
+Attention = Literal["none", "se", "scse", "cbam"]
+TIMM = "timm/"  # before the name of a trunk of that library
 
 
 class ImageSize(NamedTuple):
@@ -135,6 +141,19 @@ def _run_name(value: Any) -> str:
     return name
 
 
+def _trunk(value: Any) -> str:
+    name = str(value)
+    if not re.fullmatch(rf"({TIMM})?[A-Za-z0-9][A-Za-z0-9_.-]*", name):
+        raise ValueError("no name")
+    return name
+
+
+def _trunks(value: Any) -> tuple[str, ...]:
+    if isinstance(value, tuple):
+        return value
+    return tuple(dict.fromkeys(_trunk(part) for part in str(value).split(",")))
+
+
 def _device(value: Any) -> str:
     if not re.fullmatch(r"auto|cpu|mps|cuda(:(0|[1-9][0-9]?))?", str(value)):
         raise ValueError("no device")
@@ -185,6 +204,16 @@ SomePaths = Annotated[
     tuple[Path, ...],
     BeforeValidator(_paths),
     Expected("a path, or several with commas between"),
+]
+TrunkName = Annotated[
+    str,
+    BeforeValidator(_trunk),
+    Expected("one of our own that `networks` lists, as resnet34, or timm/NAME"),
+]
+TrunkNames = Annotated[
+    tuple[str, ...],
+    BeforeValidator(_trunks),
+    Expected("a trunk as train takes it, or several with commas between"),
 ]
 RunName = Annotated[
     str,

@@ -1,107 +1,34 @@
-"""Settings: one frozen model a command, built from shared groups, checked at the door."""
+"""Settings: one frozen model a command, built from shared groups."""
 
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
+from graphemes.foundation.setting_groups import (
+    Folding,
+    Learning,
+    Machine,
+    Places,
+    Settings,
+)
 from graphemes.foundation.setting_types import (
-    Crop,
-    DeviceName,
     Duration,
     FoldChoice,
     FoldRule,
     FoldSource,
     GraphemeChoice,
+    GraphemePool,
     ImageSize,
-    RunName,
-    ShareOfEpochs,
     Size,
     SomePath,
     SomePaths,
     SyntheticSource,
     Wish,
-    Workers,
 )
 
 # Measured: trained on 12,950 drawings, read off 10,000 real images, one seed: 0.570 with 0, 0.613
 # with 0.5, 0.607 with 0.8.
 BALANCE = 0.6
-
-
-class Settings(BaseModel):
-    """What every command's settings share: frozen, no unknown keys, no nan."""
-
-    model_config = ConfigDict(
-        frozen=True, extra="forbid", allow_inf_nan=False, validate_default=False
-    )
-
-    def with_values(self, values: dict[str, Any]) -> Self:
-        """A checked copy with `values` in place of what the user left open."""
-        given = {key: getattr(self, key) for key in self.model_fields_set}
-        return type(self).model_validate({**values, **given})
-
-
-class Places(Settings):
-    """Where things are read and written."""
-
-    data_dir: SomePath | None = Field(
-        None, description="the competition's files (default: the usual places, else the demo)"
-    )
-    work_dir: SomePath | None = Field(
-        None, description="holds folds/, submissions/, data/cache/ (default: beside run.sh)"
-    )
-    name: RunName | None = Field(
-        None, description="keeps a run apart: folds/NAME/, submissions/NAME.csv"
-    )
-
-
-class Machine(Settings):
-    """What it runs on."""
-
-    device: DeviceName = Field("auto", description="auto takes a GPU if there is one")
-    precision: Literal["auto", "fp32", "bf16", "fp16"] = Field(
-        "auto", description="of the arithmetic; auto takes what the device does fast"
-    )
-    workers: Workers | Literal["auto"] = Field(
-        "auto", description="processes that make pictures; the pictures stay the same"
-    )
-
-
-class Folding(Settings):
-    """How the images are split."""
-
-    folds: FoldSource = Field(5, description="how many folds, or a CSV with image_id, fold")
-    seed: int = Field(0, ge=0, lt=2**32, description="of folds, first weights and augmentation")
-
-
-class Learning(Settings):
-    """What decides which weights come out: two runs that differ here are different runs."""
-
-    epochs: int = Field(40, ge=1, le=10_000, description="passes over the training rows")
-    batch_size: int = Field(64, ge=2, le=65_536, description="images a step")
-    lr: float = Field(3e-3, gt=0, le=10, description="highest learning rate of AdamW")
-    weight_decay: float = Field(0.02, ge=0, le=10, description="of weights; norms, biases none")
-    schedule: Literal["onecycle", "cosine"] = Field("onecycle", description="of the learning rate")
-    warmup: float = Field(0.15, ge=0, lt=1, description="share of the steps spent warming up")
-    clip: float = Field(5.0, gt=0, description="greatest norm of a step's gradient")
-    ema: float = Field(0.998, ge=0, lt=1, description="decay of the weights' running mean; 0: off")
-    image_size: Size = Field(ImageSize(128, 128), description="of the pictures")
-    crop: Crop = Field("ink", description="cut scans to their ink, or take them whole")
-    shift: float = Field(0.06, ge=0, le=0.5, description="training: share of the side")
-    scale: float = Field(0.15, ge=0, le=0.9, description="training: 0.1 is 0.9 to 1.1")
-    rotate: float = Field(10.0, ge=0, le=180, description="training: degrees")
-    shear: float = Field(10.0, ge=0, le=60, description="training: degrees")
-    trunk: Literal["resnet34"] = Field("resnet34", description="the network below the heads")
-    init: SomePath | None = Field(None, description="weights file to start from")
-    limit: int | None = Field(
-        None, ge=2, description="at most so many real rows of each fold's training and validation"
-    )
-    exclude: SomePath | None = Field(
-        None, description="file of ids of train.csv to leave out, one a line; of no synthetic image"
-    )
-    synthetic_share: ShareOfEpochs | None = Field(
-        None, description="of an epoch's pictures, with synthetic= (0.5); 1: synthetic ones alone"
-    )
 
 
 class TrainSettings(Learning, Folding, Machine, Places):
@@ -120,6 +47,9 @@ class TrainSettings(Learning, Folding, Machine, Places):
     time_limit: Duration | None = Field(
         None,
         description="stop cleanly after the last epoch that fits; tables, submission not counted",
+    )
+    checkpointing: bool = Field(
+        False, description="compute branches twice instead of keeping them: less memory, slower"
     )
     overwrite: bool = Field(False, description="replace results of other settings or data")
     submission: SomePath | None = Field(
@@ -144,6 +74,9 @@ class ScoreSettings(Machine, Places):
         None, description="weights to score on data_dir's images outside their training rows"
     )
     batch_size: int = Field(128, ge=1, le=65_536, description="images at a time, with weights=")
+    grapheme_pool: GraphemePool | Literal["none"] | None = Field(
+        None, description="of weights with a grapheme_head; none: the three heads alone"
+    )
 
 
 class PredictSettings(Machine, Places):
@@ -153,6 +86,9 @@ class PredictSettings(Machine, Places):
         None, description="weights files or folders of them (default: the run's finished folds)"
     )
     batch_size: int = Field(128, ge=1, le=65_536, description="images at a time")
+    grapheme_pool: GraphemePool | Literal["none"] | None = Field(
+        None, description="of weights with a grapheme_head; none: the three heads alone"
+    )
     overwrite: bool = Field(False, description="replace a submission of other weights or data")
     submission: SomePath | None = Field(
         None, description="where the CSV goes (default: submissions/)"

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from graphemes.foundation.heads import HEADS, PerHead
 from graphemes.foundation.progress import Advance
 from graphemes.network.devices import Engine
+from graphemes.network.model import Logits
 
 Probabilities = PerHead[npt.NDArray[np.float32]]  # (N, C) for each head, rows summing to 1
 
@@ -23,10 +24,13 @@ def probabilities(
     engine: Engine,
     advance: Advance,
 ) -> Probabilities:
-    """The mean over the networks of their softmax, in the batches' order."""
+    """The mean over the networks of their probabilities, in the batches' order."""
     parts: PerHead[list[npt.NDArray[np.float32]]] = HEADS.map(lambda _: [])
     for network in networks:
-        network.eval()
+        # Through train: some of timm's models keep what they worked out since they went to eval,
+        # whatever became of their weights (efficientformer's attention_bias_cache in older
+        # versions).
+        network.train().eval()
     for ink, _ in batches:
         for part, value in zip(parts, _batch(networks, ink, engine), strict=True):
             part.append(value.cpu().numpy())
@@ -45,8 +49,8 @@ def _batch(networks: Sequence[nn.Module], ink: Tensor, engine: Engine) -> PerHea
     sums = None
     for network in networks:
         with engine.arithmetic():
-            logits = network(ink)
-        softmax = PerHead(*(head.float().softmax(dim=1) for head in logits))
+            logits: Logits = network(ink)
+        softmax = logits.probabilities()
         sums = softmax if sums is None else PerHead(*map(torch.add, sums, softmax))
     assert sums is not None, "no networks"
     return sums.map(lambda head: head / len(networks))

@@ -16,9 +16,10 @@ from graphemes.foundation.errors import UserError
 from graphemes.foundation.heads import PerHead
 from graphemes.foundation.progress import Advance
 from graphemes.foundation.seeds import seed_at
-from graphemes.foundation.settings import Learning
-from graphemes.learn.loss import grapheme_loss
+from graphemes.foundation.setting_groups import Learning
+from graphemes.learn.loss import training_loss
 from graphemes.learn.optimisation import WeightAverage, make_optimiser, make_schedule
+from graphemes.network.checkpointing import computed_again
 from graphemes.network.devices import Engine
 
 
@@ -91,9 +92,10 @@ def _step(learner: Learner, ink: Tensor, labels: PerHead[Tensor], where: str) ->
     ink = ink.to(device, non_blocking=True, memory_format=torch.channels_last)
     labels = labels.map(lambda column: column.to(device, non_blocking=True))
     with learner.engine.arithmetic():
-        loss = grapheme_loss(learner.network(ink), labels)
+        loss = training_loss(learner.network(ink), labels)
     learner.optimiser.zero_grad(set_to_none=True)
-    learner.scaler.scale(loss).backward()  # type: ignore[no-untyped-call]
+    with computed_again(learner.network):
+        learner.scaler.scale(loss).backward()  # type: ignore[no-untyped-call]
     learner.scaler.unscale_(learner.optimiser)
     norm = nn.utils.clip_grad_norm_(learner.network.parameters(), learner.clip)
     value = loss.item()

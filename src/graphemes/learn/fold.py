@@ -20,7 +20,7 @@ from graphemes.foundation.files import replacing, write_text
 from graphemes.foundation.heads import HEADS, PerHead
 from graphemes.foundation.layout import FoldPlace
 from graphemes.foundation.progress import Say, duration, progress
-from graphemes.foundation.settings import Learning
+from graphemes.foundation.setting_groups import Learning
 from graphemes.judge.metrics import Score
 from graphemes.learn.checkpoints import Progress, load_checkpoint, save_checkpoint
 from graphemes.learn.curves import draw_curves
@@ -59,7 +59,7 @@ class FoldWork:
     images: int  # of an epoch
     steps: int  # of an epoch
     epoch: Callable[[int], Iterable[Batch]]  # the batches of epoch 0, 1, ...
-    validate: Callable[[nn.Module], Score] | None
+    validate: Callable[[Any], Score] | None  # of a network as the one trained
     record: WeightsRecord  # of the weights, epoch and score left open
     trained_on: npt.NDArray[np.int64]  # marks of the training images
     deadline: Deadline
@@ -72,7 +72,8 @@ def train_fold(work: FoldWork, network: nn.Module) -> Progress:
     Raises Stopped when the deadline comes first, NotFinite when the loss breaks.
     """
     epochs = work.settings.epochs
-    learner = make_learner(network, work.settings, work.engine, epochs * work.steps)
+    steps = epochs * work.steps
+    learner = make_learner(network, work.settings, work.engine, steps)
     done = _begin(work, learner)
     while done.epochs < epochs:
         if not work.deadline.leaves_an_epoch():
@@ -91,7 +92,7 @@ def train_fold(work: FoldWork, network: nn.Module) -> Progress:
 
 
 def _begin(work: FoldWork, learner: Learner) -> Progress:
-    checkpoint = _checkpoint(work.place)
+    checkpoint = work.place.checkpoint
     if not checkpoint.exists():
         return Progress()
     done = load_checkpoint(checkpoint, learner)
@@ -113,10 +114,6 @@ def _out_of_time(work: FoldWork, done: Progress) -> Stopped:
         f"time_limit: fold {work.fold} stopped after epoch {done.epochs} of"
         f" {work.settings.epochs}; the same command goes on from there"
     )
-
-
-def _checkpoint(place: FoldPlace) -> Path:
-    return place.state / "last.pt"
 
 
 def _best(place: FoldPlace, done: Progress) -> Path:
@@ -150,7 +147,7 @@ def _take_in(work: FoldWork, learner: Learner, done: Progress, result: EpochResu
     done.log.append(_entry(done, result, judged, time.monotonic() - started))
     if best:
         _save_best(work, candidate, done)
-    save_checkpoint(_checkpoint(work.place), learner, done)
+    save_checkpoint(work.place.checkpoint, learner, done)
     for path in work.place.state.glob("best-*.safetensors"):
         if path != _best(work.place, done):
             path.unlink()  # only now: a run killed before goes on from the checkpoint before

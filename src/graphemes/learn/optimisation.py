@@ -7,7 +7,7 @@ from torch.optim import AdamW, Optimizer
 from torch.optim.lr_scheduler import LambdaLR, LRScheduler, OneCycleLR
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
-from graphemes.foundation.settings import Learning
+from graphemes.foundation.setting_groups import Learning
 
 
 def make_optimiser(network: nn.Module, settings: Learning) -> AdamW:
@@ -64,6 +64,10 @@ class WeightAverage:
         decay = min(self.decay, (1 + steps) / (10 + steps))
         self.average.multi_avg_fn = get_ema_multi_avg_fn(decay)  # type: ignore[no-untyped-call]
         self.average.update_parameters(network)
+        # A mean of whole numbers is cut to a lesser one: indices and counts are taken as they are.
+        for kept, now in zip(self.average.module.buffers(), network.buffers(), strict=True):
+            if not kept.is_floating_point():
+                kept.copy_(now)
 
     @property
     def network(self) -> nn.Module:

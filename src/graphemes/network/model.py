@@ -1,44 +1,92 @@
-"""The whole network: ink in, logits of three heads out.
+"""The whole network: ink in, logits of three heads out, and of a fourth where it is asked for.
 
 B images, H x W pixels, C classes of one head.
 """
 
-from collections.abc import Callable
+from pathlib import Path
+from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
 
+from graphemes.foundation.errors import SettingsError
 from graphemes.foundation.heads import HEADS, PerHead
-from graphemes.network.resnet import DEPTHS, ResNet
+from graphemes.foundation.setting_groups import Architecture
+from graphemes.foundation.setting_types import GraphemePool, ImageSize
+from graphemes.network.grapheme_head import GraphemeHead, of_classes
+from graphemes.network.trunks import build_trunk
 
-# A new trunk is one name here: a function that makes a module with `width` channels of features.
-TRUNKS: dict[str, Callable[[], ResNet]] = {
-    "resnet34": lambda: ResNet(DEPTHS["resnet34"]),
-}
 # Mean and spread of ink over the competition's crops (4,000 images, 64x64): rounded, as any
 # constants near them serve; they sit here so that weights and pictures can't disagree.
 INK_MEAN, INK_SPREAD = 0.12, 0.24
+_POOL = Architecture.model_fields["grapheme_pool"].default
+
+
+class Logits(NamedTuple):
+    """What a network says of B images."""
+
+    heads: PerHead[Tensor]  # (B, C) each
+    graphemes: Tensor | None = None  # (B, 1295), with a grapheme head
+    pool: GraphemePool | None = None  # how these become classes'; None: they don't
+
+    def probabilities(self) -> PerHead[Tensor]:
+        """Of each class, (B, C) float32: softmax; with pooled graphemes the mean of both ways."""
+        heads = self.heads.map(lambda head: head.float().softmax(dim=1))
+        if self.graphemes is None or self.pool is None:
+            return heads
+        others = of_classes(self.graphemes.float().softmax(dim=1), self.pool)
+        return PerHead(*((a + b) / 2 for a, b in zip(heads, others, strict=True)))
 
 
 class GraphemeNetwork(nn.Module):
-    """A trunk on one channel and a linear layer for each head."""
+    """A trunk on one channel, a neck if asked for, and a linear layer for each head."""
 
-    def __init__(self, trunk: str) -> None:
+    def __init__(
+        self, asked: Architecture, size: ImageSize, weights: Path | str | None = None
+    ) -> None:
         super().__init__()
-        self.trunk = TRUNKS[trunk]()
-        self.heads = nn.ModuleDict(
-            {head.name: nn.Linear(self.trunk.width, head.classes) for head in HEADS}
-        )
+        self.trunk = build_trunk(asked, size, weights)
+        width = self.trunk.width
+        layers: list[nn.Module] = []
+        if asked.neck:
+            layers = [nn.Linear(width, asked.neck), nn.BatchNorm1d(asked.neck), nn.ReLU()]
+            width = asked.neck
+        self.neck = nn.Sequential(*layers, nn.Dropout(asked.dropout))
+        self.heads = nn.ModuleDict({head.name: nn.Linear(width, head.classes) for head in HEADS})
+        self.graphemes = GraphemeHead(width) if asked.grapheme_head else None
+        if not asked.grapheme_head and asked.grapheme_pool != _POOL:
+            raise SettingsError(
+                f"grapheme_pool={asked.grapheme_pool}: there is no grapheme head to pool; leave it"
+                " out, or give grapheme_head=true"
+            )
+        # None: the heads alone
+        self.grapheme_pool: GraphemePool | None = asked.grapheme_pool if self.graphemes else None
 
-    def forward(self, ink: Tensor) -> PerHead[Tensor]:
-        """(B, 1, H, W), 0 paper .. 1 ink -> logits, (B, C) for each head."""
-        features = self.trunk((ink - INK_MEAN) / INK_SPREAD)
-        return HEADS.map(lambda head: self.heads[head.name](features))
+    @property
+    def checkpointing(self) -> bool:
+        """Whether its branches are computed twice, not kept."""
+        return self.trunk.checkpointing
+
+    def forward(self, ink: Tensor) -> Logits:
+        """(B, 1, H, W), 0 paper .. 1 ink -> logits."""
+        features = self.neck(self.trunk((ink - INK_MEAN) / INK_SPREAD))
+        heads = HEADS.map(lambda head: self.heads[head.name](features))
+        if self.graphemes is None:
+            return Logits(heads)
+        return Logits(heads, self.graphemes(features), self.grapheme_pool)
 
 
-def build_network(trunk: str, seed: int | None = None) -> GraphemeNetwork:
-    """A network with fresh weights, the same for the same seed."""
+def build_network(
+    asked: Architecture,
+    size: ImageSize,
+    seed: int | None = None,
+    weights: Path | str | None = None,
+) -> GraphemeNetwork:
+    """A network with fresh weights, the same for the same seed; a trunk of timm's may bring its.
+
+    Raises SettingsError for what it can't be, DataError for weights that aren't its (TimmTrunk).
+    """
     with torch.random.fork_rng(devices=[]):
         if seed is not None:
             torch.manual_seed(seed)
-        return GraphemeNetwork(trunk)
+        return GraphemeNetwork(asked, size, weights)

@@ -1,15 +1,33 @@
 """The residual networks of He et al. 2015 (arXiv:1512.03385), table 1, on any number of channels.
 
-B images, H x W pixels, C channels.
+A bottleneck's stride sits on its 3x3 convolution, as in torchvision and timm; the paper has it on
+the first 1x1. B images, H x W pixels, C channels, before and after: channels of a block.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Any, ClassVar, NamedTuple
 
 from torch import Tensor, nn
 
-# Basic blocks in each of the four stages.
-DEPTHS = {"resnet34": (3, 4, 6, 3)}
-WIDTHS = (64, 128, 256, 512)
+from graphemes.foundation.errors import SettingsError
+from graphemes.foundation.setting_types import Attention, Pool, Shortcut, Stem
+from graphemes.network.attention import ATTENTIONS
+from graphemes.network.checkpointing import through
+from graphemes.network.pooling import GlobalPool
+from graphemes.network.shortcuts import make_shortcut
+
+WIDTHS = (64, 128, 256, 512)  # of the 3x3 convolutions in the four stages
+
+
+class Beside(NamedTuple):
+    """What stands beside and behind a block's branch."""
+
+    shortcut: Shortcut = "project"
+    attention: Attention = "none"
+
+
+DEFAULT = Beside()
 
 
 def convolution(before: int, after: int, size: int, stride: int = 1) -> nn.Conv2d:
@@ -17,63 +35,159 @@ def convolution(before: int, after: int, size: int, stride: int = 1) -> nn.Conv2
     return nn.Conv2d(before, after, size, stride, padding=size // 2, bias=False)
 
 
-class BasicBlock(nn.Module):
-    """Two 3x3 convolutions beside a shortcut: a projection (option B) only where shape changes."""
+class Block(nn.Module):
+    """What the two kinds of block share: the sum of their branch and a shortcut."""
 
-    def __init__(self, before: int, after: int, stride: int) -> None:
-        super().__init__()
-        self.conv1 = convolution(before, after, 3, stride)
-        self.norm1 = nn.BatchNorm2d(after)
-        self.conv2 = convolution(after, after, 3)
-        self.norm2 = nn.BatchNorm2d(after)
+    expansion: ClassVar[int]  # channels that come out, to one of the 3x3 convolution
+    last_norm: ClassVar[str]  # the name of the norm at the branch's end
+
+    def _stand_beside(self, before: int, after: int, stride: int, beside: Beside) -> None:
         self.relu = nn.ReLU(inplace=True)
-        self.shortcut = (
-            nn.Identity()
-            if stride == 1 and before == after
-            else nn.Sequential(convolution(before, after, 1, stride), nn.BatchNorm2d(after))
-        )
+        self.attention = ATTENTIONS[beside.attention](after)
+        self.shortcut = make_shortcut(beside.shortcut, before, after, stride)
+
+    def _join(self, branch: Tensor, x: Tensor) -> Tensor:
+        branch = self.attention(branch)
+        return self.relu(branch if self.shortcut is None else branch + self.shortcut(x))  # type: ignore[no-any-return]
+
+
+class BasicBlock(Block):
+    """Two 3x3 convolutions."""
+
+    expansion = 1
+    last_norm = "norm2"
+
+    def __init__(self, before: int, width: int, stride: int, beside: Beside = DEFAULT) -> None:
+        super().__init__()
+        self.conv1 = convolution(before, width, 3, stride)
+        self.norm1 = nn.BatchNorm2d(width)
+        self.conv2 = convolution(width, width, 3)
+        self.norm2 = nn.BatchNorm2d(width)
+        self._stand_beside(before, width, stride, beside)
 
     def forward(self, x: Tensor) -> Tensor:
-        """(B, before, H, W) -> (B, after, H / stride, W / stride)."""
+        """(B, before, H, W) -> (B, width, H / stride, W / stride), rounded up."""
         branch = self.relu(self.norm1(self.conv1(x)))
-        return self.relu(self.norm2(self.conv2(branch)) + self.shortcut(x))  # type: ignore[no-any-return]
+        return self._join(self.norm2(self.conv2(branch)), x)
+
+
+class Bottleneck(Block):
+    """1x1 to fewer channels, 3x3, 1x1 to four times as many."""
+
+    expansion = 4
+    last_norm = "norm3"
+
+    def __init__(self, before: int, width: int, stride: int, beside: Beside = DEFAULT) -> None:
+        super().__init__()
+        self.conv1 = convolution(before, width, 1)
+        self.norm1 = nn.BatchNorm2d(width)
+        self.conv2 = convolution(width, width, 3, stride)
+        self.norm2 = nn.BatchNorm2d(width)
+        self.conv3 = convolution(width, 4 * width, 1)
+        self.norm3 = nn.BatchNorm2d(4 * width)
+        self._stand_beside(before, 4 * width, stride, beside)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(B, before, H, W) -> (B, 4 * width, H / stride, W / stride), rounded up."""
+        branch = self.relu(self.norm1(self.conv1(x)))
+        branch = self.relu(self.norm2(self.conv2(branch)))
+        return self._join(self.norm3(self.conv3(branch)), x)
 
 
 class ResNet(nn.Module):
-    """Stem, four stages, global average pooling: pictures to features of `width` channels."""
+    """Stem, four stages, global pooling: pictures to features of `width` channels.
 
-    def __init__(self, depths: Sequence[int], image_channels: int = 1) -> None:
+    With num_classes a linear layer follows. shortcut="none" is the paper's plain network. Raises
+    SettingsError for no classes.
+    """
+
+    def __init__(
+        self,
+        block: type[Block],
+        depths: Sequence[int],
+        image_channels: int = 1,
+        num_classes: int | None = None,
+        *,
+        shortcut: Shortcut = "project",
+        attention: Attention = "none",
+        stem: Stem = "7x7",
+        stem_pool: bool = True,
+        pool: Pool = "avg",
+    ) -> None:
         super().__init__()
-        self.stem = nn.Sequential(
-            convolution(image_channels, WIDTHS[0], 7, stride=2),
-            nn.BatchNorm2d(WIDTHS[0]),
-            nn.ReLU(inplace=True),
-            nn.MaxPool2d(3, stride=2, padding=1),
-        )
-        self.stages = nn.Sequential(
-            *(
-                _stage(depth, before, after, stride=1 if before == after else 2)
-                for depth, before, after in zip(depths, (WIDTHS[0], *WIDTHS), WIDTHS, strict=False)
+        if num_classes is not None and num_classes < 1:
+            raise SettingsError(
+                f"num_classes: got {num_classes}, expected 1 or more, or None for bare features"
             )
-        )
-        self.pool = nn.AdaptiveAvgPool2d(1)
-        self.width = WIDTHS[-1]
-        self.apply(_initialise)
+        beside = Beside(shortcut, attention)
+        self.stem = _stem(image_channels, stem, pooled=stem_pool)
+        stages, before = [], WIDTHS[0]
+        for depth, width in zip(depths, WIDTHS, strict=False):
+            stride = 1 if width == WIDTHS[0] else 2
+            blocks = [block(before, width, stride, beside)]
+            before = width * block.expansion
+            blocks += [block(before, width, 1, beside) for _ in range(depth - 1)]
+            stages.append(nn.Sequential(*blocks))
+        self.stages = nn.Sequential(*stages)
+        self.pool = GlobalPool(pool)
+        self.width = before
+        self.classify = nn.Identity() if num_classes is None else nn.Linear(before, num_classes)
+        self.checkpointing = False
+        self.apply(partial(_initialise, plain=shortcut == "none"))
 
     def forward(self, x: Tensor) -> Tensor:
-        """(B, image_channels, H, W) -> features (B, width)."""
-        return self.pool(self.stages(self.stem(x))).flatten(1)  # type: ignore[no-any-return]
+        """(B, image_channels, H, W) -> features (B, width), or (B, num_classes)."""
+        blocks = [block for stage in self.stages for block in stage.children()]
+        again = self.checkpointing and self.training
+        maps = through(blocks, self.stem(x), checkpointing=again)
+        return self.classify(self.pool(maps))  # type: ignore[no-any-return]
 
 
-def _stage(depth: int, before: int, after: int, stride: int) -> nn.Sequential:
-    first = BasicBlock(before, after, stride)
-    return nn.Sequential(first, *(BasicBlock(after, after, 1) for _ in range(depth - 1)))
+def _stem(image_channels: int, stem: Stem, *, pooled: bool) -> nn.Sequential:
+    """Half the picture's sides, a quarter if pooled. deep: He et al. 2018 (arXiv:1812.01187), C."""
+    shapes = {
+        "7x7": [(image_channels, 64, 7, 2)],
+        "3x3": [(image_channels, 64, 3, 2)],
+        "deep": [(image_channels, 32, 3, 2), (32, 32, 3, 1), (32, 64, 3, 1)],
+    }
+    layers: list[nn.Module] = []
+    for shape in shapes[stem]:
+        layers += [convolution(*shape), nn.BatchNorm2d(shape[1]), nn.ReLU(inplace=True)]
+    if pooled:
+        layers.append(nn.MaxPool2d(3, stride=2, padding=1))
+    return nn.Sequential(*layers)
 
 
-def _initialise(module: nn.Module) -> None:
+def _initialise(module: nn.Module, *, plain: bool) -> None:
     if isinstance(module, nn.Conv2d):
         # He et al. 2015 (arXiv:1502.01852), equation 10, over the outputs.
         nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
-    elif isinstance(module, BasicBlock):
+    elif isinstance(module, Block) and not plain:
         # Each block begins as its shortcut: Goyal et al. 2017 (arXiv:1706.02677), section 5.1.
-        nn.init.zeros_(module.norm2.weight)
+        nn.init.zeros_(module.get_parameter(f"{module.last_norm}.weight"))
+
+
+# Table 1 of the paper: blocks in each of the four stages.
+TABLE: dict[str, tuple[type[Block], tuple[int, int, int, int]]] = {
+    "resnet18": (BasicBlock, (2, 2, 2, 2)),
+    "resnet34": (BasicBlock, (3, 4, 6, 3)),
+    "resnet50": (Bottleneck, (3, 4, 6, 3)),
+    "resnet101": (Bottleneck, (3, 4, 23, 3)),
+    "resnet152": (Bottleneck, (3, 8, 36, 3)),
+}
+
+
+def _from_table(name: str) -> Callable[..., ResNet]:
+    def make(image_channels: int = 1, num_classes: int | None = None, **options: Any) -> ResNet:
+        return ResNet(*TABLE[name], image_channels, num_classes, **options)
+
+    make.__doc__ = f"{name} of the table; the options are those of ResNet."
+    make.__name__ = name
+    return make
+
+
+resnet18 = _from_table("resnet18")
+resnet34 = _from_table("resnet34")
+resnet50 = _from_table("resnet50")
+resnet101 = _from_table("resnet101")
+resnet152 = _from_table("resnet152")

@@ -4,6 +4,22 @@ import importlib
 from types import ModuleType
 
 import torch
+from safetensors import SafetensorError
+
+from graphemes.foundation.errors import SettingsError
+from graphemes.foundation.setting_types import TIMM
+
+# What timm and the libraries below it raise over a size, an argument or a file.
+FAULTS = (
+    AssertionError,
+    ArithmeticError,
+    LookupError,
+    OSError,
+    RuntimeError,
+    SafetensorError,
+    TypeError,
+    ValueError,
+)
 
 
 def timm_library() -> ModuleType:
@@ -16,6 +32,10 @@ def timm_library() -> ModuleType:
     """
     try:
         return importlib.import_module("timm")
+    except ModuleNotFoundError as error:
+        raise SettingsError(
+            f"trunk={TIMM}NAME: {error.name} isn't installed; pip install timm, or take another"
+        ) from None
     except RuntimeError as error:
         if _DECLARED or "torchvision::nms" not in str(error):
             raise

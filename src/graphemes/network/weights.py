@@ -15,12 +15,16 @@ from pydantic import ConfigDict, TypeAdapter, ValidationError
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 
-from graphemes.foundation.errors import DataError
+from graphemes.foundation.birth import LATER
+from graphemes.foundation.errors import DataError, SettingsError
 from graphemes.foundation.files import replacing
 from graphemes.foundation.heads import HEADS
-from graphemes.network.model import TRUNKS, GraphemeNetwork, build_network
+from graphemes.foundation.setting_groups import Architecture, Learning
+from graphemes.foundation.setting_words import expectation, shown
+from graphemes.network.model import GraphemeNetwork, build_network
 
 FORMAT = 1
+CHANGEABLE = ("dropout", "drop_path", "grapheme_pool")  # of a network, keeping its weights
 TRAINED_ON = "trained_on"  # int64 marks of the images it saw, kept beside the network's tensors
 
 
@@ -51,7 +55,11 @@ def save_weights(
     trained_on: npt.NDArray[np.int64],
 ) -> None:
     """Write tensors, record and the marks of the training images, whole or not at all."""
-    state = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
+    # Copies: safetensors refuses tensors that modules of a network share.
+    state = {
+        name: tensor.detach().cpu().clone(memory_format=torch.contiguous_format)
+        for name, tensor in tensors.items()
+    }
     state[TRAINED_ON] = torch.from_numpy(np.sort(trained_on))
     with replacing(path) as temporary:
         try:
@@ -63,13 +71,64 @@ def save_weights(
 def load_weights(path: Path) -> tuple[GraphemeNetwork, WeightsRecord]:
     """The network on the CPU, ready to infer, and its record. DataError says what's off."""
     tensors, record = _read(path)
-    trunk = record.settings.get("trunk")
-    if trunk not in TRUNKS:
-        raise DataError(f"{path}: its trunk is {trunk!r}, expected one of {', '.join(TRUNKS)}")
-    network = build_network(trunk)
+    learning = network_settings(path, record)
+    try:
+        network = build_network(learning, learning.image_size)
+    except SettingsError as error:
+        raise DataError(f"{path}: its network can't be built here: {error}") from None
+    _fill(path, network, tensors)
+    return network.eval(), record
+
+
+def start_from(path: Path, network: GraphemeNetwork, asked: Architecture) -> None:
+    """Put a file's weights into a network of the same tensors. DataError says what's off."""
+    tensors, record = _read(path)
+    kept = network_settings(path, record)
+    # Some choices change no tensor's shape, but what the tensors mean to the next.
+    for key in Architecture.model_fields:
+        was, wanted = (getattr(one, key) for one in (kept, asked))
+        if was != wanted and key not in CHANGEABLE:
+            raise DataError(
+                f"init={path}: its {key} is {shown(was)}, expected {shown(wanted)}; give"
+                f" {key}={shown(was)}, or weights of the other"
+            )
+    _fill(path, network, tensors)
+
+
+def is_ours(path: Path) -> bool:
+    """Whether a file is a safetensors file of train's, whole or not; DataError if not there."""
+    if not path.is_file():
+        raise DataError(f"{path}: no such weights file; train first, or give weights=PATH")
+    try:
+        with safe_open(path, "pt") as file:
+            return "graphemes" in (file.metadata() or {})
+    except (OSError, SafetensorError):
+        return False
+
+
+def _fill(path: Path, network: GraphemeNetwork, tensors: dict[str, torch.Tensor]) -> None:
     _check_shapes(path, tensors, network.state_dict())
     network.load_state_dict(tensors)
-    return network.eval(), record
+
+
+def network_settings(path: Path, record: WeightsRecord) -> Learning:
+    """The settings that decide network and pictures, as a file's record has them.
+
+    Those that weren't always there are left at their defaults where it lacks them.
+    """
+    keys = [key for key in Architecture.model_fields if key not in LATER]
+    said = {key: record.settings.get(key) for key in (*keys, "image_size", "crop")}
+    said |= {
+        key: record.settings[key] for key in Architecture.model_fields if key in record.settings
+    }
+    try:
+        return Learning.model_validate(said)
+    except ValidationError as error:
+        key = str(error.errors()[0]["loc"][0])
+        raise DataError(
+            f"{path}: its record says {key} is {said[key]!r}, expected"
+            f" {expectation(Learning, key)}; train again"
+        ) from None
 
 
 def trained_on(path: Path) -> npt.NDArray[np.int64]:

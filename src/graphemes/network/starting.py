@@ -1,0 +1,33 @@
+"""The network that a training begins with: fresh, or with weights from elsewhere."""
+
+from graphemes.foundation.errors import SettingsError
+from graphemes.foundation.setting_groups import Learning
+from graphemes.foundation.setting_types import TIMM
+from graphemes.network.model import GraphemeNetwork, build_network
+from graphemes.network.timm_weights import FETCHED
+from graphemes.network.weights import is_ours, start_from
+
+
+def starting_network(settings: Learning, seed: int | None = None) -> GraphemeNetwork:
+    """What `trunk` and its choices ask for, with the weights that init or pretrained give it.
+
+    init is a file of train's, which fills the whole network, or one of timm's, which fills a timm
+    trunk; the rest is drawn from the seed. Raises SettingsError for what can't be, DataError for
+    weights that aren't the network's.
+    """
+    of_timm = settings.trunk.startswith(TIMM)
+    if settings.pretrained and settings.init:
+        raise SettingsError("pretrained, init: two ways to begin with weights; give one of them")
+    if settings.pretrained and not of_timm:
+        raise SettingsError(
+            f"pretrained=true: trunk={settings.trunk} has no weights to fetch; expected"
+            f" trunk={TIMM}NAME; leave it out, or give init=FILE"
+        )
+    if settings.init is None:
+        weights = FETCHED if settings.pretrained else None
+        return build_network(settings, settings.image_size, seed, weights)
+    if of_timm and not is_ours(settings.init):
+        return build_network(settings, settings.image_size, seed, settings.init)
+    network = build_network(settings, settings.image_size, seed)
+    start_from(settings.init, network, settings)
+    return network

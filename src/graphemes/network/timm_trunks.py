@@ -1,0 +1,155 @@
+"""Any network of timm as a trunk: its pooled features, without its classifier.
+
+B images, H x W pixels.
+"""
+
+import difflib
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from graphemes.foundation.errors import SettingsError
+from graphemes.foundation.setting_types import TIMM, ImageSize, Pool
+from graphemes.foundation.setting_words import shown
+from graphemes.network.pooling import GlobalPool
+from graphemes.network.timm_library import FAULTS, timm_library
+from graphemes.network.timm_weights import with_weights
+
+
+class TimmTrunk(nn.Module):
+    """A model of timm on one channel, pooled as timm pools it, or otherwise where it has maps.
+
+    size is handed to models that are built for one. weights: a file of timm's, or FETCHED for those
+    that timm itself knows; their first convolution goes from three channels to one timm's way,
+    by its sum over them. Raises SettingsError for a name, a size or a choice that timm or the
+    model doesn't have, DataError for weights that aren't its.
+    """
+
+    def __init__(
+        self,
+        trunk: str,
+        size: ImageSize,
+        pool: Pool = "avg",
+        drop_path: float = 0.0,
+        weights: Path | str | None = None,
+    ) -> None:
+        super().__init__()
+        name = trunk.removeprefix(TIMM)
+        _check_name(name)
+        self._checkpointing = False
+        self.model: Any = _create(name, _arguments(name, size, drop_path), weights)
+        if pool != "avg":
+            _replace_pooling(trunk, self.model, pool)
+        self.width = _features(trunk, self.model, size)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(B, 1, H, W) -> features (B, width)."""
+        return self.model(x)  # type: ignore[no-any-return]
+
+    @property
+    def checkpointing(self) -> bool:
+        """Whether its parts are computed twice instead of kept; timm's models say nothing back."""
+        return self._checkpointing
+
+    @checkpointing.setter
+    def checkpointing(self, wanted: bool) -> None:
+        if wanted == self.checkpointing:
+            return  # some models say no to being told what they do already
+        try:
+            self.model.set_grad_checkpointing(wanted)
+        except (*FAULTS, AttributeError):
+            raise SettingsError(
+                f"checkpointing={shown(wanted)}: {type(self.model).__name__} has no such thing;"
+                " leave it out, or take a smaller batch_size"
+            ) from None
+        self._checkpointing = wanted
+
+
+def _check_name(name: str) -> None:
+    timm = timm_library()
+    known = set(timm.list_models()) | set(timm.list_pretrained())
+    if timm.is_model(name.split(".", maxsplit=1)[0]) and ("." not in name or name in known):
+        return
+    near = difflib.get_close_matches(name, sorted(known), n=3, cutoff=0.5)
+    guesses = f"did you mean {' or '.join(TIMM + one for one in near)}?" if near else ""
+    raise SettingsError(
+        f"trunk={TIMM}{name}: timm {timm.__version__} has no such model among its"
+        f" {len(timm.list_models()):,}; {guesses or 'look at timm.list_models()'}"
+    )
+
+
+def _arguments(name: str, size: ImageSize, drop_path: float) -> dict[str, Any]:
+    """What its constructor is given beside the name."""
+    given: dict[str, Any] = {"in_chans": 1, "num_classes": 0}
+    known = timm_library().models.get_pretrained_cfg(name)
+    if known is not None and known.fixed_input_size:
+        given["img_size"] = tuple(size)
+    if drop_path:
+        given["drop_path_rate"] = drop_path
+    return given
+
+
+def _create(name: str, given: dict[str, Any], weights: Path | str | None) -> nn.Module:
+    """The model; every fault of its building is told in a line."""
+    if weights is not None:
+        fresh = _create(name, given, None)
+        return with_weights(name, given, weights, fresh)
+    try:
+        return timm_library().create_model(name, **given)  # type: ignore[no-any-return]
+    except FAULTS as error:
+        what = " ".join(str(error).split())
+        if "drop_path_rate" in what:
+            raise SettingsError(f"drop_path: trunk={TIMM}{name} has none; leave it out") from None
+        size = given.get("img_size")
+        at = f" at image_size={ImageSize(*size)}" if size else ""
+        raise SettingsError(f"trunk={TIMM}{name} can't be built{at}: {what}") from None
+
+
+def _replace_pooling(trunk: str, model: nn.Module, pool: Pool) -> None:
+    """Put our pooling in the place of timm's, which keeps its name and its flattening."""
+    select = timm_library().layers.SelectAdaptivePool2d
+    found = [name for name, part in model.named_modules() if isinstance(part, select)]
+    if len(found) != 1:
+        raise SettingsError(
+            f"pool={pool}: trunk={trunk} has no pooling of feature maps to replace; leave it out"
+        )
+    old = model.get_submodule(found[0])
+    with torch.no_grad():  # what it gives for maps of 1x1 says how it lays them out
+        channels_last = old(torch.zeros(1, 1, 1, 7)).shape[-1] == 7
+        probe = torch.zeros(1, 1, 1, 7) if channels_last else torch.zeros(1, 7, 1, 1)
+        flat = old(probe).ndim == 2
+    parent, _, last = found[0].rpartition(".")
+    setattr(model.get_submodule(parent), last, _Pooling(pool, channels_last, flat))
+
+
+class _Pooling(nn.Module):
+    """Our pooling in the layout of the one it replaces."""
+
+    def __init__(self, pool: Pool, channels_last: bool, flat: bool) -> None:
+        super().__init__()
+        self.pool = GlobalPool(pool)
+        self.channels_last, self.flat = channels_last, flat
+
+    def forward(self, maps: Tensor) -> Tensor:
+        features = self.pool(maps.permute(0, 3, 1, 2) if self.channels_last else maps)
+        return features if self.flat else features[:, :, None, None]  # type: ignore[no-any-return]
+
+
+def _features(trunk: str, model: nn.Module, size: ImageSize) -> int:
+    """How many features it gives, asked by a picture: timm's models name this differently."""
+    was = model.training
+    try:
+        with torch.inference_mode():
+            found = model.eval()(torch.zeros(1, 1, *size))
+    except FAULTS as error:
+        what = " ".join(str(error).split())[:300]
+        raise SettingsError(
+            f"image_size={size}: trunk={trunk} can't take it ({what}); try a larger or another size"
+        ) from None
+    finally:
+        model.train(was)
+    if not isinstance(found, Tensor) or found.ndim != 2 or 0 in found.shape:
+        raise SettingsError(f"trunk={trunk} gives no vector of features; take another")
+    return int(found.shape[1])
