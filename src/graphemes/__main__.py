@@ -19,7 +19,8 @@ COMMANDS = {
     "predict": "weights and test shards to a submission",
     "doctor": "what is here: versions, device, data, space",
     "synthesise": "draw handwriting in the competition's layout, or compare it with real images",
-    "bench": "measure decoding and training on this machine",
+    "networks": "what each network costs, how fast it is here, what it reached here",
+    "bench": "measure decoding and training here, or whether plain deep networks degrade",
     "test": "ruff, mypy, pytest",
 }
 # What train and predict import; Kaggle's image has all but the last two.

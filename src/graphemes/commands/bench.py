@@ -1,10 +1,11 @@
-"""bench: decoding against pandas, the bare training step, measured here."""
+"""bench: decoding against pandas, the bare training step, degradation; measured here."""
 
 import statistics
 
 import torch
 
 from graphemes.commands.decodings import DECODINGS
+from graphemes.commands.degradation import measure_degradation
 from graphemes.commands.preparation import find_source
 from graphemes.foundation.birth import commit
 from graphemes.foundation.errors import DataError
@@ -31,6 +32,8 @@ def run(settings: BenchSettings) -> None:
         _decode(settings)
     if settings.what in ("all", "step"):
         _step(settings)
+    if settings.what == "degradation":
+        measure_degradation(settings)
 
 
 def _decode(settings: BenchSettings) -> None:

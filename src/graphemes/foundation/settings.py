@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from graphemes.foundation.setting_groups import (
+    Architecture,
     Folding,
     Learning,
     Machine,
@@ -23,6 +24,7 @@ from graphemes.foundation.setting_types import (
     SomePath,
     SomePaths,
     SyntheticSource,
+    TrunkNames,
     Wish,
 )
 
@@ -142,7 +144,23 @@ class SynthesiseSettings(Settings):
 class BenchSettings(Machine, Places):
     """Settings of bench."""
 
-    what: Literal["all", "decode", "step"] = Field("all", description="what to measure")
+    what: Literal["all", "decode", "step", "degradation"] = Field(
+        "all", description="what to measure; degradation takes long, so all leaves it out"
+    )
     repeats: int = Field(3, ge=1, le=100, description="of each; medians are printed")
     batch_size: int = Field(64, ge=2, le=65_536, description="of the training step")
     image_size: Size = Field(ImageSize(64, 64), description="of the training step")
+    images: int = Field(512, ge=32, le=1_000_000, description="that degradation learns")
+    epochs: int = Field(20, ge=1, le=10_000, description="of degradation's trainings")
+    seeds: int = Field(2, ge=1, le=20, description="of degradation's trainings, each a pair")
+
+
+class NetworksSettings(Architecture, Machine, Places):
+    """Settings of networks."""
+
+    trunk: TrunkNames | None = Field(  # type: ignore[assignment]  # several, where train takes one
+        None, description="which to list; none: every trunk of our own"
+    )
+    image_size: Size = Field(ImageSize(64, 64), description="of the pictures")
+    batch_size: int = Field(32, ge=2, le=65_536, description="images at a time")
+    repeats: int = Field(3, ge=0, le=100, description="of each step timed, medians; 0 times none")

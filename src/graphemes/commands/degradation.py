@@ -1,0 +1,118 @@
+"""bench what=degradation: plain and residual networks of three depths on the same few images."""
+
+import statistics
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from pydantic import TypeAdapter, ValidationError
+
+from graphemes.commands.preparation import TrainingData, find_source, open_training_data
+from graphemes.foundation.birth import commit
+from graphemes.foundation.errors import DataError, SettingsError
+from graphemes.foundation.files import read_json, write_json
+from graphemes.foundation.layout import ROOT
+from graphemes.foundation.progress import progress, say
+from graphemes.foundation.seeds import stream
+from graphemes.foundation.settings import BenchSettings
+from graphemes.images.dataset import Pictures
+from graphemes.images.transforms import pictures
+from graphemes.judge.labels import read_labels
+from graphemes.learn.degradation import BATCH, DEPTHS, KINDS, draw_degradation, training_errors
+from graphemes.network.devices import Engine, choose_engine
+
+
+def measure_degradation(settings: BenchSettings) -> None:
+    """Train each network on each seed, print the errors, draw them; what is done is kept."""
+    engine = _engine(settings)
+    source = find_source(settings)
+    data = open_training_data(source, read_labels(source.directory / "train.csv"))
+    if len(data.rows) < settings.images:
+        raise DataError(
+            f"{source.directory}: {len(data.rows):,} labelled images, expected {settings.images:,};"
+            " give images=, fewer"
+        )
+    ink, roots = _chosen(data, settings)
+    asked = {
+        "images": settings.images,
+        "epochs": settings.epochs,
+        "image_size": str(settings.image_size),
+        "data": data.digest,
+        "precision": engine.precision,
+        "batch": BATCH,
+        "commit": commit(ROOT),
+    }
+    place = source.layout.work_dir / "data" / "degradation"
+    kept = _kept(place / "errors.json", asked)
+    errors: dict[str, dict[int, list[list[float]]]] = {
+        kind: {layers: [] for layers in DEPTHS} for kind in KINDS
+    }
+    # Seed by seed, so that a run that was stopped leaves whole comparisons.
+    for seed in range(settings.seeds):
+        for kind in KINDS:
+            for layers in DEPTHS:
+                name = f"{kind} {layers} {seed}"
+                if name not in kept:
+                    label = f"{kind}, {layers} layers, seed {seed}"
+                    with progress(label, settings.epochs * len(roots)) as advance:
+                        kept[name] = training_errors(
+                            ink,
+                            roots,
+                            layers=layers,
+                            kind=kind,
+                            epochs=settings.epochs,
+                            seed=seed,
+                            engine=engine,
+                            advance=advance,
+                        )
+                    write_json(
+                        place / "errors.json",
+                        {"asked": asked, "errors": kept},
+                    )
+                errors[kind][layers].append(kept[name])
+                say(f"{name}: training error {kept[name][-1]:.3f} after {settings.epochs} epochs")
+    for kind, by_layers in errors.items():
+        for layers, runs in by_layers.items():
+            last = [run[-1] for run in runs]
+            spread = f" ({min(last):.3f} to {max(last):.3f})" if len(last) > 1 else ""
+            say(f"{kind:<9}{layers:>3} layers: {statistics.mean(last):.3f}{spread}")
+    draw_degradation(place / "degradation.png", errors)
+    say(f"{place / 'degradation.png'}: written")
+
+
+def _engine(settings: BenchSettings) -> Engine:
+    """In full precision unless bfloat16 is asked for: plain networks' gradients are small."""
+    if settings.precision == "fp16":
+        raise SettingsError("precision=fp16: degradation has no use for it; expected fp32 or bf16")
+    return choose_engine(settings.device, "bf16" if settings.precision == "bf16" else "fp32")
+
+
+def _chosen(data: TrainingData, settings: BenchSettings) -> tuple[torch.Tensor, torch.Tensor]:
+    """Ink (N, 1, H, W) and roots (N,) of some labelled images, the same at every call."""
+    rows = stream(0).permutation(data.rows)[: settings.images]
+    scans = Pictures(data.store.pixels, pictures(settings.image_size, "ink"), data.by_row)
+    samples = [scans[(0, int(row))] for row in rows]
+    return (
+        torch.stack([sample.ink for sample in samples]),
+        torch.tensor([int(sample.labels.root) for sample in samples]),
+    )
+
+
+def _kept(path: Any, asked: dict[str, Any]) -> dict[str, list[float]]:
+    """The errors of an earlier call that asked for the same; nothing if there was none."""
+    try:
+        kept = _KEPT.validate_python(read_json(path))
+    except (DataError, ValidationError):  # nothing there, or damaged: measured again
+        return {}
+    return kept.errors if kept.asked == asked else {}
+
+
+@dataclass(frozen=True)
+class _Kept:
+    """What errors.json holds."""
+
+    asked: dict[str, Any]
+    errors: dict[str, list[float]]  # by kind, layers and seed: after each epoch
+
+
+_KEPT = TypeAdapter(_Kept)

@@ -1,0 +1,114 @@
+"""Degradation: whether deeper networks learn even what they train on worse, as plain ones did.
+
+He et al. 2015 (arXiv:1512.03385), figures 1 and 4. N pictures, H x W pixels.
+"""
+
+from pathlib import Path
+
+import matplotlib as mpl
+import numpy as np
+import torch
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
+from torch import Tensor, nn
+from torch.nn import functional
+
+from graphemes.foundation.files import replacing
+from graphemes.foundation.heads import HEADS
+from graphemes.foundation.progress import Advance
+from graphemes.foundation.seeds import seed_at, stream
+from graphemes.foundation.setting_groups import Learning
+from graphemes.foundation.setting_types import Shortcut
+from graphemes.learn.epoch import NotFinite
+from graphemes.learn.optimisation import make_optimiser, make_schedule
+from graphemes.network.checkpointing import still_norms
+from graphemes.network.devices import Engine
+from graphemes.network.resnet import BasicBlock, ResNet
+
+# Layers to blocks a stage: table 1's two networks of basic blocks, and one twice as deep.
+DEPTHS = {18: (2, 2, 2, 2), 34: (3, 4, 6, 3), 66: (6, 8, 12, 6)}
+KINDS: dict[str, Shortcut] = {"plain": "none", "residual": "project"}
+BATCH = 32
+
+
+def training_errors(
+    pictures: Tensor,
+    roots: Tensor,
+    *,
+    layers: int,
+    kind: str,
+    epochs: int,
+    seed: int,
+    engine: Engine,
+    advance: Advance,
+) -> list[float]:
+    """The share of wrong roots among the training pictures themselves, after each epoch.
+
+    pictures (N, 1, H, W), roots (N,). The error is of the batches as training sees them, with
+    their own statistics: running ones lag behind in so few steps.
+    """
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed_at(seed, layers))
+        shape = (BasicBlock, DEPTHS[layers], 1, HEADS.root.classes)
+        network = ResNet(*shape, shortcut=KINDS[kind]).to(engine.device)
+    network = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    steps = len(pictures) // BATCH
+    learning = Learning(epochs=epochs, weight_decay=1e-4)  # the paper's
+    optimiser = make_optimiser(network, learning)
+    schedule = make_schedule(optimiser, learning, epochs * steps)
+    errors = []
+    for epoch in range(epochs):
+        order = stream(seed, epoch).permutation(len(pictures))
+        batches = [torch.from_numpy(rows) for rows in np.array_split(order, steps)]
+        for rows in batches:
+            said = _said(network.train(), pictures[rows], engine)
+            loss = functional.cross_entropy(said, roots[rows].to(engine.device))
+            if not loss.isfinite():
+                raise NotFinite(
+                    f"{kind}, {layers} layers, seed {seed}, epoch {epoch + 1}: the loss is"
+                    f" {loss.item()}, expected a finite number; try precision=fp32"
+                )
+            optimiser.zero_grad()
+            loss.backward()  # type: ignore[no-untyped-call]
+            nn.utils.clip_grad_norm_(network.parameters(), learning.clip)
+            optimiser.step()
+            schedule.step()
+            advance(len(rows))
+        with torch.no_grad(), still_norms(network):
+            right = sum(
+                int((_said(network, pictures[rows], engine).argmax(1).cpu() == roots[rows]).sum())
+                for rows in batches
+            )
+        errors.append(1 - right / len(pictures))
+    return errors
+
+
+def _said(network: nn.Module, pictures: Tensor, engine: Engine) -> Tensor:
+    with engine.arithmetic():
+        ink = pictures.to(engine.device, memory_format=torch.channels_last)
+        return network(ink).float()  # type: ignore[no-any-return]
+
+
+def draw_degradation(path: Path, errors: dict[str, dict[int, list[list[float]]]]) -> None:
+    """Write a PNG: plain networks on the left, residual ones on the right, a line a depth.
+
+    errors: by kind and layers, a list of errors by epoch for each seed; a line is their mean, the
+    ground behind it goes from the least to the greatest.
+    """
+    with mpl.rc_context({"font.size": 9, "axes.spines.top": False, "axes.spines.right": False}):
+        figure = Figure(figsize=(9, 3.4), layout="constrained")
+        for side, (kind, by_layers) in zip(
+            figure.subplots(1, 2, sharey=True), errors.items(), strict=True
+        ):
+            for layers, runs in by_layers.items():
+                epochs = np.arange(1, len(runs[0]) + 1)
+                (line,) = side.plot(epochs, np.mean(runs, 0), lw=1.5, label=f"{layers} layers")
+                side.fill_between(
+                    epochs, np.min(runs, 0), np.max(runs, 0), color=line.get_color(), alpha=0.2
+                )
+            side.set(title=kind, xlabel="epoch", ylim=(0, 1))
+            side.xaxis.set_major_locator(MaxNLocator(integer=True))
+            side.legend(frameon=False)
+        figure.axes[0].set_ylabel("wrong roots among the training images")
+        with replacing(path) as temporary:
+            figure.savefig(temporary, format="png", dpi=110)
