@@ -22,10 +22,13 @@ install() { # install LOG FILE...: the packages of requirement files into .venv
   local log=$1 words=() file
   shift
   for file in "$@"; do words+=(-r "$file"); done
-  if ! "$venv/bin/python" -m pip install --disable-pip-version-check "${words[@]}" >"$log" 2>&1; then
+  if ! "$venv/bin/python" -m pip install --no-compile --disable-pip-version-check "${words[@]}" >"$log" 2>&1; then
     tail -n 12 "$log" >&2
     fail "$log: pip could not install the packages (its last lines are above); mend that and run again"
   fi
+  # What pip would do with one processor only, and for the packages' own tests too. A file that some
+  # package has for another Python is none of our business.
+  "$venv/bin/python" -m compileall -qq -j 0 -x '/tests/' "$venv/lib" >>"$log" 2>&1 || true
 }
 
 find_python() { # a Python that the pins are made for

@@ -190,7 +190,7 @@ def test_time_limit_stops_cleanly_and_the_same_command_goes_on(again, kaggle_lik
     # Where the store is there already, so that the time is the epochs'.
     settings = {"data_dir": kaggle_like, "work_dir": again, "epochs": 1000, "name": "limited"}
     log = again / "folds" / "limited" / "fold0" / "log.jsonl"
-    said = train(**settings, time_limit="12s")
+    said = train(**settings, time_limit="8s")
     assert said.code == 0
     assert "the same command goes on from there" in said.out
     assert not (again / "submissions" / "limited.csv").exists()
