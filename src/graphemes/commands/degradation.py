@@ -2,6 +2,7 @@
 
 import statistics
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -65,10 +66,7 @@ def measure_degradation(settings: BenchSettings) -> None:
                             engine=engine,
                             advance=advance,
                         )
-                    write_json(
-                        place / "errors.json",
-                        {"asked": asked, "errors": kept},
-                    )
+                    write_json(place / "errors.json", {"asked": asked, "errors": kept})
                 errors[kind][layers].append(kept[name])
                 say(f"{name}: training error {kept[name][-1]:.3f} after {settings.epochs} epochs")
     for kind, by_layers in errors.items():
@@ -98,7 +96,7 @@ def _chosen(data: TrainingData, settings: BenchSettings) -> tuple[torch.Tensor, 
     )
 
 
-def _kept(path: Any, asked: dict[str, Any]) -> dict[str, list[float]]:
+def _kept(path: Path, asked: dict[str, Any]) -> dict[str, list[float]]:
     """The errors of an earlier call that asked for the same; nothing if there was none."""
     try:
         kept = _KEPT.validate_python(read_json(path))

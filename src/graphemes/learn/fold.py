@@ -72,8 +72,7 @@ def train_fold(work: FoldWork, network: nn.Module) -> Progress:
     Raises Stopped when the deadline comes first, NotFinite when the loss breaks.
     """
     epochs = work.settings.epochs
-    steps = epochs * work.steps
-    learner = make_learner(network, work.settings, work.engine, steps)
+    learner = make_learner(network, work.settings, work.engine, epochs * work.steps)
     done = _begin(work, learner)
     while done.epochs < epochs:
         if not work.deadline.leaves_an_epoch():

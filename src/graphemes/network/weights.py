@@ -97,8 +97,7 @@ def start_from(path: Path, network: GraphemeNetwork, asked: Architecture) -> Non
 
 def is_ours(path: Path) -> bool:
     """Whether a file is a safetensors file of train's, whole or not; DataError if not there."""
-    if not path.is_file():
-        raise DataError(f"{path}: no such weights file; train first, or give weights=PATH")
+    _need_file(path)
     try:
         with safe_open(path, "pt") as file:
             return "graphemes" in (file.metadata() or {})
@@ -140,9 +139,13 @@ def trained_on(path: Path) -> npt.NDArray[np.int64]:
         raise DataError(f"{path}: {_why(path, error)}") from None
 
 
-def _read(path: Path) -> tuple[dict[str, torch.Tensor], WeightsRecord]:
+def _need_file(path: Path) -> None:
     if not path.is_file():
         raise DataError(f"{path}: no such weights file; train first, or give weights=PATH")
+
+
+def _read(path: Path) -> tuple[dict[str, torch.Tensor], WeightsRecord]:
+    _need_file(path)
     try:
         with safe_open(path, "pt") as file:
             metadata = file.metadata() or {}
