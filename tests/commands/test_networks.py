@@ -132,6 +132,10 @@ def test_another_network_is_another_run(trained, kaggle_like, train):
             "grapheme_pool=sum: there is no grapheme head to pool; leave it out, or give",
         ),
         (
+            {"trunk": "resnet18", "grapheme_weight": 1},
+            "grapheme_weight=1: there is no grapheme head to weigh; leave it out, or give",
+        ),
+        (
             {"trunk": "timm/hrnet_w18_small", "image_size": 64, "checkpointing": "true"},
             "checkpointing=true: HighResolutionNet has no such thing",
         ),

@@ -107,6 +107,7 @@ CHANGED = {
     "dropout": 0.1,
     "drop_path": 0.1,
     "grapheme_pool": "sum",
+    "grapheme_weight": 1,
     "synthetic_share": 0.5,
 }
 

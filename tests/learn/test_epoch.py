@@ -32,6 +32,17 @@ class Flat(nn.Module):
         return Logits(PerHead(*(head(features) for head in self.heads)))
 
 
+class WithGraphemes(Flat):
+    """The same with a fourth layer."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.graphemes = nn.Linear(16, 1295)
+
+    def forward(self, ink: Tensor) -> Logits:
+        return Logits(super().forward(ink).heads, self.graphemes(ink.flatten(1)))
+
+
 def batch(images: int, seed: int = 0) -> tuple[Tensor, PerHead[Tensor]]:
     random = torch.Generator().manual_seed(seed)
     labels = HEADS.map(lambda head: torch.randint(head.classes, (images,), generator=random))
@@ -53,7 +64,7 @@ def parameters(module: nn.Module) -> list[Tensor]:
 def test_the_loss_is_a_mean_over_images_and_not_over_batches():
     still = learner(lr=1e-12)
     parts = [batch(6, 1), batch(2, 2)]
-    losses = [training_loss(still.network(ink), labels).item() for ink, labels in parts]
+    losses = [training_loss(still.network(ink), labels, 0.5).item() for ink, labels in parts]
     counted: list[int] = []
     result = train_epoch(still, parts, PLACE, lambda count, **_: counted.append(count))
     assert result.loss == pytest.approx((6 * losses[0] + 2 * losses[1]) / 8, rel=1e-5)
@@ -61,6 +72,15 @@ def test_the_loss_is_a_mean_over_images_and_not_over_batches():
     assert result.images == 8
     assert counted == [6, 2]
     assert result.seconds > 0
+
+
+def test_a_grapheme_heads_loss_is_weighed_as_asked():
+    ours = learner(lr=1e-12, grapheme_weight=0.7, network=WithGraphemes())
+    ink, labels = batch(8)
+    labels = labels.map(torch.zeros_like)  # ং, one of the competition's
+    wanted = training_loss(ours.network(ink), labels, 0.7).item()
+    assert train_epoch(ours, [(ink, labels)], PLACE, nothing).loss == pytest.approx(wanted)
+    assert training_loss(ours.network(ink), labels, 0.6).item() < wanted - 0.1
 
 
 def test_a_pass_lowers_the_loss_and_moves_schedule_and_mean():

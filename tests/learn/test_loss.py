@@ -90,10 +90,10 @@ def test_graphemes_that_are_not_the_competitions_say_nothing(graphemes):
     assert not logits.grad.any()
 
 
-def test_both_losses_are_added(batch, graphemes):
+def test_both_losses_are_added_one_weighed(batch, graphemes):
     heads, _ = batch
     known = labels_of(*[SEEN[9]] * 4)
     heads = heads.map(lambda head: head[:4])
-    assert training_loss(Logits(heads), known) == heads_loss(heads, known)
-    wanted = heads_loss(heads, known) + graphemes_loss(graphemes, known)
-    torch.testing.assert_close(training_loss(Logits(heads, graphemes), known), wanted)
+    assert training_loss(Logits(heads), known, 0.3) == heads_loss(heads, known)
+    wanted = heads_loss(heads, known) + 0.3 * graphemes_loss(graphemes, known)
+    torch.testing.assert_close(training_loss(Logits(heads, graphemes), known, 0.3), wanted)

@@ -19,7 +19,14 @@ from graphemes.foundation.settings import BenchSettings
 from graphemes.images.dataset import Pictures
 from graphemes.images.transforms import pictures
 from graphemes.judge.labels import read_labels
-from graphemes.learn.degradation import BATCH, DEPTHS, KINDS, draw_degradation, training_errors
+from graphemes.learn.degradation import (
+    BATCH,
+    DEPTHS,
+    KINDS,
+    draw_degradation,
+    training_errors,
+    verdict,
+)
 from graphemes.network.devices import Engine, choose_engine
 
 
@@ -74,7 +81,9 @@ def measure_degradation(settings: BenchSettings) -> None:
             last = [run[-1] for run in runs]
             spread = f" ({min(last):.3f} to {max(last):.3f})" if len(last) > 1 else ""
             say(f"{kind:<9}{layers:>3} layers: {statistics.mean(last):.3f}{spread}")
-    draw_degradation(place / "degradation.png", errors)
+        say(f"{kind}: {verdict(by_layers)}")
+    about = f"{settings.images:,} images at {settings.image_size}"
+    draw_degradation(place / "degradation.png", errors, about)
     say(f"{place / 'degradation.png'}: written")
 
 

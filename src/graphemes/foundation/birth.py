@@ -34,6 +34,7 @@ PACKAGES = (
 # results of before would differ.
 LATER = (
     *(key for key in Architecture.model_fields if key != "trunk"),
+    "grapheme_weight",
     "pretrained",
     "synthetic_share",
 )

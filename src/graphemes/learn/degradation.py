@@ -27,7 +27,8 @@ from graphemes.network.resnet import BasicBlock, ResNet
 
 # Layers to blocks a stage: table 1's two networks of basic blocks, and one twice as deep.
 DEPTHS = {18: (2, 2, 2, 2), 34: (3, 4, 6, 3), 66: (6, 8, 12, 6)}
-KINDS: dict[str, Shortcut] = {"plain": "none", "residual": "project"}
+# Zeros for new channels, so that both kinds have the same weights (option A, as in figure 4).
+KINDS: dict[str, Shortcut] = {"plain": "none", "residual": "pad"}
 BATCH = 32
 
 
@@ -47,13 +48,10 @@ def training_errors(
     pictures (N, 1, H, W), roots (N,). The error is of the batches as training sees them, with
     their own statistics: running ones lag behind in so few steps.
     """
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed_at(seed, layers))
-        shape = (BasicBlock, DEPTHS[layers], 1, HEADS.root.classes)
-        network = ResNet(*shape, shortcut=KINDS[kind]).to(engine.device)
+    network = starting_network(kind, layers, seed).to(engine.device)
     network = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     steps = len(pictures) // BATCH
-    learning = Learning(epochs=epochs, weight_decay=1e-4)  # the paper's
+    learning = Learning(epochs=epochs, weight_decay=0)  # it is asked what can be learned by heart
     optimiser = make_optimiser(network, learning)
     schedule = make_schedule(optimiser, learning, epochs * steps)
     errors = []
@@ -74,13 +72,39 @@ def training_errors(
             optimiser.step()
             schedule.step()
             advance(len(rows))
-        with torch.no_grad(), still_norms(network):
-            right = sum(
-                int((_said(network, pictures[rows], engine).argmax(1).cpu() == roots[rows]).sum())
-                for rows in batches
-            )
+        right = sum(_right(network, pictures[rows], roots[rows], engine) for rows in batches)
         errors.append(1 - right / len(pictures))
     return errors
+
+
+def _right(network: nn.Module, pictures: Tensor, roots: Tensor, engine: Engine) -> int:
+    with torch.no_grad(), still_norms(network):
+        return int((_said(network, pictures, engine).argmax(1).cpu() == roots).sum())
+
+
+def starting_network(kind: str, layers: int, seed: int) -> ResNet:
+    """Equal weights for both kinds: they differ in their shortcuts alone."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed_at(seed, layers))
+        shape = (BasicBlock, DEPTHS[layers], 1, HEADS.root.classes)
+        network = ResNet(*shape, shortcut=KINDS[kind])
+    for block in network.modules():
+        if isinstance(block, BasicBlock):
+            # A residual block would begin as its shortcut; a plain one has none and can't.
+            nn.init.ones_(block.get_parameter(f"{block.last_norm}.weight"))
+    return network
+
+
+def verdict(by_layers: dict[int, list[list[float]]]) -> str:
+    """Whether the deepest networks end with a greater error than the shallowest, seeds compared."""
+    shallow, deep = min(by_layers), max(by_layers)
+    one, other = ([run[-1] for run in by_layers[layers]] for layers in (shallow, deep))
+    every = f"every training of {deep} layers ends with a"
+    if min(other) > max(one):
+        return f"degradation: {every} greater error than any of {shallow}"
+    if max(other) < min(one):
+        return f"depth helps: {every} smaller error than any of {shallow}"
+    return f"no degradation at this scale: trainings of {shallow} and {deep} layers overlap"
 
 
 def _said(network: nn.Module, pictures: Tensor, engine: Engine) -> Tensor:
@@ -89,11 +113,13 @@ def _said(network: nn.Module, pictures: Tensor, engine: Engine) -> Tensor:
         return network(ink).float()  # type: ignore[no-any-return]
 
 
-def draw_degradation(path: Path, errors: dict[str, dict[int, list[list[float]]]]) -> None:
+def draw_degradation(
+    path: Path, errors: dict[str, dict[int, list[list[float]]]], about: str
+) -> None:
     """Write a PNG: plain networks on the left, residual ones on the right, a line a depth.
 
     errors: by kind and layers, a list of errors by epoch for each seed; a line is their mean, the
-    ground behind it goes from the least to the greatest.
+    ground behind it goes from the least to the greatest. about: the pictures, for the title.
     """
     with mpl.rc_context({"font.size": 9, "axes.spines.top": False, "axes.spines.right": False}):
         figure = Figure(figsize=(9, 3.4), layout="constrained")
@@ -109,6 +135,9 @@ def draw_degradation(path: Path, errors: dict[str, dict[int, list[list[float]]]]
             side.set(title=kind, xlabel="epoch", ylim=(0, 1))
             side.xaxis.set_major_locator(MaxNLocator(integer=True))
             side.legend(frameon=False)
+        seeds = len(next(iter(next(iter(errors.values())).values())))
+        lines = f", mean of {seeds} seeds, least to greatest" if seeds > 1 else ", one seed"
+        figure.suptitle(about + lines, fontsize=9)
         figure.axes[0].set_ylabel("wrong roots among the training images")
         with replacing(path) as temporary:
             figure.savefig(temporary, format="png", dpi=110)

@@ -38,6 +38,7 @@ class Learner:
     scaler: torch.amp.GradScaler
     engine: Engine
     clip: float
+    grapheme_weight: float
 
 
 @dataclass(frozen=True)
@@ -63,6 +64,7 @@ def make_learner(network: nn.Module, settings: Learning, engine: Engine, steps: 
         scaler=torch.amp.GradScaler(engine.device.type, enabled=engine.scales),
         engine=engine,
         clip=settings.clip,
+        grapheme_weight=settings.grapheme_weight,
     )
 
 
@@ -92,7 +94,7 @@ def _step(learner: Learner, ink: Tensor, labels: PerHead[Tensor], where: str) ->
     ink = ink.to(device, non_blocking=True, memory_format=torch.channels_last)
     labels = labels.map(lambda column: column.to(device, non_blocking=True))
     with learner.engine.arithmetic():
-        loss = training_loss(learner.network(ink), labels)
+        loss = training_loss(learner.network(ink), labels, learner.grapheme_weight)
     learner.optimiser.zero_grad(set_to_none=True)
     with computed_again(learner.network):
         learner.scaler.scale(loss).backward()  # type: ignore[no-untyped-call]

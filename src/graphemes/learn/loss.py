@@ -9,13 +9,15 @@ from graphemes.network.grapheme_head import memberships
 from graphemes.network.model import Logits
 
 
-def training_loss(logits: Logits, labels: PerHead[Tensor]) -> Tensor:
-    """What training makes small: the heads' loss, and the grapheme head's if there is one.
+def training_loss(logits: Logits, labels: PerHead[Tensor], grapheme_weight: float) -> Tensor:
+    """What training makes small: the heads' loss, and so much of a grapheme head's.
 
     labels PerHead[(B,)] -> ().
     """
     loss = heads_loss(logits.heads, labels)
-    return loss if logits.graphemes is None else loss + graphemes_loss(logits.graphemes, labels)
+    if logits.graphemes is None:
+        return loss
+    return loss + grapheme_weight * graphemes_loss(logits.graphemes, labels)
 
 
 def heads_loss(logits: PerHead[Tensor], labels: PerHead[Tensor]) -> Tensor:

@@ -20,14 +20,14 @@ from graphemes.network.shortcuts import make_shortcut
 WIDTHS = (64, 128, 256, 512)  # of the 3x3 convolutions in the four stages
 
 
-class Beside(NamedTuple):
-    """What stands beside and behind a block's branch."""
+class BlockChoices(NamedTuple):
+    """What a block has beside its convolutions."""
 
     shortcut: Shortcut = "project"
     attention: Attention = "none"
 
 
-DEFAULT = Beside()
+USUAL = BlockChoices()
 
 
 def convolution(before: int, after: int, size: int, stride: int = 1) -> nn.Conv2d:
@@ -41,10 +41,11 @@ class Block(nn.Module):
     expansion: ClassVar[int]  # channels that come out, to one of the 3x3 convolution
     last_norm: ClassVar[str]  # the name of the norm at the branch's end
 
-    def _stand_beside(self, before: int, after: int, stride: int, beside: Beside) -> None:
+    def _make_join(self, before: int, after: int, stride: int, choices: BlockChoices) -> None:
+        """Called last, so that weights are drawn and listed in the order of the pictures' way."""
         self.relu = nn.ReLU(inplace=True)
-        self.attention = ATTENTIONS[beside.attention](after)
-        self.shortcut = make_shortcut(beside.shortcut, before, after, stride)
+        self.attention = ATTENTIONS[choices.attention](after)
+        self.shortcut = make_shortcut(choices.shortcut, before, after, stride)
 
     def _join(self, branch: Tensor, x: Tensor) -> Tensor:
         branch = self.attention(branch)
@@ -57,13 +58,13 @@ class BasicBlock(Block):
     expansion = 1
     last_norm = "norm2"
 
-    def __init__(self, before: int, width: int, stride: int, beside: Beside = DEFAULT) -> None:
+    def __init__(self, before: int, width: int, stride: int, choices: BlockChoices = USUAL) -> None:
         super().__init__()
         self.conv1 = convolution(before, width, 3, stride)
         self.norm1 = nn.BatchNorm2d(width)
         self.conv2 = convolution(width, width, 3)
         self.norm2 = nn.BatchNorm2d(width)
-        self._stand_beside(before, width, stride, beside)
+        self._make_join(before, width, stride, choices)
 
     def forward(self, x: Tensor) -> Tensor:
         """(B, before, H, W) -> (B, width, H / stride, W / stride), rounded up."""
@@ -77,7 +78,7 @@ class Bottleneck(Block):
     expansion = 4
     last_norm = "norm3"
 
-    def __init__(self, before: int, width: int, stride: int, beside: Beside = DEFAULT) -> None:
+    def __init__(self, before: int, width: int, stride: int, choices: BlockChoices = USUAL) -> None:
         super().__init__()
         self.conv1 = convolution(before, width, 1)
         self.norm1 = nn.BatchNorm2d(width)
@@ -85,7 +86,7 @@ class Bottleneck(Block):
         self.norm2 = nn.BatchNorm2d(width)
         self.conv3 = convolution(width, 4 * width, 1)
         self.norm3 = nn.BatchNorm2d(4 * width)
-        self._stand_beside(before, 4 * width, stride, beside)
+        self._make_join(before, 4 * width, stride, choices)
 
     def forward(self, x: Tensor) -> Tensor:
         """(B, before, H, W) -> (B, 4 * width, H / stride, W / stride), rounded up."""
@@ -119,14 +120,14 @@ class ResNet(nn.Module):
             raise SettingsError(
                 f"num_classes: got {num_classes}, expected 1 or more, or None for bare features"
             )
-        beside = Beside(shortcut, attention)
+        choices = BlockChoices(shortcut, attention)
         self.stem = _stem(image_channels, stem, pooled=stem_pool)
         stages, before = [], WIDTHS[0]
-        for depth, width in zip(depths, WIDTHS, strict=False):
+        for depth, width in zip(depths, WIDTHS, strict=False):  # fewer stages, a smaller network
             stride = 1 if width == WIDTHS[0] else 2
-            blocks = [block(before, width, stride, beside)]
+            blocks = [block(before, width, stride, choices)]
             before = width * block.expansion
-            blocks += [block(before, width, 1, beside) for _ in range(depth - 1)]
+            blocks += [block(before, width, 1, choices) for _ in range(depth - 1)]
             stages.append(nn.Sequential(*blocks))
         self.stages = nn.Sequential(*stages)
         self.pool = GlobalPool(pool)

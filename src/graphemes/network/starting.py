@@ -3,9 +3,12 @@
 from graphemes.foundation.errors import SettingsError
 from graphemes.foundation.setting_groups import Learning
 from graphemes.foundation.setting_types import TIMM
+from graphemes.foundation.setting_words import shown
 from graphemes.network.model import GraphemeNetwork, build_network
 from graphemes.network.timm_weights import FETCHED
 from graphemes.network.weights import is_ours, start_from
+
+_WEIGHT = Learning.model_fields["grapheme_weight"].default
 
 
 def starting_network(settings: Learning, seed: int | None = None) -> GraphemeNetwork:
@@ -22,6 +25,11 @@ def starting_network(settings: Learning, seed: int | None = None) -> GraphemeNet
         raise SettingsError(
             f"pretrained=true: trunk={settings.trunk} has no weights to fetch; expected"
             f" trunk={TIMM}NAME; leave it out, or give init=FILE"
+        )
+    if not settings.grapheme_head and settings.grapheme_weight != _WEIGHT:
+        raise SettingsError(
+            f"grapheme_weight={shown(settings.grapheme_weight)}: there is no grapheme head to"
+            " weigh; leave it out, or give grapheme_head=true"
         )
     if settings.init is None:
         weights = FETCHED if settings.pretrained else None
