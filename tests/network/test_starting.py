@@ -1,5 +1,7 @@
 """What a training begins with: fresh weights, a file of train's, a file of timm's, timm's own."""
 
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import numpy as np
@@ -150,19 +152,75 @@ def test_a_file_of_timms_fills_its_trunk_and_three_channels_are_summed(tmp_path,
     assert network.heads.state_dict().keys() == heads.keys()
 
 
-def test_a_file_of_another_network_of_timms_is_refused(tmp_path):
+def test_a_file_of_fresh_weights_is_one_too(tmp_path):
+    """Norms at 1 and 0 are those that a fresh network has anyway."""
+    path = tmp_path / "w.pth"
+    tensors = timm_library().create_model("resnet18").state_dict()
+    torch.save(tensors, path)
+    trunk = starting_network(asked("timm/resnet18", init=path)).trunk.model.state_dict()
+    assert torch.equal(trunk["layer1.0.conv1.weight"], tensors["layer1.0.conv1.weight"])
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("resnet34", "80 tensors have no place in it, as 'layer1.2.bn1.bias'; are they of"),
+        ("mobilenetv3_large_100", "isn't weights of timm/resnet18"),  # timm says what
+    ],
+)
+def test_a_file_of_another_network_of_timms_is_refused(tmp_path, capfd, name, said):
     path = tmp_path / "w.safetensors"
-    write_timms(path, "mobilenetv3_large_100")
-    said = refusal(asked("timm/resnet18", init=path))
-    assert said.startswith(f"init={path}: ")
-    assert "another network" in said or "isn't weights of timm/resnet18" in said
+    write_timms(path, name)
+    capfd.readouterr()
+    told = refusal(asked("timm/resnet18", init=path))
+    assert told.startswith(f"init={path}: isn't weights of timm/resnet18")
+    assert said in told
+    assert capfd.readouterr().err == ""
+
+
+def test_a_file_that_lacks_a_part_is_refused(tmp_path):
+    path = tmp_path / "w.safetensors"
+    tensors = write_timms(path)
+    save_file({key: tensors[key] for key in tensors if "conv" not in key}, path)
+    assert "17 of its 100 tensors aren't there, as 'conv1.weight'" in refusal(
+        asked("timm/resnet18", init=path)
+    )
+
+
+def test_numbers_that_are_not_finite_are_refused(tmp_path):
+    path = tmp_path / "w.safetensors"
+    tensors = write_timms(path)
+    save_file({**tensors, "bn1.bias": torch.full((64,), torch.nan)}, path)
+    assert "(its tensor 'bn1.bias' has values that are not finite)" in refusal(
+        asked("timm/resnet18", init=path)
+    )
+
+
+@pytest.mark.parametrize(
+    "write",
+    [
+        lambda path: torch.save([1, 2], path),
+        lambda path: torch.save({"state_dict": 3}, path),
+        lambda path: path.write_bytes(b""),
+        lambda path: path.write_text("a letter"),
+    ],
+)
+def test_what_is_no_weights_file_is_said(tmp_path, write):
+    path = tmp_path / "w.pth"
+    write(path)
+    assert refusal(asked("timm/resnet18", init=path)) == (
+        f"init={path}: isn't weights of timm/resnet18 (neither safetensors nor a torch.save of"
+        " bare tensors)"
+    )
 
 
 def test_no_file_and_no_weights_are_said(tmp_path):
     gone, torn = tmp_path / "gone.safetensors", tmp_path / "torn.safetensors"
     torn.write_bytes(b"nothing")
-    assert "no such weights file" in refusal(asked("timm/resnet18", init=gone))
-    assert "no such weights file" in refusal(asked("resnet18", init=gone))
+    for trunk in ("timm/resnet18", "resnet18"):
+        for path in (gone, tmp_path):
+            said = refusal(asked(trunk, init=path))
+            assert said.startswith(f"init={path}: no such weights file; expected one that train")
     assert f"init={torn}: isn't weights of timm/resnet18" in refusal(
         asked("timm/resnet18", init=torn)
     )
@@ -192,11 +250,32 @@ def test_weights_to_fetch_are_for_trunks_of_timms():
 @pytest.fixture
 def no_hub(monkeypatch, tmp_path) -> Path:
     """The hub's address is one where nobody answers; its cache is an empty folder."""
-    import huggingface_hub
+    import huggingface_hub.constants
 
     monkeypatch.setattr(huggingface_hub.constants, "ENDPOINT", "http://127.0.0.1:9")
     monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_CACHE", str(tmp_path))
     return tmp_path
+
+
+class Ailing(BaseHTTPRequestHandler):
+    """A server that is up and can't serve."""
+
+    def do_HEAD(self) -> None:
+        self.send_error(503)
+
+    def log_message(self, *_words: object) -> None:
+        """Nobody reads it."""
+
+
+def test_a_hub_that_cannot_serve_is_no_network(no_hub, monkeypatch):
+    import huggingface_hub.constants
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Ailing) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        address = f"http://127.0.0.1:{server.server_port}"
+        monkeypatch.setattr(huggingface_hub.constants, "ENDPOINT", address)
+        assert f"{address} can't be reached" in refusal(asked("timm/resnet18", pretrained=True))
+        server.shutdown()
 
 
 def test_no_network_is_said_at_once(no_hub, monkeypatch):

@@ -12,7 +12,7 @@ from graphemes.foundation.setting_groups import Architecture
 from graphemes.foundation.setting_types import ImageSize
 from graphemes.network.counting import multiply_adds
 from graphemes.network.timm_library import timm_library
-from graphemes.network.trunks import TRUNKS, build_trunk
+from graphemes.network.trunks import CHOICES, TRUNKS, build_trunk
 
 SIZE = ImageSize(64, 64)
 # A name of each family, and parameters of its bare features on one channel, in millions.
@@ -105,13 +105,15 @@ def test_paths_are_dropped_where_there_are_any(name):
         return
     network = trunk(f"timm/{name}", drop_path=0.2)
     dropping = [part for part in network.modules() if type(part).__name__ == "DropPath"]
-    assert any(part.drop_prob > 0 for part in dropping)
+    # They rise to 0.2 over the blocks, in some families short of it at the last.
+    assert max(part.drop_prob for part in dropping) == pytest.approx(0.19, abs=0.011)
 
 
 def test_a_name_that_nobody_has_gets_guesses():
     assert refusal("resnet43") == (
         "trunk=resnet43: neither one of ours nor timm/NAME; did you mean 'resnet34'?"
     )
+    assert refusal("convnext_tiny").endswith("nor timm/NAME; did you mean timm/convnext_tiny?")
     said = refusal("timm/convnext_tinny")
     assert "has no such model among its" in said
     assert "did you mean timm/convnext_tiny" in said
@@ -135,6 +137,22 @@ def test_a_tag_names_the_same_network():
 def test_a_size_that_a_model_cannot_take_is_said(name, size):
     said = refusal(name, ImageSize(*size))
     assert said.startswith(f"image_size={ImageSize(*size)}: trunk={name} can't take it (")
+    assert "(): " not in said
+    assert said.endswith("; it was made for image_size=224x224")
+
+
+def test_a_size_whose_edges_a_model_would_not_see_is_said():
+    assert refusal("timm/vit_tiny_patch16_224", ImageSize(137, 236)) == (
+        "image_size=137x236: trunk=timm/vit_tiny_patch16_224 cuts it into patches of 16x16 and"
+        " never sees the last 9 rows and 12 columns; try image_size=144x240"
+    )
+    trunk("timm/vit_tiny_patch16_224", ImageSize(144, 240))
+    trunk("timm/swin_tiny_patch4_window7_224", ImageSize(137, 236))  # a row is no loss
+
+
+def test_every_choice_of_a_network_is_a_trunks_or_lies_outside_of_it():
+    left = {key for kind in TRUNKS.values() for key in kind.choices} | {"pool", "drop_path"}
+    assert left == set(CHOICES)
 
 
 @pytest.mark.parametrize(

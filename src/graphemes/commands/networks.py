@@ -42,6 +42,9 @@ def run(settings: NetworksSettings) -> None:
         f" {machine_name()}, commit {commit(ROOT) or 'unknown'}"
     )
     asked = [_asked(settings, name) for name in settings.trunk or _leaving(settings)]
+    if settings.trunk:  # what can't be is said before minutes are spent on what can
+        for one in asked:
+            build_network(one, settings.image_size)
     wide = max(14, *(len(one.trunk) + 2 for one in asked))
     say(
         f"{'trunk':<{wide}}{'parameters':>12}{'multiply-adds':>15}{'training':>15}{'inference':>15}"
@@ -55,7 +58,7 @@ def run(settings: NetworksSettings) -> None:
         for measure in (training_speed, inference_speed):
             speed = f"{measure(network, settings, engine):,.1f}/s" if settings.repeats else "-"
             line += f"{speed:>15}"
-        say(f"{line}  {known.get(one, '-')}")
+        say(f"{line}  {known.get(_bare(one), '-')}")
     if settings.trunk is None:
         for line in paper_lines():
             say(line)
@@ -72,6 +75,11 @@ def _leaving(settings: NetworksSettings) -> list[str]:
             f" trunk={TIMM}NAME,..."
         )
     return found
+
+
+def _bare(one: Architecture) -> Architecture:
+    """Without what only training does: the same network."""
+    return one.model_copy(update={key: FIELDS[key].default for key in ("dropout", "drop_path")})
 
 
 def _asked(settings: NetworksSettings, trunk: str) -> Architecture:
@@ -133,8 +141,9 @@ def known_scores(layout: Layout) -> dict[Architecture, str]:
             said = read_json(place.run)
             settings = said["settings"]
             chosen = {key: settings[key] for key in FIELDS if key in settings}
-            one, score = Architecture.model_validate(chosen), float(said["best_score"])
+            one, score = _bare(Architecture.model_validate(chosen)), float(said["best_score"])
             where = f"{place.directory.relative_to(root)}, {settings['image_size']}"
+            where += "".join(f", {key}" for key in ("pretrained", "init") if settings.get(key))
             where += ", demo" if said["identity"]["demo"] else ""
             if score > best.get(one, (-1.0, ""))[0]:
                 best[one] = score, f"{score:.3f} ({where})"
@@ -149,8 +158,9 @@ def paper_lines() -> list[str]:
     ]
     for name, printed in PAPER.items():
         here, theirs = paper_counts(name)
-        cut = "rounded" if round(theirs, 1) == printed else "cut, not rounded"
-        lines.append(f"{name:<12}{here:>8.3f}{theirs:>11.3f}{printed:>9.1f}  {cut}")
+        ways = {round(theirs, 1): "rounded", int(theirs * 10) / 10: "cut, not rounded"}
+        way = ways.get(printed, "neither rounded nor cut")
+        lines.append(f"{name:<12}{here:>8.3f}{theirs:>11.3f}{printed:>9.1f}  {way}")
     lines.append(
         "as theirs: basic blocks with zeros for new channels (shortcut=pad), bottlenecks with the"
         " stride on their first 1x1; ours project, and stride on the 3x3, as torchvision and timm"

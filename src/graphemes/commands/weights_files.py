@@ -77,7 +77,7 @@ def load_networks(
     networks = [network.to(engine.device) for network, _ in loaded]
     otherwise = {}
     for path, network in zip(paths, networks, strict=True):
-        if grapheme_pool in (None, network.grapheme_pool):
+        if grapheme_pool in (None, network.grapheme_pool or "none"):
             continue
         if network.graphemes is None:
             raise SettingsError(

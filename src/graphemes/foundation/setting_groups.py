@@ -79,7 +79,7 @@ class Architecture(Settings):
     stem: Stem = Field("7x7", description="the first convolution, of stride 2; deep: three of 3x3")
     stem_pool: bool = Field(True, description="the stem's max pooling; false for small pictures")
     attention: Attention = Field("none", description="in every residual block, before its sum")
-    pool: Pool = Field("avg", description="from feature maps to features; gem learns its power")
+    pool: Pool = Field("avg", description="from feature maps to features; gem: of what is above 0")
     neck: int = Field(
         0, ge=0, le=16_384, description="width of a layer between features and heads; 0: none"
     )

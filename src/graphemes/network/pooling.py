@@ -13,7 +13,8 @@ from graphemes.foundation.setting_types import Pool
 class GlobalPool(nn.Module):
     """The mean over all positions, the greatest value, half of both, or a power mean.
 
-    gem: Radenovic et al. 2017 (arXiv:1711.02512), equation 3, one learned power for all channels.
+    gem: Radenovic et al. 2017 (arXiv:1711.02512), equation 3, one learned power for all channels;
+    made for maps behind a ReLU, of others it takes what is above 0.
     """
 
     def __init__(self, pool: Pool) -> None:

@@ -1,6 +1,6 @@
 """The network that a training begins with: fresh, or with weights from elsewhere."""
 
-from graphemes.foundation.errors import SettingsError
+from graphemes.foundation.errors import DataError, SettingsError
 from graphemes.foundation.setting_groups import Learning
 from graphemes.foundation.setting_types import TIMM
 from graphemes.foundation.setting_words import shown
@@ -30,6 +30,11 @@ def starting_network(settings: Learning, seed: int | None = None) -> GraphemeNet
         raise SettingsError(
             f"grapheme_weight={shown(settings.grapheme_weight)}: there is no grapheme head to"
             " weigh; leave it out, or give grapheme_head=true"
+        )
+    if settings.init and not settings.init.is_file():
+        raise DataError(
+            f"init={settings.init}: no such weights file; expected one that train wrote, or one of"
+            " timm's for its trunk"
         )
     if settings.init is None:
         weights = FETCHED if settings.pretrained else None

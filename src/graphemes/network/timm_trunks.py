@@ -17,6 +17,8 @@ from graphemes.network.pooling import GlobalPool
 from graphemes.network.timm_library import FAULTS, timm_library
 from graphemes.network.timm_weights import with_weights
 
+UNSEEN = 4  # pixels at a side's end; fewer any strided convolution may leave
+
 
 class TimmTrunk(nn.Module):
     """A model of timm on one channel, pooled as timm pools it, or otherwise where it has maps.
@@ -42,6 +44,7 @@ class TimmTrunk(nn.Module):
         self.model: Any = _create(name, _arguments(name, size, drop_path), weights)
         if pool != "avg":
             _replace_pooling(trunk, self.model, pool)
+        _check_patches(trunk, self.model, size)
         self.width = _features(trunk, self.model, size)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -65,6 +68,14 @@ class TimmTrunk(nn.Module):
                 " leave it out, or take a smaller batch_size"
             ) from None
         self._checkpointing = wanted
+
+
+def timm_has(name: str) -> bool:
+    """Whether a name is one of timm's models; False where there is no timm."""
+    try:
+        return bool(timm_library().is_model(name))
+    except SettingsError:
+        return False
 
 
 def _check_name(name: str) -> None:
@@ -94,12 +105,12 @@ def _arguments(name: str, size: ImageSize, drop_path: float) -> dict[str, Any]:
 def _create(name: str, given: dict[str, Any], weights: Path | str | None) -> nn.Module:
     """The model; every fault of its building is told in a line."""
     if weights is not None:
-        fresh = _create(name, given, None)
-        return with_weights(name, given, weights, fresh)
+        _create(name, given, None)  # what can't be built is no fault of the weights
+        return with_weights(name, given, weights)
     try:
         return timm_library().create_model(name, **given)  # type: ignore[no-any-return]
     except FAULTS as error:
-        what = " ".join(str(error).split())
+        what = _told(error)
         if "drop_path_rate" in what:
             raise SettingsError(f"drop_path: trunk={TIMM}{name} has none; leave it out") from None
         size = given.get("img_size")
@@ -137,16 +148,37 @@ class _Pooling(nn.Module):
         return features if self.flat else features[:, :, None, None]  # type: ignore[no-any-return]
 
 
-def _features(trunk: str, model: nn.Module, size: ImageSize) -> int:
+def _told(error: Exception) -> str:
+    """An error of a library's in a line; some have no words."""
+    return " ".join(str(error).split())[:300] or type(error).__name__
+
+
+def _check_patches(trunk: str, model: Any, size: ImageSize) -> None:
+    """A network of patches passes over what is left of a side when it is cut into them."""
+    cutting = getattr(model, "patch_embed", None)
+    patch = getattr(cutting, "patch_size", None)
+    if not isinstance(patch, tuple | list) or getattr(cutting, "dynamic_img_pad", False):
+        return
+    left = [side % one for side, one in zip(size, patch, strict=True)]
+    if max(left) >= UNSEEN:
+        fits = ImageSize(*(-(-side // one) * one for side, one in zip(size, patch, strict=True)))
+        raise SettingsError(
+            f"image_size={size}: trunk={trunk} cuts it into patches of {patch[0]}x{patch[1]} and"
+            f" never sees the last {left[0]} rows and {left[1]} columns; try image_size={fits}"
+        )
+
+
+def _features(trunk: str, model: Any, size: ImageSize) -> int:
     """How many features it gives, asked by a picture: timm's models name this differently."""
     was = model.training
     try:
         with torch.inference_mode():
             found = model.eval()(torch.zeros(1, 1, *size))
     except FAULTS as error:
-        what = " ".join(str(error).split())[:300]
+        own = ImageSize(*model.pretrained_cfg["input_size"][1:])
         raise SettingsError(
-            f"image_size={size}: trunk={trunk} can't take it ({what}); try a larger or another size"
+            f"image_size={size}: trunk={trunk} can't take it ({_told(error)}); it was made for"
+            f" image_size={own}"
         ) from None
     finally:
         model.train(was)

@@ -1,12 +1,15 @@
 """Weights of timm's for its models: from a file, from its cache on this machine, or fetched."""
 
+import contextlib
+import logging
 import urllib.error
 import urllib.request
+from collections.abc import Iterator
 from http.client import HTTPException
 from pathlib import Path
 from pickle import UnpicklingError
 from types import ModuleType
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from safetensors import SafetensorError
@@ -20,13 +23,21 @@ from graphemes.network.timm_library import FAULTS, timm_library
 FETCHED = "fetched"  # timm's own weights, from its cache or the network
 HUB_NAMES = ("model.safetensors", "pytorch_model.bin")  # in the order timm asks for them
 WRAPPED_IN = ("state_dict_ema", "model_ema", "state_dict", "model")  # by trainings, as timm looks
-LOADED = 0.9  # of its tensors a weights file must change, or it is another network's
+# Share of tensors that a model may lack in a file, and of those that may find no place in it: more,
+# and the file is another network's.
+ASTRAY = 0.1
 
 
-def with_weights(
-    name: str, given: dict[str, Any], weights: Path | str, fresh: nn.Module
-) -> nn.Module:
-    """A model of that name like `fresh`, built of the same arguments, with a file's weights.
+class Loading(NamedTuple):
+    """What became of the tensors when a model was filled from a file."""
+
+    wanted: int  # the model's tensors
+    missing: list[str]  # of these, in no file
+    unexpected: list[str]  # the file's, without a place
+
+
+def with_weights(name: str, given: dict[str, Any], weights: Path | str) -> nn.Module:
+    """A model of that name, built of these arguments, with a file's weights.
 
     weights: the file's path, or FETCHED. Raises SettingsError, DataError.
     """
@@ -34,20 +45,22 @@ def with_weights(
     file: Path | None
     if isinstance(weights, Path):
         what, file = f"init={weights}: isn't weights of {TIMM}{name}", weights
-        if not weights.is_file():
-            raise DataError(f"init={weights}: no such weights file")
     else:
         what = f"pretrained=true: the weights of {TIMM}{name} can't be fetched"
         file = _kept_by_hub(name)
     try:
         overlay = None if file is None else {"state_dict": _read(file)}
-        model = timm.create_model(name, pretrained=True, pretrained_cfg_overlay=overlay, **given)
+        with _watched() as loadings:
+            model = timm.create_model(
+                name, pretrained=True, pretrained_cfg_overlay=overlay, **given
+            )
     except (*FAULTS, *_fetching_faults()) as error:  # type: ignore[misc]  # known when it runs
         raise DataError(f"{what} ({' '.join(str(error).split())[:300]})") from None
     # timm's note of where the weights come from: with the tensors in it, each copy of the model
     # would copy them too.
     model.pretrained_cfg["state_dict"] = None
-    _check_loaded(what, model, fresh)
+    for loading in loadings:
+        _check_loaded(what, loading)
     return model  # type: ignore[no-any-return]
 
 
@@ -59,15 +72,23 @@ def _read(file: Path) -> dict[str, torch.Tensor]:
     except SafetensorError:
         try:
             found = torch.load(file, map_location="cpu", weights_only=True)
-        except UnpicklingError:
-            raise ValueError("neither safetensors nor a torch.save of bare tensors") from None
+        except (UnpicklingError, EOFError, LookupError, RuntimeError):
+            found = None
     for key in WRAPPED_IN:
-        found = found.get(key, found)
+        if isinstance(found, dict):
+            found = found.get(key, found)
+    if not isinstance(found, dict) or not all(isinstance(x, torch.Tensor) for x in found.values()):
+        raise ValueError("neither safetensors nor a torch.save of bare tensors")
+    for key, tensor in found.items():
+        if not torch.isfinite(tensor).all():
+            raise ValueError(f"its tensor {key!r} has values that are not finite")
     return timm_library().models.clean_state_dict(found)  # type: ignore[no-any-return]
 
 
 def _hub() -> ModuleType:
-    import huggingface_hub  # noqa: PLC0415  # timm's: our own networks don't need it
+    # timm's: our own networks don't need it. It loads its parts when they are named.
+    import huggingface_hub.constants  # noqa: PLC0415
+    import huggingface_hub.errors  # noqa: PLC0415
 
     return huggingface_hub
 
@@ -93,9 +114,9 @@ def _kept_by_hub(name: str) -> Path | None:
             f"pretrained=true: timm has no weights for {TIMM}{name}; leave it out, or give"
             " init=FILE"
         )
-    if not known.hf_hub_id or _answers(hub.constants.ENDPOINT):
-        return None
     names = [known.hf_hub_filename] if known.hf_hub_filename else HUB_NAMES
+    if not known.hf_hub_id or _answers(_hub_address(known.hf_hub_id, names[0])):
+        return None
     for one in names:
         path = hub.try_to_load_from_cache(known.hf_hub_id, one)
         if isinstance(path, str):
@@ -107,23 +128,56 @@ def _kept_by_hub(name: str) -> Path | None:
     )
 
 
+def _hub_address(repository: str, file: str) -> str:
+    return str(_hub().hf_hub_url(repository, file, endpoint=_hub().constants.ENDPOINT))
+
+
 def _answers(address: str) -> bool:
     request = urllib.request.Request(address, method="HEAD")
     try:
         urllib.request.urlopen(request, timeout=5).close()
-    except urllib.error.HTTPError:
-        return True  # an answer, too
+    except urllib.error.HTTPError as error:
+        return error.code < 500  # such a no is an answer, too
     except (OSError, ValueError, HTTPException):
         return False
     return True
 
 
-def _check_loaded(what: str, model: nn.Module, fresh: nn.Module) -> None:
-    """timm passes over names that it doesn't find; a file of another network would change none."""
-    pairs = zip(model.state_dict().values(), fresh.state_dict().values(), strict=True)
-    changed = [not torch.equal(a, b) for a, b in pairs if a.is_floating_point()]
-    if sum(changed) < LOADED * len(changed):
-        raise DataError(
-            f"{what}: {sum(changed)} of its {len(changed)} tensors are there; are they of another"
-            " network?"
+@contextlib.contextmanager
+def _watched() -> Iterator[list[Loading]]:
+    """What timm fills models with in the block, which it only logs, and that far from here.
+
+    It makes and fills a model in one call, so that no hook of the model's sees it.
+    """
+    found: list[Loading] = []
+    load = nn.Module.load_state_dict
+
+    def watched(model: nn.Module, tensors: Any, *words: Any, **options: Any) -> Any:
+        said = load(model, tensors, *words, **options)
+        names = (list(model.state_dict()), said.missing_keys, said.unexpected_keys)
+        # Older files lack the count that norms keep of their batches; nothing is read off it.
+        wanted, missing, unexpected = (
+            [name for name in some if not name.endswith("num_batches_tracked")] for some in names
         )
+        found.append(Loading(len(wanted), missing, unexpected))
+        return said
+
+    logger = logging.getLogger("timm")
+    level = logger.level
+    logger.setLevel(logging.ERROR)
+    nn.Module.load_state_dict = watched  # type: ignore[method-assign, assignment]
+    try:
+        yield found
+    finally:
+        nn.Module.load_state_dict = load  # type: ignore[method-assign]
+        logger.setLevel(level)
+
+
+def _check_loaded(what: str, loading: Loading) -> None:
+    """timm passes over names that it doesn't find, so another network's file may fill a model."""
+    for names, told in (
+        (loading.missing, f"{len(loading.missing)} of its {loading.wanted} tensors aren't there"),
+        (loading.unexpected, f"{len(loading.unexpected)} tensors have no place in it"),
+    ):
+        if len(names) > ASTRAY * loading.wanted:
+            raise DataError(f"{what}: {told}, as {names[0]!r}; are they of another network?")

@@ -13,7 +13,7 @@ from graphemes.foundation.setting_types import TIMM, ImageSize
 from graphemes.foundation.setting_words import guess, shown
 from graphemes.network.article import ArticleNet
 from graphemes.network.resnet import TABLE, ResNet
-from graphemes.network.timm_trunks import TimmTrunk
+from graphemes.network.timm_trunks import TimmTrunk, timm_has
 
 
 class Trunk(Protocol):
@@ -49,7 +49,9 @@ TRUNKS: dict[str, TrunkKind] = {
     "article": TrunkKind(lambda asked, _size: ArticleNet(pool=asked.pool), frozenset({"pool"})),
     **{name: TrunkKind(partial(_resnet, name), _RESNET_CHOICES) for name in TABLE},
 }
-CHOICES = ("shortcut", "attention", "stem", "stem_pool", "pool", "drop_path")
+# What any trunk leaves, as it lies outside of it; all else is a choice that a trunk has or hasn't.
+OUTSIDE = {"trunk", "neck", "dropout", "grapheme_head", "grapheme_pool"}
+CHOICES = tuple(key for key in Architecture.model_fields if key not in OUTSIDE)
 _TIMM_CHOICES = frozenset({"pool", "drop_path"})
 
 
@@ -63,9 +65,8 @@ def build_trunk(asked: Architecture, size: ImageSize, weights: Path | str | None
         _check_choices(asked, _TIMM_CHOICES)
         return TimmTrunk(name, size, asked.pool, asked.drop_path, weights)
     if name not in TRUNKS:
-        raise SettingsError(
-            f"trunk={name}: neither one of ours nor {TIMM}NAME{guess(name, [*TRUNKS])}"
-        )
+        near = f"; did you mean {TIMM}{name}?" if timm_has(name) else guess(name, [*TRUNKS])
+        raise SettingsError(f"trunk={name}: neither one of ours nor {TIMM}NAME{near}")
     _check_choices(asked, TRUNKS[name].choices)
     return TRUNKS[name].make(asked, size)
 
