@@ -49,11 +49,11 @@ DAMAGE: dict[str, tuple[Callable[[Path], object], list[str]]] = {
         ["no train_image_data_"],
     ),
     "a pixel column missing": (
-        lambda d: rewrite(d / SHARD, lambda t: t.drop_columns(["77"])),
-        [SHARD, "77"],
+        lambda d: rewrite(d / SHARD, lambda t: t.select(["image_id", "0", "1", "3"])),
+        [SHARD, "3 pixel columns, expected 32332", "missing: '2'"],
     ),
     "no image_id": (
-        lambda d: rewrite(d / SHARD, lambda t: t.drop_columns(["image_id"])),
+        lambda d: rewrite(d / SHARD, lambda t: t.select(["0", "1"])),
         [SHARD, "image_id"],
     ),
     "a shard without rows": (lambda d: rewrite(d / SHARD, lambda t: t.slice(0, 0)), [SHARD, "row"]),

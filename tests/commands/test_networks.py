@@ -71,16 +71,14 @@ def test_the_pool_of_graphemes_can_be_another(trained, kaggle_like, tmp_path, ru
     weights = trained / "folds" / "fold0" / "weights.safetensors"
     words = {"weights": weights, "data_dir": kaggle_like}
     found = {}
-    for pool in ("mean", "sum", "none"):
-        said = run("predict", **words, work_dir=tmp_path / pool, grapheme_pool=pool)
+    for pool, work in (("mean", trained), ("sum", tmp_path / "sum"), ("none", tmp_path / "none")):
+        said = run("predict", **words, work_dir=work, grapheme_pool=pool)
         assert said.code == 0, said.err
-        beside = tmp_path / pool / "submissions" / "probabilities.parquet"
-        table = pq.read_table(beside).to_pydict()
+        assert said.out.rstrip().endswith("kept") == (pool == "mean")  # it was trained with that
+        table = pq.read_table(work / "submissions" / "probabilities.parquet").to_pydict()
         found[pool] = np.array(table[HEADS.root.probability_column])
         np.testing.assert_allclose(found[pool].sum(1), 1, atol=1e-4)
-    as_trained = run("predict", **words, work_dir=tmp_path / "mean")
-    assert as_trained.out.rstrip().endswith("kept")
-    said = run("predict", **words, work_dir=tmp_path / "mean", grapheme_pool="sum")
+    said = run("predict", **words, work_dir=tmp_path / "sum")
     assert said.code == 2
     assert "made from other settings; overwrite=true replaces it" in said.err
     assert np.abs(found["mean"] - found["sum"]).max() > 1e-6

@@ -5,6 +5,7 @@ import os
 import shutil
 import signal
 import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -167,6 +168,8 @@ def test_the_demos_results_give_way_without_asking(demo, own_data, tmp_path, tra
     # Other real images: the demo's first ten are gone.
     labels = pd.read_csv(own_data / "train.csv")
     labels[10:].to_csv(own_data / "train.csv", index=False)
+    for path in own_data.glob("test_image_data_*"):  # not asked for here
+        path.unlink()
     assert train(data_dir=demo, work_dir=tmp_path).code == 0
     assert train(data_dir=demo, work_dir=tmp_path, lr=0.01).code == 0
     said = train(data_dir=own_data, work_dir=tmp_path)
@@ -238,7 +241,14 @@ def test_weights_that_saw_the_validation_images_are_warned_of(again, untested, t
 def test_an_end_in_the_middle_loses_no_whole_epoch(sent, code, untested, work, train):
     # Epochs enough that the signal comes before the end; one worker, so that it is in the way too.
     settings = {"data_dir": untested, "work_dir": work, "epochs": 50, "workers": 1}
-    process = through_the_door(*words(**settings), cwd=work, start_new_session=True)
+    process = through_the_door(
+        *words(**settings),
+        cwd=work,
+        start_new_session=True,
+        preexec_fn=lambda: signal.signal(
+            signal.SIGINT, signal.SIG_DFL
+        ),  # background jobs have none
+    )
     log = work / "folds" / "fold0" / "log.jsonl"
     until = time.monotonic() + 120
     while not log.exists() and time.monotonic() < until and process.poll() is None:
@@ -433,7 +443,7 @@ def test_a_bug_is_reported_with_its_traceback(tmp_path):
     (tmp_path / "pydantic.py").write_text("raise RuntimeError('broken')\n")
     done = subprocess.run(
         ["bash", str(Path(__file__).parents[2] / "run.sh"), "help"],
-        env={**os.environ, "PYTHONPATH": str(tmp_path)},
+        env={**os.environ, "PYTHONPATH": str(tmp_path), "GRAPHEMES_PYTHON": sys.executable},
         capture_output=True,
         text=True,
         check=False,
