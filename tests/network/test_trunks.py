@@ -144,10 +144,11 @@ def test_a_size_that_a_model_cannot_take_is_said(name, size):
 def test_a_size_whose_edges_a_model_would_not_see_is_said():
     assert refusal("timm/vit_tiny_patch16_224", ImageSize(137, 236)) == (
         "image_size=137x236: trunk=timm/vit_tiny_patch16_224 cuts it into patches of 16x16 and"
-        " never sees the last 9 rows and 12 columns; try image_size=144x240"
+        " leaves the last rows (9) and columns (12) unseen; try image_size=144x240"
     )
     trunk("timm/vit_tiny_patch16_224", ImageSize(144, 240))
     trunk("timm/swin_tiny_patch4_window7_224", ImageSize(137, 236))  # a row is no loss
+    trunk("timm/pvt_v2_b0", ImageSize(67, 67))  # its patches of 7x7 overlap
 
 
 def test_every_choice_of_a_network_is_a_trunks_or_lies_outside_of_it():

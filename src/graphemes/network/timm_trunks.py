@@ -153,18 +153,20 @@ def _told(error: Exception) -> str:
     return " ".join(str(error).split())[:300] or type(error).__name__
 
 
-def _check_patches(trunk: str, model: Any, size: ImageSize) -> None:
+def _check_patches(trunk: str, model: nn.Module, size: ImageSize) -> None:
     """A network of patches passes over what is left of a side when it is cut into them."""
-    cutting = getattr(model, "patch_embed", None)
-    patch = getattr(cutting, "patch_size", None)
-    if not isinstance(patch, tuple | list) or getattr(cutting, "dynamic_img_pad", False):
+    kind = timm_library().layers.PatchEmbed
+    cutting = next((part for part in model.modules() if isinstance(part, kind)), None)
+    if cutting is None or cutting.dynamic_img_pad:
         return
+    patch = cutting.patch_size
     left = [side % one for side, one in zip(size, patch, strict=True)]
     if max(left) >= UNSEEN:
         fits = ImageSize(*(-(-side // one) * one for side, one in zip(size, patch, strict=True)))
         raise SettingsError(
             f"image_size={size}: trunk={trunk} cuts it into patches of {patch[0]}x{patch[1]} and"
-            f" never sees the last {left[0]} rows and {left[1]} columns; try image_size={fits}"
+            f" leaves the last rows ({left[0]}) and columns ({left[1]}) unseen; try"
+            f" image_size={fits}"
         )
 
 
