@@ -30,6 +30,9 @@ DEPTHS = {18: (2, 2, 2, 2), 34: (3, 4, 6, 3), 66: (6, 8, 12, 6)}
 # Zeros for new channels, so that both kinds have the same weights (option A, as in figure 4).
 KINDS: dict[str, Shortcut] = {"plain": "none", "residual": "pad"}
 BATCH = 32
+# Of AdamW: with ten times as much not even 18 plain layers learn 512 pictures in 30 epochs (error
+# 0.89), with this they learn all of them in half of that.
+RATE = 3e-4
 
 
 def training_errors(
@@ -51,7 +54,9 @@ def training_errors(
     network = starting_network(kind, layers, seed).to(engine.device)
     network = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     steps = len(pictures) // BATCH
-    learning = Learning(epochs=epochs, weight_decay=0)  # it is asked what can be learned by heart
+    learning = Learning(
+        epochs=epochs, lr=RATE, weight_decay=0
+    )  # it is asked what can be learned by heart
     optimiser = make_optimiser(network, learning)
     schedule = make_schedule(optimiser, learning, epochs * steps)
     errors = []
