@@ -54,9 +54,8 @@ def training_errors(
     network = starting_network(kind, layers, seed).to(engine.device)
     network = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     steps = len(pictures) // BATCH
-    learning = Learning(
-        epochs=epochs, lr=RATE, weight_decay=0
-    )  # it is asked what can be learned by heart
+    # No decay of weights: it is asked what can be learned by heart.
+    learning = Learning(epochs=epochs, lr=RATE, weight_decay=0)
     optimiser = make_optimiser(network, learning)
     schedule = make_schedule(optimiser, learning, epochs * steps)
     errors = []

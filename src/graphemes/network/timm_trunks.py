@@ -177,7 +177,7 @@ def _features(trunk: str, model: Any, size: ImageSize) -> int:
         with torch.inference_mode():
             found = model.eval()(torch.zeros(1, 1, *size))
     except FAULTS as error:
-        own = ImageSize(*model.pretrained_cfg["input_size"][1:])
+        own = ImageSize(*(model.pretrained_cfg.get("input_size") or (3, 224, 224))[1:])
         raise SettingsError(
             f"image_size={size}: trunk={trunk} can't take it ({_told(error)}); it was made for"
             f" image_size={own}"
