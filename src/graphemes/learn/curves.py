@@ -19,7 +19,7 @@ def draw_curves(path: Path, log: list[dict[str, Any]], title: str) -> None:
         left, right = figure.subplots(1, 2)
         epochs = [entry["epoch"] for entry in log]
         left.plot(epochs, [entry["loss"] for entry in log], "o-", ms=3, label="training loss")
-        left.set(xlabel="epoch", ylabel="cross-entropy, weighted 2 : 1 : 1", ylim=(0, None))
+        left.set(xlabel="epoch", ylabel="training loss", ylim=(0, None))
         validated = [entry for entry in log if entry.get("score") is not None]
         seen = [entry["epoch"] for entry in validated]
         right.plot(seen, [entry["score"] for entry in validated], "ko-", ms=3, label="score")
