@@ -22,6 +22,11 @@ FAULTS = (
 )
 
 
+def told(error: Exception) -> str:
+    """One of these in a line; some have no words."""
+    return " ".join(str(error).split())[:300] or type(error).__name__
+
+
 def timm_library() -> ModuleType:
     """The module timm.
 

@@ -14,7 +14,7 @@ from graphemes.foundation.errors import SettingsError
 from graphemes.foundation.setting_types import TIMM, ImageSize, Pool
 from graphemes.foundation.setting_words import shown
 from graphemes.network.pooling import GlobalPool
-from graphemes.network.timm_library import FAULTS, timm_library
+from graphemes.network.timm_library import FAULTS, timm_library, told
 from graphemes.network.timm_weights import with_weights
 
 UNSEEN = 4  # pixels at a side's end; fewer any strided convolution may leave
@@ -110,7 +110,7 @@ def _create(name: str, given: dict[str, Any], weights: Path | str | None) -> nn.
     try:
         return timm_library().create_model(name, **given)  # type: ignore[no-any-return]
     except FAULTS as error:
-        what = _told(error)
+        what = told(error)
         if "drop_path_rate" in what:
             raise SettingsError(f"drop_path: trunk={TIMM}{name} has none; leave it out") from None
         size = given.get("img_size")
@@ -148,11 +148,6 @@ class _Pooling(nn.Module):
         return features if self.flat else features[:, :, None, None]  # type: ignore[no-any-return]
 
 
-def _told(error: Exception) -> str:
-    """An error of a library's in a line; some have no words."""
-    return " ".join(str(error).split())[:300] or type(error).__name__
-
-
 def _check_patches(trunk: str, model: nn.Module, size: ImageSize) -> None:
     """A network of patches passes over what is left of a side when it is cut into them."""
     kind = timm_library().layers.PatchEmbed
@@ -179,7 +174,7 @@ def _features(trunk: str, model: Any, size: ImageSize) -> int:
     except FAULTS as error:
         own = ImageSize(*(model.pretrained_cfg.get("input_size") or (3, 224, 224))[1:])
         raise SettingsError(
-            f"image_size={size}: trunk={trunk} can't take it ({_told(error)}); it was made for"
+            f"image_size={size}: trunk={trunk} can't take it ({told(error)}); it was made for"
             f" image_size={own}"
         ) from None
     finally:
