@@ -175,9 +175,9 @@ def _watched() -> Iterator[list[Loading]]:
 
 def _check_loaded(what: str, loading: Loading) -> None:
     """timm passes over names that it doesn't find, so another network's file may fill a model."""
-    for names, told in (
+    for names, fault in (
         (loading.missing, f"{len(loading.missing)} of its {loading.wanted} tensors aren't there"),
         (loading.unexpected, f"{len(loading.unexpected)} tensors have no place in it"),
     ):
         if len(names) > ASTRAY * loading.wanted:
-            raise DataError(f"{what}: {told}, as {names[0]!r}; are they of another network?")
+            raise DataError(f"{what}: {fault}, as {names[0]!r}; are they of another network?")
