@@ -245,9 +245,8 @@ def test_an_end_in_the_middle_loses_no_whole_epoch(sent, code, untested, work, t
         *words(**settings),
         cwd=work,
         start_new_session=True,
-        preexec_fn=lambda: signal.signal(
-            signal.SIGINT, signal.SIG_DFL
-        ),  # background jobs have none
+        # Where pytest itself is a background job, Ctrl-C would be ignored.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
     log = work / "folds" / "fold0" / "log.jsonl"
     until = time.monotonic() + 120

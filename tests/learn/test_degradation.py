@@ -10,7 +10,7 @@ from graphemes.learn.degradation import (
     DEPTHS,
     KINDS,
     draw_degradation,
-    starting_network,
+    fresh_network,
     training_errors,
     verdict,
 )
@@ -22,22 +22,18 @@ ENGINE = Engine(torch.device("cpu"), "fp32")
 
 @pytest.mark.parametrize("layers", DEPTHS)
 def test_depths_are_counted_as_the_paper_counts(layers):
-    blocks = [
-        b for b in starting_network("plain", layers, 0).modules() if isinstance(b, BasicBlock)
-    ]
+    blocks = [b for b in fresh_network("plain", layers, 0).modules() if isinstance(b, BasicBlock)]
     assert 2 * len(blocks) + 2 == layers
 
 
 def test_both_kinds_begin_with_the_same_weights_and_differ_in_their_shortcuts():
-    plain, residual = (starting_network(kind, 18, 3) for kind in ("plain", "residual"))
+    plain, residual = (fresh_network(kind, 18, 3) for kind in ("plain", "residual"))
     ours, theirs = plain.state_dict(), residual.state_dict()
     assert ours.keys() == theirs.keys()
     assert all(torch.equal(ours[name], theirs[name]) for name in ours)
     x = torch.rand(2, 1, 32, 32)
     assert not torch.equal(plain(x), residual(x))
-    assert not torch.equal(
-        ours["classify.weight"], starting_network("plain", 18, 4).classify.weight
-    )
+    assert not torch.equal(ours["classify.weight"], fresh_network("plain", 18, 4).classify.weight)
     for block in residual.modules():
         if isinstance(block, BasicBlock):
             assert bool((block.norm2.weight == 1).all())
@@ -70,13 +66,13 @@ def test_the_same_call_gives_the_same_errors(few):
 
 def test_judging_leaves_running_statistics_as_training_left_them(few, monkeypatch):
     seen: list[nn.Module] = []
-    real = degradation.starting_network
+    real = degradation.fresh_network
 
     def kept(*words: object) -> nn.Module:
         seen.append(real(*words))
         return seen[-1]
 
-    monkeypatch.setattr(degradation, "starting_network", kept)
+    monkeypatch.setattr(degradation, "fresh_network", kept)
     errors_of(few, epochs=1)
     (network,) = seen
     steps = len(few[0]) // degradation.BATCH

@@ -82,7 +82,9 @@ def measure_degradation(settings: BenchSettings) -> None:
             spread = f" ({min(last):.3f} to {max(last):.3f})" if len(last) > 1 else ""
             say(f"{kind:<9}{layers:>3} layers: {statistics.mean(last):.3f}{spread}")
         say(f"{kind}: {verdict(by_layers)}")
-    about = f"{settings.images:,} images at {settings.image_size}"
+    seeds = settings.seeds
+    lines = f"mean of {seeds} seeds, least to greatest" if seeds > 1 else "one seed"
+    about = f"{settings.images:,} images at {settings.image_size}, {lines}"
     draw_degradation(place / "degradation.png", errors, about)
     say(f"{place / 'degradation.png'}: written")
 

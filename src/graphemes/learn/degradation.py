@@ -51,7 +51,7 @@ def training_errors(
     pictures (N, 1, H, W), roots (N,). The error is of the batches as training sees them, with
     their own statistics: running ones lag behind in so few steps.
     """
-    network = starting_network(kind, layers, seed).to(engine.device)
+    network = fresh_network(kind, layers, seed).to(engine.device)
     network = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     steps = len(pictures) // BATCH
     # No decay of weights: it is asked what can be learned by heart.
@@ -76,17 +76,17 @@ def training_errors(
             optimiser.step()
             schedule.step()
             advance(len(rows))
-        right = sum(_right(network, pictures[rows], roots[rows], engine) for rows in batches)
+        with torch.no_grad(), still_norms(network):
+            right = sum(_right(network, pictures[rows], roots[rows], engine) for rows in batches)
         errors.append(1 - right / len(pictures))
     return errors
 
 
 def _right(network: nn.Module, pictures: Tensor, roots: Tensor, engine: Engine) -> int:
-    with torch.no_grad(), still_norms(network):
-        return int((_said(network, pictures, engine).argmax(1).cpu() == roots).sum())
+    return int((_said(network, pictures, engine).argmax(1).cpu() == roots).sum())
 
 
-def starting_network(kind: str, layers: int, seed: int) -> ResNet:
+def fresh_network(kind: str, layers: int, seed: int) -> ResNet:
     """Equal weights for both kinds: they differ in their shortcuts alone."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed_at(seed, layers))
@@ -123,7 +123,7 @@ def draw_degradation(
     """Write a PNG: plain networks on the left, residual ones on the right, a line a depth.
 
     errors: by kind and layers, a list of errors by epoch for each seed; a line is their mean, the
-    ground behind it goes from the least to the greatest. about: the pictures, for the title.
+    ground behind it goes from the least to the greatest. about: the title.
     """
     with mpl.rc_context({"font.size": 9, "axes.spines.top": False, "axes.spines.right": False}):
         figure = Figure(figsize=(9, 3.4), layout="constrained")
@@ -139,9 +139,7 @@ def draw_degradation(
             side.set(title=kind, xlabel="epoch", ylim=(0, 1))
             side.xaxis.set_major_locator(MaxNLocator(integer=True))
             side.legend(frameon=False)
-        seeds = len(next(iter(next(iter(errors.values())).values())))
-        lines = f", mean of {seeds} seeds, least to greatest" if seeds > 1 else ", one seed"
-        figure.suptitle(about + lines, fontsize=9)
+        figure.suptitle(about, fontsize=9)
         figure.axes[0].set_ylabel("wrong roots among the training images")
         with replacing(path) as temporary:
             figure.savefig(temporary, format="png", dpi=110)

@@ -50,8 +50,8 @@ TRUNKS: dict[str, TrunkKind] = {
     **{name: TrunkKind(partial(_resnet, name), _RESNET_CHOICES) for name in TABLE},
 }
 # What any trunk leaves, as it lies outside of it; all else is a choice that a trunk has or hasn't.
-OUTSIDE = {"trunk", "neck", "dropout", "grapheme_head", "grapheme_pool"}
-CHOICES = tuple(key for key in Architecture.model_fields if key not in OUTSIDE)
+_OUTSIDE = {"trunk", "neck", "dropout", "grapheme_head", "grapheme_pool"}
+CHOICES = tuple(key for key in Architecture.model_fields if key not in _OUTSIDE)
 _TIMM_CHOICES = frozenset({"pool", "drop_path"})
 
 

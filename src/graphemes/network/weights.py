@@ -138,13 +138,9 @@ def trained_on(path: Path) -> npt.NDArray[np.int64]:
         raise DataError(f"{path}: {_why(path, error)}") from None
 
 
-def _need_file(path: Path) -> None:
+def _read(path: Path) -> tuple[dict[str, torch.Tensor], WeightsRecord]:
     if not path.is_file():
         raise DataError(f"{path}: no such weights file; train first, or give weights=PATH")
-
-
-def _read(path: Path) -> tuple[dict[str, torch.Tensor], WeightsRecord]:
-    _need_file(path)
     try:
         with safe_open(path, "pt") as file:
             metadata = file.metadata() or {}
