@@ -1,4 +1,4 @@
-"""The README tells the truth: its map of src/ is whole, its examples are words we know."""
+"""The READMEs tell the truth: the map of src/ is whole, the examples are words we know."""
 
 import importlib
 import re
@@ -29,7 +29,7 @@ def blocks(text: str) -> Iterator[tuple[str, str, str]]:
 
 
 def mapped(text: str) -> dict[str, str]:
-    """The files that the README's map of src/ names, and what it says of each."""
+    """The files that a map of src/ names, and what it says of each."""
     found: dict[str, str] = {}
     for heading, _, lines in blocks(text):
         if re.search(r"\bmap\b", heading, re.IGNORECASE):
@@ -76,10 +76,10 @@ def readme() -> str:
     return (ROOT / "README.md").read_text(encoding="utf-8")
 
 
-def test_the_map_names_every_module_and_no_other(readme):
+def test_the_map_names_every_module_and_no_other():
     modules = {path.relative_to(SOURCE).as_posix() for path in SOURCE.rglob("*.py")}
     modules = {module for module in modules if not module.endswith("__init__.py")}
-    named = mapped(readme)
+    named = mapped((SOURCE / "README.md").read_text(encoding="utf-8"))
     assert named.keys() - modules == set(), "in the map, not in src/graphemes"
     assert modules - named.keys() == set(), "in src/graphemes, not in the map"
     assert [module for module, text in named.items() if not text] == [], "a line says nothing"
