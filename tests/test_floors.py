@@ -9,6 +9,7 @@ import pytest
 SOURCE = Path(__file__).resolve().parents[1] / "src" / "graphemes"
 FLOORS = {
     "foundation": 0,
+    "competition": 1,
     "images": 2,
     "judge": 2,
     "network": 3,
@@ -123,7 +124,7 @@ def test_every_package_says_what_it_is():
         ("judge/oof.py", "def f():\n    import torch", "inside a function"),
         (
             "judge/oof.py",
-            "class A:\n    def f(self):\n        from graphemes.judge.cells import x",
+            "class A:\n    def f(self):\n        from graphemes.competition.csv_columns import x",
             "inside",
         ),
         ("judge/oof.py", "import importlib\nx = importlib.import_module('y')", "in a string"),

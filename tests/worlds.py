@@ -10,10 +10,10 @@ import pyarrow.feather
 import pyarrow.parquet as pq
 from sklearn.metrics import recall_score
 
+from graphemes.competition import writing
 from graphemes.foundation.classes import seen_graphemes
 from graphemes.foundation.files import write_json
 from graphemes.foundation.heads import HEIGHT, PIXELS, WIDTH
-from graphemes.images.synthesis import kaggle
 
 
 def random_pixels(rows: int, seed: int = 0) -> np.ndarray:
@@ -85,10 +85,10 @@ def write_synthetic(directory: Path, images: int, shards: int = 2) -> Path:
         top, left = random.integers(10, 60, 2)
         scan[top : top + 30, left : left + random.integers(20, 140)] = 0
     chosen = [seen_graphemes()[k] for k in random.integers(0, 1295, images)]
-    kaggle.write_train_csv(directory / "train.csv", chosen)
+    writing.write_train_csv(directory / "train.csv", chosen)
     for shard, rows in enumerate(np.array_split(np.arange(images), shards)):
-        ids = [kaggle.image_id("train", row) for row in rows]
-        kaggle.write_shard(directory / kaggle.shard_name("train", shard), ids, scans[rows])
+        ids = [writing.image_id("train", row) for row in rows]
+        writing.write_shard(directory / writing.shard_name("train", shard), ids, scans[rows])
     mark(directory)
     return directory
 

@@ -10,11 +10,11 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
+from graphemes.competition import writing
 from graphemes.foundation.classes import seen_graphemes
 from graphemes.foundation.errors import PlaceTaken, UserError
 from graphemes.foundation.heads import CLASSES, HEADS, HEIGHT, PIXELS, WIDTH
 from graphemes.foundation.seeds import stream
-from graphemes.images.synthesis import kaggle
 from graphemes.images.synthesis.demo import is_demo, make_demo
 from graphemes.images.synthesis.orders import BATCH, WRITERS, Order
 from graphemes.images.synthesis.selection import selected
@@ -132,7 +132,7 @@ def test_pandas_reads_a_shard_as_it_reads_a_genuine_one(demo):
 
 def test_a_shard_gives_back_its_pixels_row_by_row(tmp_path):
     scans = stream(0).integers(0, 256, (3, HEIGHT, WIDTH), dtype=np.uint8)
-    kaggle.write_shard(tmp_path / "shard.parquet", ["a", "b", "c"], scans)
+    writing.write_shard(tmp_path / "shard.parquet", ["a", "b", "c"], scans)
     assert (pixels(tmp_path / "shard.parquet") == scans).all()
 
 
@@ -234,7 +234,7 @@ def test_a_failure_leaves_nothing_behind(tmp_path, monkeypatch):
     def full(path: Path, graphemes: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(kaggle, "write_train_csv", full)
+    monkeypatch.setattr(writing, "write_train_csv", full)
     with pytest.raises(UserError, match="demo: could not be written: No space left on device"):
         make_demo(tmp_path / "demo", images=2, tests=1, shards=1, workers=1)
     assert [path.name for path in tmp_path.iterdir()] == [".demo.lock"]

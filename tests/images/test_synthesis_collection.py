@@ -97,7 +97,7 @@ def test_what_is_finished_is_kept(drawn):
 
 def test_what_is_unfinished_is_gone_on_with(drawn, tmp_path, monkeypatch):
     out, written = tmp_path / "out", []
-    write = collections.kaggle.write_shard
+    write = collections.writing.write_shard
 
     def killed(path: Path, *args: object) -> None:
         if len(written) == 1:
@@ -106,13 +106,13 @@ def test_what_is_unfinished_is_gone_on_with(drawn, tmp_path, monkeypatch):
         written.append(path)
         write(path, *args)
 
-    monkeypatch.setattr(collections.kaggle, "write_shard", killed)
+    monkeypatch.setattr(collections.writing, "write_shard", killed)
     with pytest.raises(KeyboardInterrupt):
         draw_collection(out, ASKED, workers=1)
     assert not is_collection(out)
     (out / ".train_image_data_1.parquet.77.tmp").write_bytes(b"of a run that was killed outright")
     first = (out / "train_image_data_0.parquet").stat().st_mtime_ns
-    monkeypatch.setattr(collections.kaggle, "write_shard", write)
+    monkeypatch.setattr(collections.writing, "write_shard", write)
     assert draw_collection(out, ASKED, workers=1)
     assert (out / "train_image_data_0.parquet").stat().st_mtime_ns == first
     assert files(out) == files(drawn)

@@ -8,12 +8,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from graphemes.competition.labels import grapheme_codes
 from graphemes.foundation.heads import COLUMNS, HEADS, PerHead
 from graphemes.foundation.seeds import stream
 from graphemes.judge.folds import NEVER
 from graphemes.judge.oof import OofTable
 from graphemes.judge.scores import report_lines, report_on, scores_json
-from graphemes.judge.seen import alone_in_fold, grapheme_codes, private_weights, seen_by_folds
+from graphemes.judge.seen import alone_in_fold, private_weights, seen_by_folds
 from worlds import macro_recall
 
 N = 900

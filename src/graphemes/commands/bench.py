@@ -7,6 +7,7 @@ import torch
 from graphemes.commands.decodings import DECODINGS
 from graphemes.commands.degradation import measure_degradation
 from graphemes.commands.preparation import find_source
+from graphemes.competition.shards import find_shards
 from graphemes.foundation.birth import commit
 from graphemes.foundation.errors import DataError
 from graphemes.foundation.heads import HEADS
@@ -16,7 +17,6 @@ from graphemes.foundation.memory import peak_anonymous_memory
 from graphemes.foundation.progress import say
 from graphemes.foundation.setting_groups import Learning
 from graphemes.foundation.settings import BenchSettings
-from graphemes.images.shards import find_shards
 from graphemes.learn.epoch import make_learner, train_epoch
 from graphemes.network.devices import choose_engine
 from graphemes.network.model import build_network

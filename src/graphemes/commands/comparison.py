@@ -8,6 +8,7 @@ import numpy.typing as npt
 import torch
 
 from graphemes.commands.preparation import Source, open_training_data
+from graphemes.competition.labels import read_labels
 from graphemes.foundation.errors import DataError, PlaceTaken, SettingsError
 from graphemes.foundation.files import need_writable, read_json, write_json
 from graphemes.foundation.heads import COLUMNS, PerHead
@@ -23,7 +24,6 @@ from graphemes.images.synthesis.marker import MARKER
 from graphemes.images.synthesis.orders import drawn, ordered
 from graphemes.images.synthesis.sheets import mixed, pairs, write_png
 from graphemes.images.transforms import picture, pictures
-from graphemes.judge.labels import read_labels
 from graphemes.learn.telling import told_apart
 
 IMAGES = 2000

@@ -9,6 +9,7 @@ import torch
 from pydantic import TypeAdapter, ValidationError
 
 from graphemes.commands.preparation import TrainingData, find_source, open_training_data
+from graphemes.competition.labels import read_labels
 from graphemes.foundation.birth import commit
 from graphemes.foundation.errors import DataError, SettingsError
 from graphemes.foundation.files import read_json, write_json
@@ -18,7 +19,6 @@ from graphemes.foundation.seeds import stream
 from graphemes.foundation.settings import BenchSettings
 from graphemes.images.dataset import Pictures
 from graphemes.images.transforms import pictures
-from graphemes.judge.labels import read_labels
 from graphemes.learn.degradation import (
     BATCH,
     DEPTHS,

@@ -10,6 +10,9 @@ import pandas as pd
 
 from graphemes.commands.preparation import DEMO_IMAGES
 from graphemes.commands.train import folds_bytes
+from graphemes.competition.labels import read_labels
+from graphemes.competition.shards import find_shards, open_shard
+from graphemes.competition.submission import read_rows
 from graphemes.foundation.birth import PACKAGES, commit, versions
 from graphemes.foundation.errors import DataError, UserError
 from graphemes.foundation.files import gigabytes
@@ -18,10 +21,7 @@ from graphemes.foundation.layout import ROOT, Layout, find_data, find_layout
 from graphemes.foundation.machine import machine_name, usable_cores, usable_memory
 from graphemes.foundation.progress import say
 from graphemes.foundation.settings import DoctorSettings
-from graphemes.images.shards import find_shards, open_shard
 from graphemes.images.synthesis.marker import whole_shards
-from graphemes.judge.labels import read_labels
-from graphemes.judge.submission import read_rows
 from graphemes.network.devices import choose_engine
 
 SETTINGS = DoctorSettings

@@ -14,12 +14,12 @@ from torch.utils.data import Sampler
 
 from graphemes.commands.preparation import TrainingData
 from graphemes.commands.splitting import FoldRows
+from graphemes.competition.labels import grapheme_codes
 from graphemes.foundation.heads import PerHead
 from graphemes.foundation.settings import TrainSettings
 from graphemes.images.dataset import Address, Batches, Joined, Pictures, Sample, loader
 from graphemes.images.decks import MixedBatches
 from graphemes.images.transforms import Augmentation, pictures
-from graphemes.judge.seen import grapheme_codes
 from graphemes.network.devices import loader_workers
 from graphemes.network.weights import is_ours, trained_on
 

@@ -4,11 +4,11 @@ from pathlib import Path
 
 from graphemes.commands.preparation import find_source
 from graphemes.commands.splitting import give_way, new_folds, plan_folds
+from graphemes.competition.labels import read_labels
 from graphemes.foundation.errors import SettingsError
 from graphemes.foundation.progress import say
 from graphemes.foundation.settings import FoldsSettings
 from graphemes.judge.grapheme_folds import held_out_lines
-from graphemes.judge.labels import read_labels
 from graphemes.judge.shares import quality_lines
 
 SETTINGS = FoldsSettings

@@ -16,6 +16,8 @@ from graphemes.commands.weights_files import (
     finished_weights,
     load_networks,
 )
+from graphemes.competition.shards import find_shards, open_shard
+from graphemes.competition.submission import SubmissionRows, read_rows, write_submission
 from graphemes.foundation.errors import DataError
 from graphemes.foundation.files import digest, file_digest, locked
 from graphemes.foundation.heads import PerHead
@@ -23,17 +25,11 @@ from graphemes.foundation.layout import probabilities_beside
 from graphemes.foundation.progress import progress, say
 from graphemes.foundation.settings import PredictSettings, TrainSettings
 from graphemes.images.dataset import Batches, Pictures, loader
-from graphemes.images.shards import find_shards, open_shard
 from graphemes.images.store import Store, temporary_store
 from graphemes.images.transforms import pictures
 from graphemes.infer.decide import likeliest
 from graphemes.infer.predict import Probabilities, probabilities
-from graphemes.judge.submission import (
-    SubmissionRows,
-    read_rows,
-    write_probabilities,
-    write_submission,
-)
+from graphemes.judge.probabilities import write_probabilities
 from graphemes.network.devices import Engine, choose_engine, loader_workers
 
 SETTINGS = PredictSettings

@@ -11,13 +11,13 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from graphemes.competition.shards import find_shards
 from graphemes.foundation.errors import DataError
 from graphemes.foundation.files import digest
 from graphemes.foundation.heads import HEADS, PerHead
 from graphemes.foundation.layout import Layout, demo_directory, find_data, find_layout
 from graphemes.foundation.progress import progress, say
 from graphemes.foundation.setting_groups import Places
-from graphemes.images.shards import find_shards
 from graphemes.images.store import Store, open_store
 from graphemes.images.synthesis.demo import is_demo, make_demo
 

@@ -11,6 +11,7 @@ import pandas as pd
 from graphemes.commands.preparation import TrainingData, find_source, open_training_data
 from graphemes.commands.second_time import kept_identity
 from graphemes.commands.weights_files import ReadyNetworks, find_weights, load_networks
+from graphemes.competition.labels import read_labels
 from graphemes.foundation.birth import differences
 from graphemes.foundation.errors import DataError, SettingsError, UserError
 from graphemes.foundation.files import write_json
@@ -21,7 +22,6 @@ from graphemes.images.dataset import Batches, Pictures, loader
 from graphemes.images.transforms import pictures
 from graphemes.infer.predict import probabilities
 from graphemes.judge.folds import read_folds
-from graphemes.judge.labels import read_labels
 from graphemes.judge.oof import OofTable, concatenate, read_oof
 from graphemes.judge.scores import report_lines, report_on, scores_json
 from graphemes.judge.seen import seen_by_folds

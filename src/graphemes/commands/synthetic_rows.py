@@ -10,6 +10,7 @@ from graphemes.commands.preparation import (
     open_training_data,
     rows_of_labels,
 )
+from graphemes.competition.labels import read_labels
 from graphemes.foundation.classes import seen_graphemes
 from graphemes.foundation.errors import SettingsError
 from graphemes.foundation.files import need_space
@@ -27,7 +28,6 @@ from graphemes.images.synthesis.collection import (
 from graphemes.images.synthesis.combinations import unseen_graphemes
 from graphemes.images.synthesis.fonts import SHIPPED, typeface
 from graphemes.images.synthesis.marker import whole_shards
-from graphemes.judge.labels import read_labels
 
 
 @dataclass(frozen=True)

@@ -16,6 +16,7 @@ from graphemes.commands.second_time import (
 )
 from graphemes.commands.splitting import chosen_folds, excluded, plan_folds, unfolded
 from graphemes.commands.synthetic_rows import epoch_length, open_synthetic, plan_synthetic
+from graphemes.competition.labels import read_labels
 from graphemes.foundation.errors import SettingsError
 from graphemes.foundation.files import need_space, need_writable
 from graphemes.foundation.layout import find_data, find_layout
@@ -23,7 +24,6 @@ from graphemes.foundation.progress import duration, say
 from graphemes.foundation.recipes import fill
 from graphemes.foundation.settings import TrainSettings
 from graphemes.images.synthesis.demo import is_demo
-from graphemes.judge.labels import read_labels
 from graphemes.learn.fold import Deadline
 from graphemes.network.devices import choose_engine
 from graphemes.network.model import build_network

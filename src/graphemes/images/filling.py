@@ -5,10 +5,10 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
+from graphemes.competition.shards import Advance, Pixels, Shard, decode, open_shard
 from graphemes.foundation.errors import DataError, UserError
 from graphemes.foundation.heads import PIXELS
 from graphemes.images.marks import Marks, marks_of
-from graphemes.images.shards import Advance, Pixels, Shard, decode, open_shard
 
 
 def identity(path: Path) -> dict[str, str | int]:

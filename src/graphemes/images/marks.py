@@ -10,9 +10,9 @@ from pathlib import Path
 
 import numpy as np
 
+from graphemes.competition.shards import Pixels
 from graphemes.foundation.files import digest, write_text
 from graphemes.foundation.machine import usable_cores
-from graphemes.images.shards import Pixels
 
 Marks = np.ndarray[tuple[int, ...], np.dtype[np.int64]]
 _HASHED_TOGETHER = 256  # images; 8 MB, so that threads end about together

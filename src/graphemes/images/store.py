@@ -18,6 +18,7 @@ from typing import Any
 
 import numpy as np
 
+from graphemes.competition.shards import Advance, Pixels, open_shard
 from graphemes.foundation.errors import DataError, UserError
 from graphemes.foundation.files import (
     left_behind,
@@ -30,7 +31,6 @@ from graphemes.foundation.files import (
 from graphemes.foundation.heads import HEIGHT, PIXELS, WIDTH
 from graphemes.images.filling import fill, fill_all, fit_ids, identity, reserve, survey, writing
 from graphemes.images.marks import Marks, marks_digest, read_marks, write_marks
-from graphemes.images.shards import Advance, Pixels, open_shard
 
 VERSION = 1  # of the three files' form; a store of another is made again
 Bar = Callable[[str, int], AbstractContextManager[Advance]]  # as foundation.progress.progress

@@ -8,10 +8,10 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from graphemes.competition.csv_columns import CsvColumns, Integers, read_csv_columns, some
 from graphemes.foundation.errors import DataError, MissingPackage
 from graphemes.foundation.files import digest, replacing
 from graphemes.foundation.heads import COLUMNS, HEADS, Head
-from graphemes.judge.cells import Cells, Integers, read_cells, some
 
 NEVER = -1  # the fold of an image that is never validated: every fold trains on it
 _ADVICE = "a folds file is comma-separated with columns image_id, fold"
@@ -89,7 +89,7 @@ def read_folds(path: Path, labels: pd.DataFrame) -> pd.DataFrame:
     The file needs image_id and fold (-1 or 0..K-1), in any order of rows; label columns, if it
     has some, must agree with `labels`. Raises DataError naming the file and the line or ids.
     """
-    cells = read_cells(path, ["image_id", "fold"], _ADVICE, optional=COLUMNS)
+    cells = read_csv_columns(path, ["image_id", "fold"], _ADVICE, optional=COLUMNS)
     ids, folds = cells.ids("image_id"), cells.integers("fold", NEVER)
     _check_ids(path, ids, labels)
     _check_numbers(path, folds)
@@ -135,7 +135,7 @@ def _check_numbers(path: Path, folds: Integers) -> None:
         )
 
 
-def _check_labels(cells: Cells, head: Head, rows: Integers, labels: pd.DataFrame) -> None:
+def _check_labels(cells: CsvColumns, head: Head, rows: Integers, labels: pd.DataFrame) -> None:
     """`rows`: (N,) where each image of `labels` stands in the file."""
     got = cells.integers(head.column, 0, head.classes)
     want = np.empty_like(got)

@@ -8,13 +8,14 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from graphemes.competition.csv_columns import Integers
+from graphemes.competition.labels import grapheme_codes, label_columns
 from graphemes.foundation.classes import class_name
 from graphemes.foundation.errors import DataError
 from graphemes.foundation.heads import HEADS, PerHead
 from graphemes.foundation.seeds import stream
-from graphemes.judge.cells import Integers
 from graphemes.judge.folds import NEVER, fold_count, make_folds
-from graphemes.judge.seen import alone_in_fold, grapheme_codes, label_columns
+from graphemes.judge.seen import alone_in_fold
 
 HELD_OUT_SHARE = 0.25  # of the graphemes
 _ADDRESS = 2**16 + 1  # of the stream that picks them; no fold has it

@@ -10,9 +10,9 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from graphemes.competition.csv_columns import Integers, some
 from graphemes.foundation.errors import DataError
 from graphemes.foundation.heads import COLUMNS, HEADS, PerHead
-from graphemes.judge.cells import Integers, some
 from graphemes.judge.probabilities import (
     Probabilities,
     probability_columns,

@@ -126,3 +126,14 @@ def _check(
         f"{where} of {ids[row].as_py()!r}: expected {expected}, got {got}"
         f" ({int((~good).sum())} such rows); make the file again, with probabilities, not logits"
     )
+
+
+def write_probabilities(
+    path: Path,
+    image_ids: Sequence[str],
+    probabilities: PerHead[Probabilities],
+    digests: Mapping[str, str],
+) -> None:
+    """Write probabilities.parquet: image_id and a float32 list of C for each head."""
+    columns = {"image_id": pa.array(image_ids, pa.string()), **probability_columns(probabilities)}
+    write_columns(path, columns, digests)

@@ -14,8 +14,9 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from graphemes.foundation.heads import HEADS, PerHead
-from graphemes.judge.cells import Integers
+from graphemes.competition.csv_columns import Integers
+from graphemes.competition.labels import grapheme_codes, label_columns
+from graphemes.foundation.heads import PerHead
 from graphemes.judge.folds import NEVER
 from graphemes.judge.metrics import Floats, Labels, Score, score
 from graphemes.judge.oof import OofTable
@@ -41,19 +42,6 @@ class Parts:
     seen: Part | None
     unseen: Part | None
     weighted: Score | None  # both, the unseen images weighing UNSEEN_SHARE; None if one is empty
-
-
-def label_columns(table: pd.DataFrame) -> PerHead[Integers]:
-    """PerHead[(N,)] from a table with the three label columns."""
-    return HEADS.map(lambda head: table[head.column].to_numpy(np.int64))
-
-
-def grapheme_codes(labels: PerHead[Integers]) -> Integers:
-    """(N,) one integer for each image's three labels, in their order."""
-    codes = np.zeros_like(labels.root)
-    for head, values in zip(HEADS, labels, strict=True):
-        codes = codes * head.classes + values
-    return codes
 
 
 def alone_in_fold(folds: Integers, codes: Integers) -> Chosen:

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from graphemes.competition.csv_columns import Integers
 from graphemes.foundation.classes import class_name
 from graphemes.foundation.heads import HEADS, Head, PerHead
-from graphemes.judge.cells import Integers
 from graphemes.judge.folds import NEVER, fold_count
 
 

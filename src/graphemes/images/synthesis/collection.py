@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from graphemes.competition import writing
 from graphemes.foundation.classes import Grapheme
 from graphemes.foundation.errors import PlaceTaken
 from graphemes.foundation.files import (
@@ -25,7 +26,6 @@ from graphemes.foundation.heads import PIXELS
 from graphemes.foundation.progress import progress
 from graphemes.foundation.seeds import stream
 from graphemes.foundation.settings import BALANCE
-from graphemes.images.synthesis import kaggle
 from graphemes.images.synthesis.drawing import VERSION
 from graphemes.images.synthesis.fonts import SHIPPED
 from graphemes.images.synthesis.marker import MARKER, are_whole, said_by_marker, sizes
@@ -76,7 +76,7 @@ class Collection:
     def shards_of(self, part: str) -> dict[str, range]:
         """The files of a part's shards, and which of its images each has."""
         parted = shards(self.counts()[part])
-        return {kaggle.shard_name(part, k): rows for k, rows in enumerate(parted)}
+        return {writing.shard_name(part, k): rows for k, rows in enumerate(parted)}
 
 
 def draw_collection(out: Path, asked: Collection, workers: int | None = None) -> bool:
@@ -100,7 +100,7 @@ def draw_collection(out: Path, asked: Collection, workers: int | None = None) ->
         write_json(out / MARKER, {"drawing": asked.identity})
         for part in asked.counts():
             _draw_part(out, part, asked, workers)
-        kaggle.write_class_map(out / "class_map.csv")
+        writing.write_class_map(out / "class_map.csv")
         files = sizes(out)
         files.pop(MARKER)
         write_json(out / MARKER, {"drawing": asked.identity, "files": files})
@@ -198,10 +198,10 @@ def _draw_part(out: Path, part: str, asked: Collection, workers: int | None) -> 
 def write_tables(out: Path, part: str, graphemes: Sequence[Grapheme]) -> None:
     """The CSVs of a part: train.csv, or test.csv and sample_submission.csv."""
     if part == "train":
-        kaggle.write_train_csv(out / "train.csv", graphemes)
+        writing.write_train_csv(out / "train.csv", graphemes)
     else:
-        kaggle.write_test_csv(out / "test.csv", len(graphemes))
-        kaggle.write_sample_submission(out / "sample_submission.csv", len(graphemes))
+        writing.write_test_csv(out / "test.csv", len(graphemes))
+        writing.write_sample_submission(out / "sample_submission.csv", len(graphemes))
 
 
 def write_shards(
@@ -223,6 +223,6 @@ def write_shards(
             for _ in rows:
                 taken.append(next(scans))
                 advance(1)
-            ids = [kaggle.image_id(part, k) for k in rows]
+            ids = [writing.image_id(part, k) for k in rows]
             with replacing(path) as temporary:
-                kaggle.write_shard(temporary, ids, np.stack(taken))
+                writing.write_shard(temporary, ids, np.stack(taken))

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from graphemes.competition import writing
 from graphemes.foundation.errors import PlaceTaken, UserError
 from graphemes.foundation.files import (
     left_behind,
@@ -22,7 +23,6 @@ from graphemes.foundation.files import (
 )
 from graphemes.foundation.heads import PIXELS
 from graphemes.foundation.seeds import stream
-from graphemes.images.synthesis import kaggle
 from graphemes.images.synthesis.collection import (
     PARTS,
     SHARD_BYTES,
@@ -76,13 +76,13 @@ def make_demo(
                 graphemes = selected(count, stream(seed, SELECTION, PARTS.index(part)))
                 write_tables(place, part, graphemes)
                 places = {
-                    place / kaggle.shard_name(part, k): range(int(rows[0]), int(rows[-1]) + 1)
+                    place / writing.shard_name(part, k): range(int(rows[0]), int(rows[-1]) + 1)
                     for k, rows in enumerate(np.array_split(np.arange(count), shards))
                 }
                 texts = [one.text for one in graphemes]
                 orders = ordered(texts, seed, PARTS.index(part), FONTS, calm=True)
                 write_shards(places, part, orders, workers, f"drawing the demo's {part} images")
-            kaggle.write_class_map(place / "class_map.csv")
+            writing.write_class_map(place / "class_map.csv")
             write_json(place / MARKER, about | {"files": sizes(place)})
 
 

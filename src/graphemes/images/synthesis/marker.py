@@ -3,9 +3,9 @@
 from pathlib import Path
 from typing import Any
 
+from graphemes.competition.shards import find_shards
 from graphemes.foundation.errors import DataError
 from graphemes.foundation.files import read_json
-from graphemes.images.shards import find_shards
 
 MARKER = "synthesis.json"
 _WANTED = "expected a directory that synthesise made"

@@ -2,10 +2,11 @@
 
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 
-from graphemes.foundation.heads import COLUMNS, HEADS
-from graphemes.judge.cells import read_cells
+from graphemes.competition.csv_columns import Integers, read_csv_columns
+from graphemes.foundation.heads import COLUMNS, HEADS, PerHead
 
 _ADVICE = (
     "put the competition's train.csv there"
@@ -19,10 +20,23 @@ def read_labels(path: Path) -> pd.DataFrame:
     `grapheme` (str) is kept where the file has it; other columns are passed over. Raises
     DataError naming the file, the column and the line.
     """
-    cells = read_cells(path, ["image_id", *COLUMNS], _ADVICE, optional=["grapheme"])
+    cells = read_csv_columns(path, ["image_id", *COLUMNS], _ADVICE, optional=["grapheme"])
     columns: dict[str, object] = {"image_id": cells.ids("image_id")}
     for head in HEADS:
         columns[head.column] = cells.integers(head.column, 0, head.classes)
     if "grapheme" in cells.columns:
         columns["grapheme"] = cells.columns["grapheme"]
     return pd.DataFrame(columns)
+
+
+def label_columns(table: pd.DataFrame) -> PerHead[Integers]:
+    """PerHead[(N,)] from a table with the three label columns."""
+    return HEADS.map(lambda head: table[head.column].to_numpy(np.int64))
+
+
+def grapheme_codes(labels: PerHead[Integers]) -> Integers:
+    """(N,) one integer for each image's three labels, in their order."""
+    codes = np.zeros_like(labels.root)
+    for head, values in zip(HEADS, labels, strict=True):
+        codes = codes * head.classes + values
+    return codes

@@ -20,10 +20,10 @@ import cv2
 import numpy as np
 import pyarrow as pa
 
+from graphemes.competition.shard_formats import Source, open_source
 from graphemes.foundation.errors import DataError
 from graphemes.foundation.files import digest
 from graphemes.foundation.heads import HEIGHT, PIXELS, WIDTH
-from graphemes.images.shard_formats import Source, open_source
 
 Pixels = np.ndarray[tuple[int, ...], np.dtype[np.uint8]]
 Advance = Callable[[int], None]

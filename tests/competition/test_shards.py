@@ -8,10 +8,10 @@ import pyarrow.parquet as pq
 import pytest
 
 import worlds
+from graphemes.competition.shards import blocks, decode, find_shards, open_shard
 from graphemes.foundation.errors import DataError
 from graphemes.foundation.heads import PIXELS
 from graphemes.foundation.memory import peak_anonymous_memory
-from graphemes.images.shards import blocks, decode, find_shards, open_shard
 
 ROWS = 7
 IDS = worlds.named(ROWS)

@@ -24,7 +24,7 @@ _WHOLE = re.compile(r"-?[0-9]{1,18}")  # 18 digits fit in 64 bits
 
 
 @dataclass(frozen=True)
-class Cells:
+class CsvColumns:
     """Some columns of a CSV as text: every list has N cells, in the file's order."""
 
     path: Path
@@ -65,9 +65,9 @@ class Cells:
         return np.array([values[cell] for cell in cells], dtype=np.int64)
 
 
-def read_cells(
+def read_csv_columns(
     path: Path, needed: Sequence[str], advice: str, optional: Sequence[str] = ()
-) -> Cells:
+) -> CsvColumns:
     """The needed columns of a comma-separated UTF-8 file, and the optional ones it has.
 
     Other columns are passed over, blank lines too. `advice` ends the sentence when the file as
@@ -89,13 +89,13 @@ def read_cells(
 
 def _read(
     path: Path, file: TextIO, needed: Sequence[str], advice: str, optional: Sequence[str]
-) -> Cells:
+) -> CsvColumns:
     rows = csv.reader(file, strict=True)
     header = next(rows, None)
     if header is None:
         raise DataError(f"{path}: the file is empty; {advice}")
     places = _places(path, header, needed, advice, optional)
-    cells = Cells(path, {name: [] for name in places}, [])
+    cells = CsvColumns(path, {name: [] for name in places}, [])
     targets = [(cells.columns[name], place) for name, place in places.items()]
     for row in rows:
         if not row:

@@ -7,15 +7,11 @@ import pandas as pd
 import pyarrow.parquet as pq
 import pytest
 
+from graphemes.competition.submission import read_rows, write_submission
 from graphemes.foundation.errors import DataError
 from graphemes.foundation.heads import COLUMNS, HEADS, PerHead
 from graphemes.foundation.seeds import stream
-from graphemes.judge.probabilities import read_digests
-from graphemes.judge.submission import (
-    read_rows,
-    write_probabilities,
-    write_submission,
-)
+from graphemes.judge.probabilities import read_digests, write_probabilities
 
 # The competition's order, which is not that of HEADS.
 COMPONENTS = ["consonant_diacritic", "grapheme_root", "vowel_diacritic"]

@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
+from graphemes.competition.labels import read_labels
 from graphemes.foundation.errors import DataError
 from graphemes.foundation.heads import COLUMNS
-from graphemes.judge.labels import read_labels
 
 HEADER = "image_id,grapheme_root,vowel_diacritic,consonant_diacritic,grapheme\n"
 

@@ -2,24 +2,17 @@
 
 # R rows asked for, three an image; N images, C classes of one head
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
-import pyarrow as pa
 
+from graphemes.competition.csv_columns import CsvColumns, Integers, read_csv_columns, some
 from graphemes.foundation.errors import DataError
 from graphemes.foundation.files import file_digest, replacing
 from graphemes.foundation.heads import COLUMNS, HEADS, PerHead
-from graphemes.judge.cells import Cells, Integers, read_cells, some
-from graphemes.judge.metrics import Labels
-from graphemes.judge.probabilities import (
-    Probabilities,
-    probability_columns,
-    write_columns,
-)
 
 _ADVICE = "put the competition's test.csv and sample_submission.csv there"
 
@@ -40,8 +33,8 @@ def read_rows(data_dir: Path) -> SubmissionRows:
     Raises DataError: a file missing or unfit, row_ids that only one of the two has, another
     component, an image without exactly one row for each head.
     """
-    sample = read_cells(data_dir / "sample_submission.csv", ["row_id", "target"], _ADVICE)
-    test = read_cells(data_dir / "test.csv", ["row_id", "image_id", "component"], _ADVICE)
+    sample = read_csv_columns(data_dir / "sample_submission.csv", ["row_id", "target"], _ADVICE)
+    test = read_csv_columns(data_dir / "test.csv", ["row_id", "image_id", "component"], _ADVICE)
     row_ids, test_ids = sample.ids("row_id"), test.ids("row_id")
     _check_same(sample.path, test.path, row_ids, test_ids)
     places = pd.Index(test_ids).get_indexer(pd.Index(row_ids))
@@ -67,7 +60,7 @@ def _check_same(sample: Path, test: Path, row_ids: list[str], test_ids: list[str
         )
 
 
-def _heads(test: Cells) -> Integers:
+def _heads(test: CsvColumns) -> Integers:
     """(R,) which of HEADS, in test.csv's order."""
     place = {column: number for number, column in enumerate(COLUMNS)}
     components = test.texts("component")
@@ -92,7 +85,7 @@ def write_submission(
     path: Path,
     rows: SubmissionRows,
     image_ids: Sequence[str],
-    labels: PerHead[Labels],
+    labels: PerHead[Integers],
     before: Callable[[str], None] | None = None,
 ) -> None:
     """Write row_id,target for every row asked for, whole or not at all.
@@ -127,14 +120,3 @@ def _find(path: Path, asked: Sequence[str], image_ids: Sequence[str]) -> Integer
             f" {some(missing)}; are all test shards in data_dir?"
         )
     return found.astype(np.int64)
-
-
-def write_probabilities(
-    path: Path,
-    image_ids: Sequence[str],
-    probabilities: PerHead[Probabilities],
-    digests: Mapping[str, str],
-) -> None:
-    """Write probabilities.parquet: image_id and a float32 list of C for each head."""
-    columns = {"image_id": pa.array(image_ids, pa.string()), **probability_columns(probabilities)}
-    write_columns(path, columns, digests)
