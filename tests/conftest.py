@@ -19,7 +19,7 @@ import pytest
 from graphemes.commands.preparation import find_source, open_training_data
 from graphemes.competition.labels import read_labels
 from graphemes.foundation.settings import Places
-from graphemes.images.synthesis.demo import make_demo
+from graphemes.synthesis.demo import make_demo
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 IMAGES, TESTS = 200, 6

@@ -11,17 +11,19 @@ FLOORS = {
     "foundation": 0,
     "competition": 1,
     "images": 2,
+    "synthesis": 2,
     "judge": 2,
     "network": 3,
     "learn": 4,
     "infer": 4,
-    "commands": 5,
-    "__main__": 6,
+    "experiments": 6,
+    "commands": 7,
+    "__main__": 8,
 }
 # Libraries that may be absent, or that a plain run can do without, may be imported where used.
 OPTIONAL = {"uharfbuzz", "skimage", "iterstrat", "tqdm", "matplotlib", "timm", "huggingface_hub"}
 # Who may name a module in a string: what hands over to a command, and who looks for a library.
-DYNAMIC = {"__main__.py", "network/timm_library.py", "images/synthesis/packages.py"}
+DYNAMIC = {"__main__.py", "network/timm_library.py", "synthesis/lettering/packages.py"}
 FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)
 
 
@@ -111,7 +113,7 @@ def test_every_package_says_what_it_is():
         ("foundation/files.py", "from graphemes.judge.folds import x", "not on a lower floor"),
         ("foundation/files.py", "import graphemes.images.ink", "not on a lower floor"),
         ("images/ink.py", "from graphemes.judge import metrics", "not on a lower floor"),
-        ("images/synthesis/demo.py", "from graphemes.judge.oof import x", "not on a lower floor"),
+        ("synthesis/demo.py", "from graphemes.judge.oof import x", "not on a lower floor"),
         ("judge/oof.py", "from graphemes.images.store import x", "not on a lower floor"),
         ("learn/fold.py", "from graphemes.infer.predict import x", "not on a lower floor"),
         ("infer/predict.py", "from graphemes import learn", "not on a lower floor"),
@@ -141,7 +143,7 @@ def test_a_planted_violation_is_found(where, text, complaint):
 @pytest.mark.parametrize(
     ("where", "text"),
     [
-        ("images/synthesis/demo.py", "from graphemes.images.store import x"),
+        ("synthesis/demo.py", "from graphemes.competition.shards import x"),
         (
             "commands/train.py",
             "from graphemes.commands.score import x\nimport graphemes.learn.fold",

@@ -12,9 +12,9 @@ import torch
 
 from conftest import QUICK
 from graphemes.commands.networks import PAPER, paper_counts
+from graphemes.experiments import degradation_networks as degradation
 from graphemes.foundation.errors import Stopped
 from graphemes.foundation.heads import HEADS
-from graphemes.learn import degradation
 from graphemes.learn import fold as fold_learning
 from graphemes.network.resnet import TABLE
 from graphemes.network.trunks import TRUNKS

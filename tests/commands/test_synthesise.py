@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from graphemes.commands import comparison
+from graphemes.experiments import real_vs_drawn as comparison
 from graphemes.foundation.classes import seen_graphemes
 
 

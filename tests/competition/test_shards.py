@@ -9,9 +9,9 @@ import pytest
 
 import worlds
 from graphemes.competition.shards import blocks, decode, find_shards, open_shard
+from graphemes.experiments.peak_memory import peak_anonymous_memory
 from graphemes.foundation.errors import DataError
 from graphemes.foundation.heads import PIXELS
-from graphemes.foundation.memory import peak_anonymous_memory
 
 ROWS = 7
 IDS = worlds.named(ROWS)

@@ -4,16 +4,16 @@ import statistics
 
 import torch
 
-from graphemes.commands.decodings import DECODINGS
 from graphemes.commands.degradation import measure_degradation
 from graphemes.commands.preparation import find_source
 from graphemes.competition.shards import find_shards
+from graphemes.experiments.decodings import DECODINGS
+from graphemes.experiments.peak_memory import peak_anonymous_memory
 from graphemes.foundation.birth import commit
 from graphemes.foundation.errors import DataError
 from graphemes.foundation.heads import HEADS
 from graphemes.foundation.layout import ROOT
 from graphemes.foundation.machine import machine_name
-from graphemes.foundation.memory import peak_anonymous_memory
 from graphemes.foundation.progress import say
 from graphemes.foundation.setting_groups import Learning
 from graphemes.foundation.settings import BenchSettings

@@ -9,6 +9,8 @@ import torch
 
 from graphemes.commands.preparation import Source, open_training_data
 from graphemes.competition.labels import read_labels
+from graphemes.experiments.scan_statistics import Traits, table, traits
+from graphemes.experiments.two_sample_test import told_apart
 from graphemes.foundation.errors import DataError, PlaceTaken, SettingsError
 from graphemes.foundation.files import need_writable, read_json, write_json
 from graphemes.foundation.heads import COLUMNS, PerHead
@@ -18,13 +20,11 @@ from graphemes.foundation.seeds import stream
 from graphemes.foundation.setting_groups import Places
 from graphemes.foundation.setting_types import ImageSize
 from graphemes.foundation.settings import SynthesiseSettings
-from graphemes.images.synthesis.combinations import spelling
-from graphemes.images.synthesis.likeness import Traits, table, traits
-from graphemes.images.synthesis.marker import MARKER
-from graphemes.images.synthesis.orders import drawn, ordered
-from graphemes.images.synthesis.sheets import mixed, pairs, write_png
+from graphemes.images.contact_sheets import mixed, pairs, write_png
 from graphemes.images.transforms import picture, pictures
-from graphemes.learn.telling import told_apart
+from graphemes.synthesis.combinations import spelling
+from graphemes.synthesis.jobs import drawn, ordered
+from graphemes.synthesis.manifest import MARKER
 
 IMAGES = 2000
 LEAST = 100  # images to measure and to learn from

@@ -10,6 +10,14 @@ from pydantic import TypeAdapter, ValidationError
 
 from graphemes.commands.preparation import TrainingData, find_source, open_training_data
 from graphemes.competition.labels import read_labels
+from graphemes.experiments.degradation_networks import (
+    BATCH,
+    DEPTHS,
+    KINDS,
+    draw_degradation,
+    training_errors,
+    verdict,
+)
 from graphemes.foundation.birth import commit
 from graphemes.foundation.errors import DataError, SettingsError
 from graphemes.foundation.files import read_json, write_json
@@ -19,14 +27,6 @@ from graphemes.foundation.seeds import stream
 from graphemes.foundation.settings import BenchSettings
 from graphemes.images.dataset import Pictures
 from graphemes.images.transforms import pictures
-from graphemes.learn.degradation import (
-    BATCH,
-    DEPTHS,
-    KINDS,
-    draw_degradation,
-    training_errors,
-    verdict,
-)
 from graphemes.network.devices import Engine, choose_engine
 
 

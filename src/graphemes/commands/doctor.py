@@ -21,8 +21,8 @@ from graphemes.foundation.layout import ROOT, Layout, find_data, find_layout
 from graphemes.foundation.machine import machine_name, usable_cores, usable_memory
 from graphemes.foundation.progress import say
 from graphemes.foundation.settings import DoctorSettings
-from graphemes.images.synthesis.marker import whole_shards
 from graphemes.network.devices import choose_engine
+from graphemes.synthesis.manifest import whole_shards
 
 SETTINGS = DoctorSettings
 # Measured on two cores with 12,000 images, workers counted: what a run keeps for itself.

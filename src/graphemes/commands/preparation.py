@@ -19,7 +19,7 @@ from graphemes.foundation.layout import Layout, demo_directory, find_data, find_
 from graphemes.foundation.progress import progress, say
 from graphemes.foundation.setting_groups import Places
 from graphemes.images.store import Store, open_store
-from graphemes.images.synthesis.demo import is_demo, make_demo
+from graphemes.synthesis.demo import is_demo, make_demo
 
 DEMO_IMAGES = 3000
 

@@ -9,9 +9,9 @@ from graphemes.foundation.errors import DataError, SettingsError
 from graphemes.foundation.heads import HEADS
 from graphemes.foundation.progress import say
 from graphemes.foundation.settings import SynthesiseSettings
-from graphemes.images.synthesis.collection import Collection, draw_collection
-from graphemes.images.synthesis.combinations import listed_graphemes, unseen_graphemes
-from graphemes.images.synthesis.fonts import SHIPPED, font_files, typeface
+from graphemes.synthesis.collection import Collection, draw_collection
+from graphemes.synthesis.combinations import listed_graphemes, unseen_graphemes
+from graphemes.synthesis.lettering.fonts import SHIPPED, font_files, typeface
 
 SETTINGS = SynthesiseSettings
 IMAGES = 20_000

@@ -19,15 +19,15 @@ from graphemes.foundation.layout import find_data, find_layout
 from graphemes.foundation.progress import say
 from graphemes.foundation.settings import TrainSettings
 from graphemes.images.filling import survey
-from graphemes.images.synthesis.collection import (
+from graphemes.synthesis.collection import (
     Collection,
     draw_collection,
     is_collection,
     still_needed,
 )
-from graphemes.images.synthesis.combinations import unseen_graphemes
-from graphemes.images.synthesis.fonts import SHIPPED, typeface
-from graphemes.images.synthesis.marker import whole_shards
+from graphemes.synthesis.combinations import unseen_graphemes
+from graphemes.synthesis.lettering.fonts import SHIPPED, typeface
+from graphemes.synthesis.manifest import whole_shards
 
 
 @dataclass(frozen=True)

@@ -23,11 +23,11 @@ from graphemes.foundation.layout import find_data, find_layout
 from graphemes.foundation.progress import duration, say
 from graphemes.foundation.recipes import fill
 from graphemes.foundation.settings import TrainSettings
-from graphemes.images.synthesis.demo import is_demo
 from graphemes.learn.fold import Deadline
 from graphemes.network.devices import choose_engine
 from graphemes.network.model import build_network
 from graphemes.network.starting import starting_network
+from graphemes.synthesis.demo import is_demo
 
 SETTINGS = TrainSettings
 WEIGHTS_BYTES = 4 * 21_400_000  # of a ResNet-34

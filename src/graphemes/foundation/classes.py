@@ -79,3 +79,11 @@ def seen_graphemes() -> tuple[Grapheme, ...]:
             Grapheme(PerHead(*(int(row[head.column]) for head in HEADS)), row["grapheme"])
             for row in csv.DictReader(file)
         )
+
+
+SIGNS_BEFORE = "িেৈোৌ"  # written to the left of a letter
+
+
+def stands_before(text: str) -> bool:
+    """Whether a sign is written to the left of a string's letter."""
+    return any(sign in text for sign in SIGNS_BEFORE)

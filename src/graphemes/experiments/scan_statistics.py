@@ -1,0 +1,85 @@
+"""Likeness: what can be measured of a scan's handwriting, to hold drawings against real images."""
+
+from collections.abc import Iterable
+from typing import NamedTuple
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from graphemes.foundation.heads import HEIGHT, WIDTH
+from graphemes.images.ink import Levels, ink_box
+from graphemes.synthesis.lettering.packages import drawing_package
+
+UPRIGHT = 35.0  # degrees from upright within which an edge counts for the slant
+
+
+class Traits(NamedTuple):
+    """What is measured of one scan; lengths in shares of its sides unless said otherwise."""
+
+    ink_share: float  # of all pixels
+    stroke_width: float  # pixels: twice the ink's depth along its middle, median
+    box_height: float
+    box_width: float
+    centre_down: float
+    centre_across: float
+    ink_grey: float  # median, 0 black .. 255 white
+    ink_spread: float  # standard deviation of the grey levels along the strokes' middle
+    paper_grey: float
+    paper_grain: float  # standard deviation of the grey levels away from ink
+    slant: float  # degrees to the right of upright, mean over the edges near upright
+
+
+def traits(scan: npt.NDArray[np.uint8]) -> Traits | None:
+    """The traits of a scan (137, 236) uint8; None where no ink is found."""
+    levels = Levels.of(scan)
+    box = ink_box(scan, margin=0)
+    mask = np.zeros(scan.shape, np.uint8)
+    inner = np.s_[box.top : box.bottom, box.left : box.right]
+    mask[inner] = scan[inner] < levels.threshold
+    skeletonize = drawing_package("skimage.morphology", "scikit-image").skeletonize
+    middle = skeletonize(mask.astype(bool))
+    if not middle.any():
+        return None
+    depth = cv2.distanceTransform(mask, cv2.DIST_L2, 5)
+    paper = cv2.dilate(mask, np.ones((9, 9), np.uint8)) == 0
+    along = scan[middle]
+    return Traits(
+        ink_share=float(mask.mean()),
+        # A pixel's own half is in the depth already.
+        stroke_width=float(np.median(depth[middle])) * 2 - 1,
+        box_height=(box.bottom - box.top) / HEIGHT,
+        box_width=(box.right - box.left) / WIDTH,
+        centre_down=(box.bottom + box.top) / 2 / HEIGHT,
+        centre_across=(box.right + box.left) / 2 / WIDTH,
+        ink_grey=float(np.median(along)),
+        ink_spread=float(along.std()),
+        paper_grey=float(np.median(scan)),
+        paper_grain=float(scan[paper].std()) if paper.any() else 0.0,
+        slant=_slant(scan),
+    )
+
+
+def _slant(scan: npt.NDArray[np.uint8]) -> float:
+    soft = cv2.GaussianBlur(scan, (0, 0), 1.0)
+    across = cv2.Sobel(soft, cv2.CV_32F, 1, 0)
+    down = cv2.Sobel(soft, cv2.CV_32F, 0, 1)
+    # An upright stroke's gradient is level; leaning to the right turns it downwards.
+    angle = np.degrees(np.arctan(down / np.where(across == 0, 1e-6, across)))
+    strength = np.hypot(across, down) * (np.abs(angle) < UPRIGHT)
+    return float((angle * strength).sum() / max(float(strength.sum()), 1e-6))
+
+
+def table(real: Iterable[Traits], drawn: Iterable[Traits]) -> list[str]:
+    """Mean and spread of each trait in both sets, and the distance in spreads of the real ones."""
+    ours, theirs = (np.array(list(values)) for values in (drawn, real))
+    lines = [f"{'':<15}{'real':>9}{'+-':>8}{'drawn':>10}{'+-':>8}{'apart':>8}"]
+    for k, name in enumerate(Traits._fields):
+        real_mean, real_spread = theirs[:, k].mean(), theirs[:, k].std()
+        mean, spread = ours[:, k].mean(), ours[:, k].std()
+        apart = (mean - real_mean) / max(real_spread, 1e-9)
+        lines.append(
+            f"{name.replace('_', ' '):<15}{real_mean:>9.3f}{real_spread:>8.3f}"
+            f"{mean:>10.3f}{spread:>8.3f}{apart:>+8.2f}"
+        )
+    return lines

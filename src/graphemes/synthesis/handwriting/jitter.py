@@ -1,0 +1,101 @@
+"""Straying: a part of a word as it comes out this time, in ems, x right, y down."""
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from graphemes.foundation.classes import REPH
+from graphemes.synthesis.handwriting.curls import spiralled
+from graphemes.synthesis.handwriting.letterforms import curls, leaning
+from graphemes.synthesis.handwriting.signs import AS_FORMED, FORMED, formed, hung, lengthened
+from graphemes.synthesis.handwriting.writers import Writer
+from graphemes.synthesis.lettering.bulbs import looped
+from graphemes.synthesis.lettering.glyph_parts import Part, beneath
+
+# Ems: a part whose top is higher than so far below the head line, and which goes on lower, is a
+# letter.
+HANGING = 0.15
+TURNED = 0.7 * np.pi  # at least, in a loop
+
+
+def strayed(
+    part: Part, level: float, hand: Writer, random: np.random.Generator, text: str = ""
+) -> Part:
+    """A part moved, sized, turned, bent a little: about the head line, or what has none itself.
+
+    text: of its word, which says what a part is that hangs below.
+    """
+    loose = hand.loose
+    part = _looped(part, hand, random, text)
+    if part.sign == REPH and part.body:
+        part = lengthened(part, level, random)
+    hang = None
+    if beneath(part):
+        hang = hung(text)
+    if hang and hang.form and random.random() < FORMED:
+        part, hang = formed(part, hang.form), AS_FORMED
+    ends = np.array([(x, level) for x in np.ravel(part.heads)]).reshape(-1, 2)
+    every = np.concatenate([*part.body, ends])
+    low, high = every.min(axis=0), every.max(axis=0)
+    middle = (low + high) / 2
+    if part.heads:
+        middle[1] = level
+    vary = 0.1 if part.heads else 0.15
+    size = np.exp(random.normal(0, vary * loose)) * np.exp(random.normal(0, 0.08 * loose, 2))
+    angle = random.normal(0, np.radians(3) * loose)
+    if hang:
+        middle[1] = low[1]  # it hangs there
+        size = size * hang.size * hand.hang
+        angle += hang.fall + random.normal(hand.fall, 0.08)
+    turn = rotation(angle)
+    place = middle + random.normal(0, (0.035 * loose, 0.03 * loose))
+    lean = random.normal(hand.lean + leaning(text), 0.1 * loose)
+    waves = random.normal(0, 0.08 * loose, (2, 2)).clip(-0.3, 0.3)
+    body = [proportioned(line, low, high, waves) for line in part.body]
+    if low[1] < level + HANGING and high[1] > level + HANGING:
+        body = [
+            leant(line, np.array((middle[0], level)), float(high[0] - low[0]), lean)
+            for line in body
+        ]
+    body = [((line - middle) * size @ turn.T + place).astype(np.float32) for line in body]
+    across = [(np.array(span) - middle[0]) * size[0] + place[0] for span in part.heads]
+    return Part(body, [(float(left), float(right)) for left, right in across])
+
+
+def rotation(angle: float) -> npt.NDArray[np.float64]:
+    """The (2, 2) matrix that turns by an angle in radians, the right end down."""
+    return np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
+
+
+def _looped(part: Part, hand: Writer, random: np.random.Generator, text: str) -> Part:
+    size = hand.loop * np.exp(random.normal(0, 0.15, len(part.knobs)))
+    turn = random.normal(hand.turn, 0.3, len(part.knobs)).clip(TURNED, 2 * np.pi)
+    body = part.body
+    if curls(text):
+        body = spiralled(body, part.knobs, max(0.0, hand.turn / 2 + random.normal(0, 0.3)))
+    return part._replace(body=looped(body, part.knobs, size, turn), knobs=())
+
+
+def proportioned(
+    line: npt.NDArray[Any], low: npt.NDArray[Any], high: npt.NDArray[Any], waves: npt.NDArray[Any]
+) -> npt.NDArray[Any]:
+    """A stroke of a part from `low` to `high` with some of it made larger at the cost of the rest.
+
+    waves (2, 2): how much larger a half and a middle become, along x and y.
+    """
+    span = np.maximum(high - low, 0.1)
+    along = np.pi * (line - low) / span
+    return np.asarray(
+        line + span / np.pi * (waves[0] * np.sin(along) + waves[1] / 2 * np.sin(2 * along))
+    )
+
+
+def leant(
+    line: npt.NDArray[Any], middle: npt.NDArray[Any], width: float, lean: float
+) -> npt.NDArray[Any]:
+    """A stroke made longer down on the left than on the right of a part, or the other way."""
+    across = np.clip((line[:, 0] - middle[0]) / max(width, 0.1), -0.7, 0.7)
+    out = line.copy()
+    out[:, 1] -= (line[:, 1] - middle[1]) * across * lean
+    return out

@@ -1,0 +1,108 @@
+"""Many scans at once, drawn by several processes: the same pixels by any number of them."""
+
+import collections
+import itertools
+import multiprocessing
+import os
+import signal
+import threading
+from collections.abc import Generator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from typing import NamedTuple
+
+import cv2
+
+from graphemes.foundation.errors import UserError
+from graphemes.foundation.machine import usable_cores
+from graphemes.foundation.seeds import stream
+from graphemes.synthesis.handwriting.writers import calm, writer
+from graphemes.synthesis.lettering.fonts import SHIPPED
+from graphemes.synthesis.rendering import Scan, draw
+
+IMAGES_A_WRITER = 100
+FEWEST = 20  # writers, where there are images enough: one hand says little of how people write
+WRITERS, IMAGES = 0, 1  # places in the seeds
+BATCH = 25  # scans a process draws at a time: a fifth of a second, 0.8 MB to hand back
+AHEAD = 4  # batches a process that are drawn before they are taken
+PROCESS_PAYS = 150  # scans: starting a process takes as long as drawing so many
+
+
+class Order(NamedTuple):
+    """One scan to draw: what, and its address in the seeds."""
+
+    seed: int
+    part: int  # of the data set; every part has its own writers
+    place: int  # of the image in its part
+    writers: int  # of the part, one of whom writes this
+    text: str
+    fonts: tuple[str, ...] = SHIPPED
+    calm: bool = False
+
+    def scan(self) -> Scan:
+        """The scan ordered, (137, 236) uint8."""
+        random = stream(self.seed, IMAGES, self.part, self.place)
+        who = int(random.integers(self.writers))
+        hand = writer(self.seed, WRITERS, self.part, who, fonts=self.fonts)
+        return draw(self.text, calm(hand) if self.calm else hand, random)
+
+
+def ordered(
+    texts: Sequence[str],
+    seed: int,
+    part: int,
+    fonts: tuple[str, ...] = SHIPPED,
+    *,
+    calm: bool = False,
+) -> list[Order]:
+    """An order for each string of a part, by as many writers as its size asks for."""
+    writers = max(min(len(texts), FEWEST), len(texts) // IMAGES_A_WRITER)
+    return [Order(seed, part, k, writers, text, fonts, calm) for k, text in enumerate(texts)]
+
+
+def drawn(orders: Sequence[Order], workers: int | None = None) -> Generator[Scan, None, None]:
+    """The scans of `orders`, in order. workers: processes; None: as many as pay."""
+    if workers is None:
+        workers = min(usable_cores(), -(-len(orders) // PROCESS_PAYS))
+    if workers < 2:
+        yield from map(Order.scan, orders)
+        return
+    batches = (orders[first : first + BATCH] for first in range(0, len(orders), BATCH))
+    # Spawned, not forked: a fork of a process with threads (torch has some) can hang.
+    start = multiprocessing.get_context("spawn")
+    pool = ProcessPoolExecutor(workers, start, initializer=_begin_process)
+    try:
+        # A few batches ahead, no more: finished ones wait in memory.
+        ahead = collections.deque(
+            pool.submit(_scans, batch) for batch in itertools.islice(batches, AHEAD * workers)
+        )
+        while ahead:
+            yield from ahead.popleft().result()
+            ahead.extend(pool.submit(_scans, batch) for batch in itertools.islice(batches, 1))
+    except BrokenProcessPool:
+        raise UserError(
+            "a process that draws was killed, expected it to end by itself; is memory short?"
+            " The same command draws again"
+        ) from None
+    finally:
+        pool.shutdown(cancel_futures=True)  # if we're interrupted, what is left needn't be drawn
+
+
+def _begin_process() -> None:
+    # A killed command can't end its processes; they see it go, or they would wait for ever.
+    threading.Thread(target=_follow_parent, daemon=True).start()
+    # Ctrl-C and SIGTERM reach all processes of a terminal; the first one ends the others.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    cv2.setNumThreads(1)  # the processes share the processors already
+
+
+def _follow_parent() -> None:
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)
+
+
+def _scans(orders: Sequence[Order]) -> list[Scan]:
+    return [order.scan() for order in orders]

@@ -1,0 +1,128 @@
+"""Lettering: a typeface as strokes, from which a string's parts are taken."""
+
+import functools
+import itertools
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from graphemes.foundation.classes import CANDRABINDU, REPH, YA_PHALA
+from graphemes.foundation.errors import DataError
+from graphemes.synthesis.lettering.bulbs import Knob
+from graphemes.synthesis.lettering.conjuncts import Beside, Layout, beside
+from graphemes.synthesis.lettering.fonts import PROBE, Typeface
+from graphemes.synthesis.lettering.glyph_parts import (
+    LEVEL,
+    SLOPE,
+    Part,
+    Word,
+    beheaded,
+    extent,
+    lowered,
+    moved,
+)
+from graphemes.synthesis.lettering.stems import hanging
+from graphemes.synthesis.lettering.strokes import Stroke, Traced, strokes
+
+LETTERS = ("ক", "ট", "শ", "ম", "ন্দ")  # of several widths, for which fonts have signs of their own
+SIGNS = (*"োৌািীুূৃেৈ", CANDRABINDU, REPH, YA_PHALA)
+STEM, LEAN = 0.4, 0.05  # of a stem's slant: the greatest, and how closely it is read
+
+
+class Lettering:
+    """A typeface taken apart into strokes, each glyph once."""
+
+    def __init__(self, typeface: Typeface):
+        """Take any typeface; nothing is computed yet."""
+        self.typeface = typeface
+        self._parts: dict[int, Part] = {}
+
+    @functools.cached_property
+    def level(self) -> float:
+        """Where its head line runs, in ems from the baseline: the commonest height."""
+        steps = [(np.diff(line, axis=0), line[1:, 1]) for line in self._probed]
+        flat = [
+            height[np.abs(step[:, 1]) < SLOPE / 2 * np.abs(step[:, 0])] for step, height in steps
+        ]
+        return _commonest(np.concatenate(flat), np.arange(-1.2, 0.0, LEVEL / 2))
+
+    @functools.cached_property
+    def slant(self) -> float:
+        """How its stems lean: ems to the right an em up. Italics are set upright with it."""
+        steps = np.concatenate([np.diff(line, axis=0) for line in self._probed])
+        steep = steps[np.abs(steps[:, 0]) < STEM * np.abs(steps[:, 1])]
+        return _commonest(
+            -steep[:, 0] / steep[:, 1], np.arange(-STEM - LEAN / 2, STEM + LEAN, LEAN)
+        )
+
+    @functools.cached_property
+    def _probed(self) -> list[Stroke]:
+        outlines = [self.typeface.outline(g.number) for g in self.typeface.shape(PROBE)]
+        return [line for outline in outlines for line in strokes(outline).lines]
+
+    @functools.cached_property
+    def _signs(self) -> dict[int, str]:
+        """The glyphs of signs: what is there beside a letter's own glyph when it has one."""
+        signs: dict[int, str] = {}
+        for letter, sign in itertools.product(LETTERS, SIGNS):
+            bare = {glyph.number for glyph in self.typeface.shape(letter)}
+            text = sign + letter if sign == REPH else letter + sign
+            shaped = {glyph.number for glyph in self.typeface.shape(text)}
+            if shaped & bare:
+                signs |= dict.fromkeys(shaped - bare, sign)
+        return signs
+
+    def word(self, text: str, layout: Layout | None = None) -> Word:
+        """The parts of a string. Raises DataError if the typeface lacks a glyph for it.
+
+        layout: of two letters, to write a conjunct as these side by side, if people do.
+        """
+        letters = beside(text)
+        parts = [] if layout is None or letters is None else self._apart(letters, layout)
+        return Word(parts or self._parts_of(text), self.level, text)
+
+    def _apart(self, letters: Beside, layout: Layout) -> list[Part]:
+        """Two letters side by side; nothing if this font has one glyph for the rest."""
+        first, rest = self._parts_of(letters.first), self._parts_of(letters.rest)
+        before, after = rest[: letters.before], rest[letters.before :]
+        if not after:
+            return []
+        (left, right), (start, _) = extent(first), extent(after)
+        there = [moved(part, start - left, 0) for part in first]
+        across = right - left - layout.overlap
+        second = lowered(after, self.level, layout.drop, layout.size)
+        return [*before, *there, *(moved(part, across, 0) for part in second)]
+
+    def _parts_of(self, text: str) -> list[Part]:
+        parts = []
+        for glyph in self.typeface.shape(text):
+            if glyph.number == 0:
+                raise DataError(f"{self.typeface.name}: this font can't write '{text}'")
+            part = self._part(glyph.number)
+            if part.body or part.heads:
+                placed = moved(part, glyph.x + self.slant * glyph.y, glyph.y)
+                parts.append(placed._replace(sign=self._signs.get(glyph.number)))
+        return parts
+
+    def _part(self, number: int) -> Part:
+        if number not in self._parts:
+            outline = self.typeface.outline(number)
+            self._parts[number] = (
+                hanging(beheaded(upright(strokes(outline), self.slant), self.level), self.level)
+                if outline
+                else Part([], [])
+            )
+        return self._parts[number]
+
+
+def upright(traced: Traced, slant: float) -> Traced:
+    """Strokes and knobs that lean by `slant` set upright, about the baseline."""
+    shear = np.array([[1, 0], [slant, 1]], np.float32)
+    knobs = [Knob(knob.centre @ shear, knob.radius) for knob in traced.knobs]
+    return Traced([line @ shear for line in traced.lines], knobs)
+
+
+def _commonest(values: npt.NDArray[Any], edges: npt.NDArray[Any]) -> float:
+    counts, edges = np.histogram(values, edges)
+    return float(edges[counts.argmax() : counts.argmax() + 2].mean())

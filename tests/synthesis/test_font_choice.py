@@ -1,0 +1,32 @@
+"""Which fonts write which roots."""
+
+import pytest
+
+from graphemes.foundation.classes import ROOTS, root_of, seen_graphemes
+from graphemes.synthesis.handwriting.font_choice import UNLIKE, fits
+from graphemes.synthesis.lettering.fonts import SHIPPED, typeface
+
+
+def test_the_table_names_shipped_fonts_and_roots_of_the_competition():
+    assert set(UNLIKE) <= set(SHIPPED)
+    for roots in UNLIKE.values():
+        assert set(roots.split()) <= set(ROOTS)
+
+
+@pytest.mark.parametrize("root", ROOTS)
+def test_several_fonts_are_left_for_each_root_they_can_write(root):
+    able = [name for name in SHIPPED if typeface(name).can_write(root)]
+    assert sum(fits(name, root) for name in able) >= min(4, len(able))
+
+
+def test_a_font_of_the_users_own_fits():
+    assert fits("/home/me/mine.ttf", "শ")
+    assert not fits("mina", "শ")
+    assert not fits("mina", "র্শি")
+    assert fits("mina", "ক")
+
+
+def test_a_grapheme_begins_with_its_root():
+    others = [one.text for one in seen_graphemes() if root_of(one.text) != ROOTS[one.labels.root]]
+    assert others == ["র্যো"]  # spelled as reph and য, labelled as র and ্য
+    assert root_of("") == ""
