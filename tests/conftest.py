@@ -18,7 +18,7 @@ import pytest
 
 from graphemes.commands.preparation import find_source, open_training_data
 from graphemes.competition.labels import read_labels
-from graphemes.foundation.settings import Places
+from graphemes.foundation.settings.groups import Places
 from graphemes.synthesis.demo import make_demo
 
 REPOSITORY = Path(__file__).resolve().parents[1]

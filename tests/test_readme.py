@@ -10,7 +10,7 @@ import pytest
 
 from graphemes.__main__ import COMMANDS
 from graphemes.foundation.errors import SettingsError
-from graphemes.foundation.setting_words import read_words
+from graphemes.foundation.settings.words import read_words
 
 ROOT = Path(__file__).resolve().parents[1]
 SOURCE = ROOT / "src" / "graphemes"

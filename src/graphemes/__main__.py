@@ -66,7 +66,7 @@ def main(words: list[str] | None = None) -> int:
 
 def _hand_over(words: list[str]) -> None:
     # Not at the top: without pydantic the door itself must still be able to say so.
-    settings: Any = importlib.import_module("graphemes.foundation.setting_words")
+    settings: Any = importlib.import_module("graphemes.foundation.settings.words")
     name, rest = _split(words, settings.guess)
     if name == "help" or (name == "train" and words and words[0] in HELP_WORDS):
         _print_commands()
@@ -74,7 +74,7 @@ def _hand_over(words: list[str]) -> None:
     command: Any = importlib.import_module(f"graphemes.commands.{name}")
     if rest and rest[0] in HELP_WORDS:
         sys.stdout.write(f"bash run.sh {name} key=value ...\n\n{COMMANDS[name]}\n\n")
-        recipes: Any = importlib.import_module("graphemes.foundation.recipes")
+        recipes: Any = importlib.import_module("graphemes.foundation.settings.recipes")
         lines = settings.help_lines(command.SETTINGS, recipes.notes())
         sys.stdout.write("\n".join(lines) + "\n")
         return

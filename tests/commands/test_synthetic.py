@@ -16,7 +16,7 @@ from conftest import QUICK, through_the_door
 from graphemes.commands.preparation import store_name
 from graphemes.commands.synthetic_rows import Synthetic, epoch_length
 from graphemes.foundation.files import read_json, write_json
-from graphemes.foundation.settings import TrainSettings
+from graphemes.foundation.settings.commands import TrainSettings
 from graphemes.images.marks import read_marks
 from worlds import mark, write_synthetic
 

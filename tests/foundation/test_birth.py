@@ -18,8 +18,8 @@ from graphemes.foundation.birth import (
 )
 from graphemes.foundation.errors import DataError, PlaceTaken
 from graphemes.foundation.files import file_digest
-from graphemes.foundation.setting_groups import Learning
-from graphemes.foundation.settings import TrainSettings
+from graphemes.foundation.settings.commands import TrainSettings
+from graphemes.foundation.settings.groups import Learning
 
 DIGESTS = {"data": "d", "folds": "f"}
 

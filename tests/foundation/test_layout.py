@@ -14,7 +14,7 @@ from graphemes.foundation.layout import (
     find_layout,
     probabilities_beside,
 )
-from graphemes.foundation.setting_groups import Places
+from graphemes.foundation.settings.groups import Places
 
 
 @pytest.fixture

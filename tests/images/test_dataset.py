@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from graphemes.foundation.heads import HEIGHT, WIDTH, PerHead
-from graphemes.foundation.setting_types import ImageSize, Share
+from graphemes.foundation.settings.types import ImageSize, Share
 from graphemes.images.dataset import UNLABELLED, Batches, Joined, Pictures, Sample, loader
 from graphemes.images.decks import MixedBatches
 from graphemes.images.transforms import Augmentation, picture, pictures

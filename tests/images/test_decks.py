@@ -6,7 +6,7 @@ from collections import Counter
 import numpy as np
 import pytest
 
-from graphemes.foundation.setting_types import Share
+from graphemes.foundation.settings.types import Share
 from graphemes.images.dataset import Address, Batches
 from graphemes.images.decks import Deck, MixedBatches
 

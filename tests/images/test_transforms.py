@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from graphemes.foundation.heads import HEIGHT, WIDTH
-from graphemes.foundation.setting_types import ImageSize
+from graphemes.foundation.settings.types import ImageSize
 from graphemes.images.transforms import Augmentation, picture, pictures
 
 MOVES = Augmentation(shift=0.06, scale=0.15, rotate=10, shear=10)

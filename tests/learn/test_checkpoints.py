@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 from graphemes.foundation.errors import DataError, UserError
-from graphemes.foundation.setting_groups import Learning
+from graphemes.foundation.settings.groups import Learning
 from graphemes.learn.checkpoints import Progress, load_checkpoint, save_checkpoint
 from graphemes.learn.epoch import Learner, make_learner
 from graphemes.network.devices import Engine

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from graphemes.foundation.heads import HEADS, PerHead
-from graphemes.foundation.setting_groups import Learning
+from graphemes.foundation.settings.groups import Learning
 from graphemes.learn.epoch import Learner, NotFinite, make_learner, train_epoch
 from graphemes.learn.loss import training_loss
 from graphemes.network.devices import Engine

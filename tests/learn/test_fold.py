@@ -19,7 +19,7 @@ from graphemes.foundation.errors import DataError, Stopped
 from graphemes.foundation.heads import HEADS, PerHead
 from graphemes.foundation.layout import FoldPlace
 from graphemes.foundation.seeds import stream
-from graphemes.foundation.setting_groups import Learning
+from graphemes.foundation.settings.groups import Learning
 from graphemes.judge.metrics import Score, score
 from graphemes.learn.epoch import NotFinite
 from graphemes.learn.fold import Batch, Deadline, FoldWork, train_fold

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import nn
 
-from graphemes.foundation.setting_groups import Learning
+from graphemes.foundation.settings.groups import Learning
 from graphemes.learn.optimisation import WeightAverage, make_optimiser, make_schedule
 
 

@@ -6,8 +6,8 @@ from judges import pictures
 from torch import nn
 
 from graphemes.foundation.heads import HEADS
-from graphemes.foundation.setting_groups import Architecture, Learning
-from graphemes.foundation.setting_types import ImageSize
+from graphemes.foundation.settings.groups import Architecture, Learning
+from graphemes.foundation.settings.types import ImageSize
 from graphemes.learn.epoch import make_learner, train_epoch
 from graphemes.network.devices import Engine
 from graphemes.network.model import GraphemeNetwork, build_network

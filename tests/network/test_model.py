@@ -6,8 +6,8 @@ from judges import pictures
 from torch import nn
 
 from graphemes.foundation.heads import HEADS, PerHead
-from graphemes.foundation.setting_groups import Architecture
-from graphemes.foundation.setting_types import ImageSize
+from graphemes.foundation.settings.groups import Architecture
+from graphemes.foundation.settings.types import ImageSize
 from graphemes.network.grapheme_head import of_classes
 from graphemes.network.model import INK_MEAN, INK_SPREAD, GraphemeNetwork, Logits, build_network
 

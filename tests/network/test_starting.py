@@ -13,7 +13,7 @@ from safetensors.torch import load_file, save_file
 from graphemes.foundation.birth import learning_settings
 from graphemes.foundation.errors import DataError, SettingsError, UserError
 from graphemes.foundation.heads import HEADS
-from graphemes.foundation.setting_groups import Learning
+from graphemes.foundation.settings.groups import Learning
 from graphemes.network.model import build_network
 from graphemes.network.starting import starting_network
 from graphemes.network.timm_library import timm_library

@@ -8,8 +8,8 @@ from judges import difference, pictures
 from torch import nn
 
 from graphemes.foundation.errors import SettingsError
-from graphemes.foundation.setting_groups import Architecture
-from graphemes.foundation.setting_types import ImageSize
+from graphemes.foundation.settings.groups import Architecture
+from graphemes.foundation.settings.types import ImageSize
 from graphemes.network.counting import multiply_adds
 from graphemes.network.timm_library import timm_library
 from graphemes.network.trunks import CHOICES, TRUNKS, build_trunk

@@ -12,8 +12,8 @@ import torch
 from safetensors.torch import save_file
 
 from graphemes.foundation.errors import DataError, UserError
-from graphemes.foundation.setting_groups import Architecture
-from graphemes.foundation.setting_types import ImageSize
+from graphemes.foundation.settings.groups import Architecture
+from graphemes.foundation.settings.types import ImageSize
 from graphemes.network.model import build_network
 from graphemes.network.weights import (
     TRAINED_ON,

@@ -31,7 +31,7 @@ def small_shards(monkeypatch):
     monkeypatch.setattr(collections, "IMAGES_A_SHARD", 20)
 
 
-ASKED = Collection(SOME, images=50, tests=3, seed=5)
+ASKED = Collection(SOME, images=50, tests=3, seed=5, balance=0.6)
 
 
 @pytest.fixture(scope="module")
@@ -71,7 +71,7 @@ def test_it_has_the_competitions_layout(drawn):
 
 
 def test_without_tests_there_is_no_test_part(tmp_path):
-    draw_collection(tmp_path / "out", Collection(SOME, images=2), workers=1)
+    draw_collection(tmp_path / "out", Collection(SOME, images=2, balance=0.6), workers=1)
     assert set(files(tmp_path / "out")) == {
         *("train.csv", "class_map.csv", "synthesis.json", "train_image_data_0.parquet")
     }
@@ -83,7 +83,7 @@ def test_two_processes_draw_the_same_bytes(drawn, tmp_path):
 
 
 def test_another_seed_draws_others(drawn, tmp_path):
-    other = Collection(SOME, images=50, tests=3, seed=6)
+    other = Collection(SOME, images=50, tests=3, seed=6, balance=0.6)
     draw_collection(tmp_path / "out", other, workers=1)
     same = [name for name, data in files(tmp_path / "out").items() if data == files(drawn)[name]]
     assert set(same) == {"class_map.csv", "test.csv", "sample_submission.csv"}
@@ -193,7 +193,7 @@ def test_a_part_of_a_collection_is_none(drawn, tmp_path):
 
 
 def test_what_differs_is_said(drawn):
-    asked = Collection(SOME, images=51, tests=3, seed=6)
+    asked = Collection(SOME, images=51, tests=3, seed=6, balance=0.6)
     with pytest.raises(PlaceTaken) as error:
         draw_collection(drawn, asked, workers=1)
     assert "(images is 50, asked for 51; seed is 5, asked for 6)" in str(error.value)

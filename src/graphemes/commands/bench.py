@@ -15,8 +15,8 @@ from graphemes.foundation.heads import HEADS
 from graphemes.foundation.layout import ROOT
 from graphemes.foundation.machine import machine_name
 from graphemes.foundation.progress import say
-from graphemes.foundation.setting_groups import Learning
-from graphemes.foundation.settings import BenchSettings
+from graphemes.foundation.settings.commands import BenchSettings
+from graphemes.foundation.settings.groups import Learning
 from graphemes.learn.epoch import make_learner, train_epoch
 from graphemes.network.devices import choose_engine
 from graphemes.network.model import build_network

@@ -17,9 +17,9 @@ from graphemes.foundation.heads import COLUMNS, PerHead
 from graphemes.foundation.layout import find_layout
 from graphemes.foundation.progress import progress, say
 from graphemes.foundation.seeds import stream
-from graphemes.foundation.setting_groups import Places
-from graphemes.foundation.setting_types import ImageSize
-from graphemes.foundation.settings import SynthesiseSettings
+from graphemes.foundation.settings.commands import SynthesiseSettings
+from graphemes.foundation.settings.groups import Places
+from graphemes.foundation.settings.types import ImageSize
 from graphemes.images.contact_sheets import mixed, pairs, write_png
 from graphemes.images.transforms import picture, pictures
 from graphemes.synthesis.combinations import spelling

@@ -24,7 +24,7 @@ from graphemes.foundation.files import read_json, write_json
 from graphemes.foundation.layout import ROOT
 from graphemes.foundation.progress import progress, say
 from graphemes.foundation.seeds import stream
-from graphemes.foundation.settings import BenchSettings
+from graphemes.foundation.settings.commands import BenchSettings
 from graphemes.images.dataset import Pictures
 from graphemes.images.transforms import pictures
 from graphemes.network.devices import Engine, choose_engine

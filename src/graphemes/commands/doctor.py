@@ -20,7 +20,7 @@ from graphemes.foundation.heads import PIXELS
 from graphemes.foundation.layout import ROOT, Layout, find_data, find_layout
 from graphemes.foundation.machine import machine_name, usable_cores, usable_memory
 from graphemes.foundation.progress import say
-from graphemes.foundation.settings import DoctorSettings
+from graphemes.foundation.settings.commands import DoctorSettings
 from graphemes.network.devices import choose_engine
 from graphemes.synthesis.manifest import whole_shards
 

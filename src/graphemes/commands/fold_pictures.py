@@ -16,7 +16,7 @@ from graphemes.commands.preparation import TrainingData
 from graphemes.commands.splitting import FoldRows
 from graphemes.competition.labels import grapheme_codes
 from graphemes.foundation.heads import PerHead
-from graphemes.foundation.settings import TrainSettings
+from graphemes.foundation.settings.commands import TrainSettings
 from graphemes.images.dataset import Address, Batches, Joined, Pictures, Sample, loader
 from graphemes.images.decks import MixedBatches
 from graphemes.images.transforms import Augmentation, pictures

@@ -20,7 +20,7 @@ from graphemes.foundation.layout import ROOT, FoldPlace
 from graphemes.foundation.machine import machine_name
 from graphemes.foundation.progress import progress, say
 from graphemes.foundation.seeds import seed_at
-from graphemes.foundation.settings import TrainSettings
+from graphemes.foundation.settings.commands import TrainSettings
 from graphemes.images.dataset import Batches, Sample
 from graphemes.images.decks import MixedBatches
 from graphemes.infer.decide import likeliest

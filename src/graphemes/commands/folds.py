@@ -7,7 +7,7 @@ from graphemes.commands.splitting import give_way, new_folds, plan_folds
 from graphemes.competition.labels import read_labels
 from graphemes.foundation.errors import SettingsError
 from graphemes.foundation.progress import say
-from graphemes.foundation.settings import FoldsSettings
+from graphemes.foundation.settings.commands import FoldsSettings
 from graphemes.judge.grapheme_folds import held_out_lines
 from graphemes.judge.shares import quality_lines
 

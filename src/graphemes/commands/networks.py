@@ -16,10 +16,10 @@ from graphemes.foundation.heads import HEADS
 from graphemes.foundation.layout import ROOT, Layout, find_layout, numbered
 from graphemes.foundation.machine import machine_name
 from graphemes.foundation.progress import say
-from graphemes.foundation.setting_groups import Architecture, Learning
-from graphemes.foundation.setting_types import TIMM
-from graphemes.foundation.setting_words import shown
-from graphemes.foundation.settings import NetworksSettings
+from graphemes.foundation.settings.commands import NetworksSettings
+from graphemes.foundation.settings.groups import Architecture, Learning
+from graphemes.foundation.settings.types import TIMM
+from graphemes.foundation.settings.words import shown
 from graphemes.learn.epoch import make_learner, train_epoch
 from graphemes.network.counting import multiply_adds, parameters
 from graphemes.network.devices import Engine, choose_engine

@@ -23,7 +23,7 @@ from graphemes.foundation.files import digest, file_digest, locked
 from graphemes.foundation.heads import PerHead
 from graphemes.foundation.layout import probabilities_beside
 from graphemes.foundation.progress import progress, say
-from graphemes.foundation.settings import PredictSettings, TrainSettings
+from graphemes.foundation.settings.commands import PredictSettings, TrainSettings
 from graphemes.images.dataset import Batches, Pictures, loader
 from graphemes.images.store import Store, temporary_store
 from graphemes.images.transforms import pictures

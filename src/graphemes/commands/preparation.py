@@ -17,7 +17,7 @@ from graphemes.foundation.files import digest
 from graphemes.foundation.heads import HEADS, PerHead
 from graphemes.foundation.layout import Layout, demo_directory, find_data, find_layout
 from graphemes.foundation.progress import progress, say
-from graphemes.foundation.setting_groups import Places
+from graphemes.foundation.settings.groups import Places
 from graphemes.images.store import Store, open_store
 from graphemes.synthesis.demo import is_demo, make_demo
 

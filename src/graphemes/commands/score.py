@@ -17,7 +17,7 @@ from graphemes.foundation.errors import DataError, SettingsError, UserError
 from graphemes.foundation.files import write_json
 from graphemes.foundation.layout import FoldPlace, Layout, find_layout
 from graphemes.foundation.progress import progress, say
-from graphemes.foundation.settings import ScoreSettings
+from graphemes.foundation.settings.commands import ScoreSettings
 from graphemes.images.dataset import Batches, Pictures, loader
 from graphemes.images.transforms import pictures
 from graphemes.infer.predict import probabilities

@@ -17,9 +17,9 @@ from graphemes.foundation.files import file_digest, read_json, write_json
 from graphemes.foundation.layout import Layout
 from graphemes.foundation.progress import say
 from graphemes.foundation.seeds import stream
-from graphemes.foundation.setting_groups import Folding, Learning
-from graphemes.foundation.setting_types import FoldRule
-from graphemes.foundation.settings import FoldsSettings, TrainSettings
+from graphemes.foundation.settings.commands import FoldsSettings, TrainSettings
+from graphemes.foundation.settings.groups import Folding, Learning
+from graphemes.foundation.settings.types import FoldRule
 from graphemes.judge.folds import (
     NEVER,
     fold_count,

@@ -8,7 +8,7 @@ from graphemes.foundation.classes import Grapheme, seen_graphemes
 from graphemes.foundation.errors import DataError, SettingsError
 from graphemes.foundation.heads import HEADS
 from graphemes.foundation.progress import say
-from graphemes.foundation.settings import SynthesiseSettings
+from graphemes.foundation.settings.commands import SynthesiseSettings
 from graphemes.synthesis.collection import Collection, draw_collection
 from graphemes.synthesis.combinations import listed_graphemes, unseen_graphemes
 from graphemes.synthesis.lettering.fonts import SHIPPED, font_files, typeface
@@ -37,7 +37,7 @@ def run(settings: SynthesiseSettings) -> None:
         settings.tests,
         settings.seed,
         fonts,
-        settings.balance,
+        balance=settings.balance,
     )
     workers = None if settings.workers == "auto" else settings.workers
     new = draw_collection(settings.out, asked, workers)

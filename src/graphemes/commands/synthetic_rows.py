@@ -17,7 +17,7 @@ from graphemes.foundation.files import need_space
 from graphemes.foundation.heads import PIXELS
 from graphemes.foundation.layout import find_data, find_layout
 from graphemes.foundation.progress import say
-from graphemes.foundation.settings import TrainSettings
+from graphemes.foundation.settings.commands import BALANCE, TrainSettings
 from graphemes.images.filling import survey
 from graphemes.synthesis.collection import (
     Collection,
@@ -55,7 +55,7 @@ def plan_synthetic(settings: TrainSettings) -> Synthetic | None:
     layout = find_layout(settings)
     if isinstance(settings.synthetic, int):
         graphemes = [*seen_graphemes(), *unseen_graphemes(map(typeface, SHIPPED))]
-        asked = Collection(graphemes, settings.synthetic, seed=settings.seed)
+        asked = Collection(graphemes, settings.synthetic, seed=settings.seed, balance=BALANCE)
         directory = layout.work_dir / "data" / "synthetic" / f"{asked.images}-seed{asked.seed}"
         if not is_collection(directory):
             missing, bytes_ = still_needed(directory, asked)

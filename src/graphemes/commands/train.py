@@ -21,8 +21,8 @@ from graphemes.foundation.errors import SettingsError
 from graphemes.foundation.files import need_space, need_writable
 from graphemes.foundation.layout import find_data, find_layout
 from graphemes.foundation.progress import duration, say
-from graphemes.foundation.recipes import fill
-from graphemes.foundation.settings import TrainSettings
+from graphemes.foundation.settings.commands import TrainSettings
+from graphemes.foundation.settings.recipes import fill
 from graphemes.learn.fold import Deadline
 from graphemes.network.devices import choose_engine
 from graphemes.network.model import build_network

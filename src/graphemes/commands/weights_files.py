@@ -7,7 +7,7 @@ from typing import Literal
 
 from graphemes.foundation.errors import DataError, SettingsError
 from graphemes.foundation.layout import FoldPlace, Layout, numbered
-from graphemes.foundation.setting_types import Crop, GraphemePool, ImageSize
+from graphemes.foundation.settings.types import Crop, GraphemePool, ImageSize
 from graphemes.network.devices import Engine
 from graphemes.network.model import GraphemeNetwork
 from graphemes.network.weights import WeightsRecord, load_weights, network_settings

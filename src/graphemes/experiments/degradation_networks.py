@@ -17,8 +17,8 @@ from graphemes.foundation.files import replacing
 from graphemes.foundation.heads import HEADS
 from graphemes.foundation.progress import Advance
 from graphemes.foundation.seeds import seed_at, stream
-from graphemes.foundation.setting_groups import Learning
-from graphemes.foundation.setting_types import Shortcut
+from graphemes.foundation.settings.groups import Learning
+from graphemes.foundation.settings.types import Shortcut
 from graphemes.learn.epoch import NotFinite
 from graphemes.learn.optimisation import make_optimiser, make_schedule
 from graphemes.network.checkpointing import still_norms

@@ -9,7 +9,7 @@ from typing import Any
 from graphemes.foundation.errors import PlaceTaken
 from graphemes.foundation.files import file_digest
 from graphemes.foundation.heads import HEADS
-from graphemes.foundation.setting_groups import Architecture, Learning
+from graphemes.foundation.settings.groups import Architecture, Learning
 
 PACKAGES = (
     "torch",

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from graphemes.foundation.errors import DataError, UserError
-from graphemes.foundation.setting_groups import Places
+from graphemes.foundation.settings.groups import Places
 
 _CHECKOUT = Path(__file__).resolve().parents[3]
 # The folder of run.sh; where the package was installed without it, the caller's.

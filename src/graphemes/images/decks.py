@@ -11,7 +11,7 @@ import numpy.typing as npt
 from torch.utils.data import Sampler
 
 from graphemes.foundation.seeds import stream
-from graphemes.foundation.setting_types import Share
+from graphemes.foundation.settings.types import Share
 from graphemes.images.dataset import Address
 
 # Streams at (seed, fold, round or epoch, 0, one of these): longer than any picture's address, so

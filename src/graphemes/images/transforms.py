@@ -18,7 +18,7 @@ import torch
 from albumentations.pytorch import ToTensorV2
 
 from graphemes.foundation.seeds import seed_at
-from graphemes.foundation.setting_types import Crop, ImageSize
+from graphemes.foundation.settings.types import Crop, ImageSize
 from graphemes.images.ink import Levels, ink_box
 
 PAPER = 255

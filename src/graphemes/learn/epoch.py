@@ -16,7 +16,7 @@ from graphemes.foundation.errors import UserError
 from graphemes.foundation.heads import PerHead
 from graphemes.foundation.progress import Advance
 from graphemes.foundation.seeds import seed_at
-from graphemes.foundation.setting_groups import Learning
+from graphemes.foundation.settings.groups import Learning
 from graphemes.learn.loss import training_loss
 from graphemes.learn.optimisation import WeightAverage, make_optimiser, make_schedule
 from graphemes.network.checkpointing import computed_again

@@ -20,7 +20,7 @@ from graphemes.foundation.files import replacing, write_text
 from graphemes.foundation.heads import HEADS, PerHead
 from graphemes.foundation.layout import FoldPlace
 from graphemes.foundation.progress import Say, duration, progress
-from graphemes.foundation.setting_groups import Learning
+from graphemes.foundation.settings.groups import Learning
 from graphemes.judge.metrics import Score
 from graphemes.learn.checkpoints import Progress, load_checkpoint, save_checkpoint
 from graphemes.learn.curves import draw_curves

@@ -7,7 +7,7 @@ from torch.optim import AdamW, Optimizer
 from torch.optim.lr_scheduler import LambdaLR, LRScheduler, OneCycleLR
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
-from graphemes.foundation.setting_groups import Learning
+from graphemes.foundation.settings.groups import Learning
 
 
 def make_optimiser(network: nn.Module, settings: Learning) -> AdamW:

@@ -8,7 +8,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor, nn
 
-from graphemes.foundation.setting_types import Attention
+from graphemes.foundation.settings.types import Attention
 
 # Channels to a hidden unit, as Hu et al. and Woo et al. have it. Roy et al. have 2, in networks of
 # 64 channels; with the 2,048 here that would double the network.

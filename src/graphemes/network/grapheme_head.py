@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from graphemes.foundation.classes import seen_graphemes
 from graphemes.foundation.heads import HEADS, PerHead
-from graphemes.foundation.setting_types import GraphemePool
+from graphemes.foundation.settings.types import GraphemePool
 
 
 class GraphemeHead(nn.Linear):

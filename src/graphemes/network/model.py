@@ -11,8 +11,8 @@ from torch import Tensor, nn
 
 from graphemes.foundation.errors import SettingsError
 from graphemes.foundation.heads import HEADS, PerHead
-from graphemes.foundation.setting_groups import Architecture
-from graphemes.foundation.setting_types import GraphemePool, ImageSize
+from graphemes.foundation.settings.groups import Architecture
+from graphemes.foundation.settings.types import GraphemePool, ImageSize
 from graphemes.network.grapheme_head import GraphemeHead, of_classes
 from graphemes.network.trunks import build_trunk
 

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from graphemes.foundation.setting_types import Pool
+from graphemes.foundation.settings.types import Pool
 
 
 class GlobalPool(nn.Module):

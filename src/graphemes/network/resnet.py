@@ -11,7 +11,7 @@ from typing import Any, ClassVar, NamedTuple
 from torch import Tensor, nn
 
 from graphemes.foundation.errors import SettingsError
-from graphemes.foundation.setting_types import Attention, Pool, Shortcut, Stem
+from graphemes.foundation.settings.types import Attention, Pool, Shortcut, Stem
 from graphemes.network.attention import ATTENTIONS
 from graphemes.network.checkpointing import through
 from graphemes.network.pooling import GlobalPool

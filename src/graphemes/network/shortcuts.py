@@ -7,7 +7,7 @@ channels.
 from torch import Tensor, nn
 from torch.nn import functional
 
-from graphemes.foundation.setting_types import Shortcut
+from graphemes.foundation.settings.types import Shortcut
 
 
 class ZeroPadding(nn.Module):

@@ -1,9 +1,9 @@
 """The network that a training begins with: fresh, or with weights from elsewhere."""
 
 from graphemes.foundation.errors import DataError, SettingsError
-from graphemes.foundation.setting_groups import Learning
-from graphemes.foundation.setting_types import TIMM
-from graphemes.foundation.setting_words import shown
+from graphemes.foundation.settings.groups import Learning
+from graphemes.foundation.settings.types import TIMM
+from graphemes.foundation.settings.words import shown
 from graphemes.network.model import GraphemeNetwork, build_network
 from graphemes.network.timm_weights import FETCHED
 from graphemes.network.weights import is_ours, start_from

@@ -7,7 +7,7 @@ import torch
 from safetensors import SafetensorError
 
 from graphemes.foundation.errors import SettingsError
-from graphemes.foundation.setting_types import TIMM
+from graphemes.foundation.settings.types import TIMM
 
 # What timm and the libraries below it raise over a size, an argument or a file.
 FAULTS = (

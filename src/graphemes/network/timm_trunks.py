@@ -11,8 +11,8 @@ import torch
 from torch import Tensor, nn
 
 from graphemes.foundation.errors import SettingsError
-from graphemes.foundation.setting_types import TIMM, ImageSize, Pool
-from graphemes.foundation.setting_words import shown
+from graphemes.foundation.settings.types import TIMM, ImageSize, Pool
+from graphemes.foundation.settings.words import shown
 from graphemes.network.pooling import GlobalPool
 from graphemes.network.timm_library import FAULTS, timm_library, told
 from graphemes.network.timm_weights import with_weights

@@ -17,7 +17,7 @@ from safetensors.torch import load_file
 from torch import nn
 
 from graphemes.foundation.errors import DataError, SettingsError
-from graphemes.foundation.setting_types import TIMM
+from graphemes.foundation.settings.types import TIMM
 from graphemes.network.timm_library import FAULTS, timm_library, told
 
 FETCHED = "fetched"  # timm's own weights, from its cache or the network

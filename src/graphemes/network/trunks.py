@@ -8,9 +8,9 @@ from typing import NamedTuple, Protocol
 from torch import Tensor
 
 from graphemes.foundation.errors import SettingsError
-from graphemes.foundation.setting_groups import Architecture
-from graphemes.foundation.setting_types import TIMM, ImageSize
-from graphemes.foundation.setting_words import guess, shown
+from graphemes.foundation.settings.groups import Architecture
+from graphemes.foundation.settings.types import TIMM, ImageSize
+from graphemes.foundation.settings.words import guess, shown
 from graphemes.network.article import ArticleNet
 from graphemes.network.resnet import TABLE, ResNet
 from graphemes.network.timm_trunks import TimmTrunk, timm_has

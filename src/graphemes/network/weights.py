@@ -19,8 +19,8 @@ from graphemes.foundation.birth import LATER
 from graphemes.foundation.errors import DataError, SettingsError
 from graphemes.foundation.files import replacing
 from graphemes.foundation.heads import HEADS
-from graphemes.foundation.setting_groups import Architecture, Learning
-from graphemes.foundation.setting_words import expectation, shown
+from graphemes.foundation.settings.groups import Architecture, Learning
+from graphemes.foundation.settings.words import expectation, shown
 from graphemes.network.model import GraphemeNetwork, build_network
 
 FORMAT = 1

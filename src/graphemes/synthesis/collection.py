@@ -3,7 +3,7 @@
 import contextlib
 import functools
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +25,6 @@ from graphemes.foundation.files import (
 from graphemes.foundation.heads import PIXELS
 from graphemes.foundation.progress import progress
 from graphemes.foundation.seeds import stream
-from graphemes.foundation.settings import BALANCE
 from graphemes.synthesis.jobs import Order, drawn, ordered
 from graphemes.synthesis.lettering.fonts import SHIPPED
 from graphemes.synthesis.manifest import MARKER, are_whole, said_by_marker, sizes
@@ -47,7 +46,7 @@ class Collection:
     tests: int = 0
     seed: int = 0
     fonts: tuple[str, ...] = SHIPPED
-    balance: float = BALANCE  # see selection.shares
+    balance: float = field(kw_only=True)  # see selection.shares
 
     @functools.cached_property
     def identity(self) -> dict[str, Any]:

@@ -6,9 +6,7 @@ import pytest
 from pydantic import ValidationError
 
 from graphemes.foundation.errors import SettingsError
-from graphemes.foundation.setting_types import ImageSize, Share
-from graphemes.foundation.setting_words import expectation, help_lines, read_words
-from graphemes.foundation.settings import (
+from graphemes.foundation.settings.commands import (
     BenchSettings,
     DoctorSettings,
     FoldsSettings,
@@ -18,6 +16,8 @@ from graphemes.foundation.settings import (
     Settings,
     TrainSettings,
 )
+from graphemes.foundation.settings.types import ImageSize, Share
+from graphemes.foundation.settings.words import expectation, help_lines, read_words
 
 MODELS = [
     TrainSettings,

@@ -2,11 +2,11 @@
 
 import pytest
 
-from graphemes.foundation.recipes import RECIPES, fill
-from graphemes.foundation.setting_groups import Learning
-from graphemes.foundation.setting_types import Share
-from graphemes.foundation.setting_words import read_words
-from graphemes.foundation.settings import TrainSettings
+from graphemes.foundation.settings.commands import TrainSettings
+from graphemes.foundation.settings.groups import Learning
+from graphemes.foundation.settings.recipes import RECIPES, fill
+from graphemes.foundation.settings.types import Share
+from graphemes.foundation.settings.words import read_words
 
 COMPETITION = 200_840
 

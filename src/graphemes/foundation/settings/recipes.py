@@ -3,9 +3,9 @@
 from collections.abc import Callable
 from typing import Any
 
-from graphemes.foundation.setting_types import Share
-from graphemes.foundation.setting_words import shown
-from graphemes.foundation.settings import TrainSettings
+from graphemes.foundation.settings.commands import TrainSettings
+from graphemes.foundation.settings.types import Share
+from graphemes.foundation.settings.words import shown
 
 
 def quick(_images: int) -> dict[str, Any]:

@@ -7,8 +7,8 @@ from typing import Any, TypeVar
 from pydantic import ValidationError
 
 from graphemes.foundation.errors import SettingsError
-from graphemes.foundation.setting_groups import Settings
-from graphemes.foundation.setting_types import Expected
+from graphemes.foundation.settings.groups import Settings
+from graphemes.foundation.settings.types import Expected
 
 Model = TypeVar("Model", bound=Settings)
 

@@ -4,7 +4,7 @@ from typing import Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from graphemes.foundation.setting_types import (
+from graphemes.foundation.settings.types import (
     Attention,
     Crop,
     DeviceName,

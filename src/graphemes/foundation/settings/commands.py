@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from graphemes.foundation.setting_groups import (
+from graphemes.foundation.settings.groups import (
     Architecture,
     Folding,
     Learning,
@@ -12,7 +12,7 @@ from graphemes.foundation.setting_groups import (
     Places,
     Settings,
 )
-from graphemes.foundation.setting_types import (
+from graphemes.foundation.settings.types import (
     Duration,
     FoldChoice,
     FoldRule,

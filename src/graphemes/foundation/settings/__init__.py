@@ -1,0 +1,1 @@
+"""Settings: their types and groups, one model a command, recipes, and how people write them."""
