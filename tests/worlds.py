@@ -11,7 +11,7 @@ import pyarrow.parquet as pq
 from sklearn.metrics import recall_score
 
 from graphemes.competition import writing
-from graphemes.foundation.classes import seen_graphemes
+from graphemes.foundation.classes import competition_graphemes
 from graphemes.foundation.files import write_json
 from graphemes.foundation.heads import HEIGHT, PIXELS, WIDTH
 
@@ -84,7 +84,7 @@ def write_synthetic(directory: Path, images: int, shards: int = 2) -> Path:
     for scan in scans:
         top, left = random.integers(10, 60, 2)
         scan[top : top + 30, left : left + random.integers(20, 140)] = 0
-    chosen = [seen_graphemes()[k] for k in random.integers(0, 1295, images)]
+    chosen = [competition_graphemes()[k] for k in random.integers(0, 1295, images)]
     writing.write_train_csv(directory / "train.csv", chosen)
     for shard, rows in enumerate(np.array_split(np.arange(images), shards)):
         ids = [writing.image_id("train", row) for row in rows]

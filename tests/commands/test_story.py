@@ -15,7 +15,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from conftest import QUICK, TESTS, Spoken, through_the_door
-from graphemes.foundation.classes import seen_graphemes
+from graphemes.foundation.classes import competition_graphemes
 from graphemes.foundation.heads import COLUMNS, HEADS
 
 
@@ -295,7 +295,7 @@ def labels_alone(tmp_path) -> Path:
     """A data directory with nothing but a train.csv: four images of 300 graphemes."""
     directory = tmp_path / "labels alone"
     directory.mkdir()
-    triples = np.repeat([grapheme.labels for grapheme in seen_graphemes()[:300]], 4, axis=0)
+    triples = np.repeat([grapheme.labels for grapheme in competition_graphemes()[:300]], 4, axis=0)
     table = pd.DataFrame(triples, columns=COLUMNS)
     table.insert(0, "image_id", [f"Train_{row}" for row in range(len(table))])
     table.to_csv(directory / "train.csv", index=False)

@@ -13,7 +13,7 @@ import pandas as pd
 import pytest
 
 from graphemes.experiments import real_vs_drawn as comparison
-from graphemes.foundation.classes import seen_graphemes
+from graphemes.foundation.classes import competition_graphemes
 
 
 def test_it_draws_what_is_asked_for_and_keeps_it(run, tmp_path):
@@ -40,7 +40,7 @@ def test_all_unseen_graphemes_are_counted(run, tmp_path):
     assert "10,469 of 12,936 label triples" in said.out
     assert "1 images of some of 10,469 graphemes" in said.out
     grapheme = pd.read_csv(tmp_path / "out" / "train.csv")["grapheme"][0]
-    assert grapheme not in {one.text for one in seen_graphemes()}
+    assert grapheme not in {one.text for one in competition_graphemes()}
 
 
 def test_it_compares_with_labelled_images(run, kaggle_like, tmp_path):

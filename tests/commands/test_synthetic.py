@@ -17,7 +17,7 @@ from graphemes.commands.preparation import store_name
 from graphemes.commands.synthetic_rows import Synthetic, epoch_length
 from graphemes.foundation.files import read_json, write_json
 from graphemes.foundation.settings.commands import TrainSettings
-from graphemes.images.marks import read_marks
+from graphemes.images.fingerprints import read_fingerprints
 from worlds import mark, write_synthetic
 
 SYNTHETIC = 40
@@ -54,13 +54,13 @@ def again(trained, tmp_path) -> Path:
 
 
 def marks_in(work: Path, name: str) -> np.ndarray:
-    """The marks of a store in the cache, by the start of its name."""
+    """The fingerprints of a store in the cache, by the start of its name."""
     (path,) = (work / "data" / "cache").glob(f"{name}*.ids")
-    return read_marks(path)[1]
+    return read_fingerprints(path)[1]
 
 
 def learnt(work: Path, fold: str = "fold0") -> np.ndarray:
-    """The marks of what the weights were trained on."""
+    """The fingerprints of what the weights were trained on."""
     return load_file(work / "folds" / fold / "weights.safetensors")["trained_on"].numpy()
 
 
@@ -145,7 +145,7 @@ def test_without_synthetic_images_it_is_another_run(again, untested, train):
     assert "synthetic_share is 0.8:0.2, asked for None; its synthetic images differ" in said.err
 
 
-@pytest.mark.slow  # that a run goes on is tested in test_story, and what it deals in test_decks
+@pytest.mark.slow  # that a run goes on is tested in test_story, and what it shows in test_sampling
 def test_an_end_in_the_middle_changes_no_epoch(trained, untested, drawn, work, train):
     settings = {**SHARE, "data_dir": untested, "synthetic": drawn, "work_dir": work}
     words = [f"{key}={value}" for key, value in {**QUICK, **settings, "workers": 1}.items()]

@@ -8,10 +8,10 @@ import pyarrow.parquet as pq
 import pytest
 
 from graphemes.competition.submission import read_rows, write_submission
+from graphemes.evaluation.probability_files import read_digests, write_probabilities
 from graphemes.foundation.errors import DataError
 from graphemes.foundation.heads import COLUMNS, HEADS, PerHead
 from graphemes.foundation.seeds import stream
-from graphemes.judge.probabilities import read_digests, write_probabilities
 
 # The competition's order, which is not that of HEADS.
 COMPONENTS = ["consonant_diacritic", "grapheme_root", "vowel_diacritic"]

@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 import pytest
 
-from graphemes.experiments.scan_statistics import table, traits
+from graphemes.experiments.scan_statistics import measure_scan, table
 from graphemes.foundation.heads import HEIGHT, WIDTH
 from graphemes.images.contact_sheets import grid, mixed, pairs, write_png
 
@@ -21,7 +21,7 @@ def scan(width: int = 5, ink: int = 40, lean: int = 0) -> np.ndarray:
 
 @pytest.mark.parametrize("width", [3, 5, 7])
 def test_width_place_and_greys_are_those_drawn(width):
-    found = traits(scan(width))
+    found = measure_scan(scan(width))
     assert found.stroke_width == pytest.approx(width, abs=0.7)
     assert found.centre_across == pytest.approx(120 / WIDTH, abs=0.02)
     assert found.centre_down == pytest.approx(70 / HEIGHT, abs=0.02)
@@ -32,17 +32,21 @@ def test_width_place_and_greys_are_those_drawn(width):
 
 
 def test_slant_is_degrees_to_the_right():
-    assert traits(scan()).slant == pytest.approx(0, abs=0.3)
-    assert traits(scan(lean=12)).slant == pytest.approx(np.degrees(np.arctan(12 / 60)), abs=2.5)
-    assert traits(scan(lean=-12)).slant == pytest.approx(-traits(scan(lean=12)).slant, abs=1)
+    assert measure_scan(scan()).slant == pytest.approx(0, abs=0.3)
+    assert measure_scan(scan(lean=12)).slant == pytest.approx(
+        np.degrees(np.arctan(12 / 60)), abs=2.5
+    )
+    assert measure_scan(scan(lean=-12)).slant == pytest.approx(
+        -measure_scan(scan(lean=12)).slant, abs=1
+    )
 
 
 def test_an_empty_scan_has_no_traits():
-    assert traits(np.full((HEIGHT, WIDTH), 250, np.uint8)) is None
+    assert measure_scan(np.full((HEIGHT, WIDTH), 250, np.uint8)) is None
 
 
 def test_the_table_has_a_line_a_trait_and_the_distance_in_spreads():
-    thin, thick = ([traits(scan(width, ink)) for ink in (30, 50)] for width in (3, 7))
+    thin, thick = ([measure_scan(scan(width, ink)) for ink in (30, 50)] for width in (3, 7))
     lines = table(thin, thick)
     assert len(lines) == 1 + len(thin[0])
     (width,) = (line.split() for line in lines if line.startswith("stroke width"))

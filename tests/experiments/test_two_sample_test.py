@@ -2,7 +2,7 @@
 
 import torch
 
-from graphemes.experiments.two_sample_test import told_apart
+from graphemes.experiments.two_sample_test import classifier_auc
 
 
 def pictures(count: int, seed: int, side: int) -> torch.Tensor:
@@ -16,17 +16,17 @@ def pictures(count: int, seed: int, side: int) -> torch.Tensor:
 
 
 def test_sets_that_differ_are_told_apart():
-    assert told_apart(pictures(200, 0, 0), pictures(200, 1, 1)) > 0.99
+    assert classifier_auc(pictures(200, 0, 0), pictures(200, 1, 1)) > 0.99
 
 
 def test_sets_of_one_kind_are_not():
-    assert 0.35 < told_apart(pictures(300, 0, 0), pictures(300, 1, 0)) < 0.65
+    assert 0.35 < classifier_auc(pictures(300, 0, 0), pictures(300, 1, 0)) < 0.65
 
 
 def test_the_same_seed_tells_the_same_and_leaves_the_callers_randomness_alone():
     torch.manual_seed(1)
-    first = told_apart(pictures(100, 0, 0), pictures(100, 1, 0), seed=3)
+    first = classifier_auc(pictures(100, 0, 0), pictures(100, 1, 0), seed=3)
     after = torch.rand(1)
     torch.manual_seed(1)
     assert torch.rand(1) == after
-    assert told_apart(pictures(100, 0, 0), pictures(100, 1, 0), seed=3) == first
+    assert classifier_auc(pictures(100, 0, 0), pictures(100, 1, 0), seed=3) == first

@@ -13,7 +13,7 @@ from graphemes.foundation.birth import (
     differences,
     identity,
     learning_settings,
-    taken,
+    place_taken_error,
     versions,
 )
 from graphemes.foundation.errors import DataError, PlaceTaken
@@ -145,11 +145,11 @@ def test_files_count_by_what_is_in_them(tmp_path):
 
 
 def test_a_taken_place_names_what_differs_and_both_ways_out():
-    error = taken(Path("/w/fold0"), ["epochs is 3, asked for 4"])
+    error = place_taken_error(Path("/w/fold0"), ["epochs is 3, asked for 4"])
     assert isinstance(error, PlaceTaken)
     assert str(error) == (
         "/w/fold0: made with other settings or data (epochs is 3, asked for 4);"
         " overwrite=true replaces it, name=WORD keeps both"
     )
-    assert "(a; b; c; d; and more)" in str(taken(Path("/w"), list("abcde")))
-    assert "(a; b; c; d)" in str(taken(Path("/w"), list("abcd")))
+    assert "(a; b; c; d; and more)" in str(place_taken_error(Path("/w"), list("abcde")))
+    assert "(a; b; c; d)" in str(place_taken_error(Path("/w"), list("abcd")))

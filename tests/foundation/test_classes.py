@@ -10,7 +10,7 @@ from graphemes.foundation.classes import (
     ROOTS,
     VOWELS,
     class_name,
-    seen_graphemes,
+    competition_graphemes,
     spelled,
 )
 from graphemes.foundation.heads import HEADS, PerHead
@@ -27,13 +27,15 @@ SPELLED_OTHERWISE = {
 
 
 def test_the_rule_spells_all_but_four_seen_graphemes():
-    others = {tuple(labels): text for labels, text in seen_graphemes() if spelled(labels) != text}
+    others = {
+        tuple(labels): text for labels, text in competition_graphemes() if spelled(labels) != text
+    }
     assert others == SPELLED_OTHERWISE
-    assert len(seen_graphemes()) - len(others) == 1291
+    assert len(competition_graphemes()) - len(others) == 1291
 
 
 def test_the_seen_graphemes_are_those_of_train_csv():
-    seen = seen_graphemes()
+    seen = competition_graphemes()
     assert len(seen) == len({grapheme.text for grapheme in seen}) == 1295
     triples = Counter(grapheme.labels for grapheme in seen)
     twice = {tuple(labels) for labels, count in triples.items() if count == 2}
@@ -44,12 +46,12 @@ def test_the_seen_graphemes_are_those_of_train_csv():
 
 def test_every_class_occurs_in_the_seen_graphemes():
     for place, head in enumerate(HEADS):
-        labels = {grapheme.labels[place] for grapheme in seen_graphemes()}
+        labels = {grapheme.labels[place] for grapheme in competition_graphemes()}
         assert labels == set(range(head.classes)), head.name
 
 
 def test_the_facts_about_rare_classes():
-    seen = seen_graphemes()
+    seen = competition_graphemes()
     assert sum(grapheme.labels.consonant == 3 for grapheme in seen) == 4
     roots = Counter(grapheme.labels.root for grapheme in seen)
     assert sum(count == 1 for count in roots.values()) == 24

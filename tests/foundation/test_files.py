@@ -12,15 +12,15 @@ import pytest
 
 from graphemes.foundation.errors import DataError, UserError
 from graphemes.foundation.files import (
-    becoming,
     digest,
     file_digest,
     gigabytes,
-    left_behind,
     locked,
     need_space,
     read_json,
     replacing,
+    stale_temporaries,
+    target_of,
     temporary_beside,
     write_json,
     write_text,
@@ -199,6 +199,6 @@ def test_temporaries_of_killed_runs_are_known_by_what_they_would_become(tmp_path
     others = [tmp_path / name for name in (".ab.npy.7.tmp", ".a[b].npy.x.tmp", "a[b].npy.7.tmp")]
     for path in (place, *left, *others):
         path.touch()
-    assert sorted(left_behind(place)) == sorted(left)
-    assert becoming(temporary_beside(place)) == place.name
-    assert becoming(place) is None
+    assert sorted(stale_temporaries(place)) == sorted(left)
+    assert target_of(temporary_beside(place)) == place.name
+    assert target_of(place) is None

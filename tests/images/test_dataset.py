@@ -10,12 +10,21 @@ import torch
 
 from graphemes.foundation.heads import HEIGHT, WIDTH, PerHead
 from graphemes.foundation.settings.types import ImageSize, Share
-from graphemes.images.dataset import UNLABELLED, Batches, Joined, Pictures, Sample, loader
-from graphemes.images.decks import MixedBatches
-from graphemes.images.transforms import Augmentation, picture, pictures
+from graphemes.images import dataset
+from graphemes.images.dataset import (
+    UNLABELLED,
+    JoinedDataset,
+    Sample,
+    StoreDataset,
+    loader,
+    loader_workers,
+)
+from graphemes.images.sampling import Batches, MixedBatches
+from graphemes.images.transforms import Augmentation, apply_transform, make_transform
 
+CPU, GPU = torch.device("cpu"), torch.device("cuda")
 N = 23
-PLACE = (7, 2)  # seed, fold
+SEEDS = (7, 2)  # seed, fold
 ROWS = np.arange(3, N)
 LABELS = PerHead(np.arange(N) * 3, np.arange(N) % 11, np.arange(N) % 7)
 
@@ -31,18 +40,18 @@ def pixels(tmp_path_factory) -> np.memmap:
     return np.load(path, mmap_mode="r")
 
 
-def training(pixels: np.ndarray) -> Pictures:
-    compose = pictures(ImageSize(32, 32), "ink", Augmentation(0.06, 0.15, 10, 10))
-    return Pictures(pixels, compose, LABELS, PLACE)
+def training(pixels: np.ndarray) -> StoreDataset:
+    compose = make_transform(ImageSize(32, 32), "ink", Augmentation(0.06, 0.15, 10, 10))
+    return StoreDataset(pixels, compose, LABELS, SEEDS)
 
 
-def plain(pixels: np.ndarray, labels: PerHead | None = LABELS) -> Pictures:
-    return Pictures(pixels, pictures(ImageSize(32, 32), "ink"), labels)
+def plain(pixels: np.ndarray, labels: PerHead | None = LABELS) -> StoreDataset:
+    return StoreDataset(pixels, make_transform(ImageSize(32, 32), "ink"), labels)
 
 
 def epochs(pixels: np.ndarray, workers: int, count: int) -> list[list]:
     """The batches of each of the first epochs, from one loader."""
-    batches = Batches(ROWS, 8, PLACE)
+    batches = Batches(ROWS, 8, SEEDS)
     made = loader(training(pixels), batches, workers, pin=False)
     found = []
     for epoch in range(count):
@@ -117,7 +126,7 @@ def test_training_is_shuffled_by_seed_fold_and_epoch():
 
 def test_the_order_of_training_is_the_one_it_always_was():
     # Golden: another order here is other weights in everybody's runs.
-    batches = Batches(np.arange(3, 14), 4, PLACE)
+    batches = Batches(np.arange(3, 14), 4, SEEDS)
     assert addresses(batches, 0) == [
         [(0, 13), (0, 10), (0, 4), (0, 5)],
         [(0, 8), (0, 9), (0, 7), (0, 11)],
@@ -130,7 +139,7 @@ def test_the_order_of_training_is_the_one_it_always_was():
 
 def test_a_picture_is_drawn_at_seed_fold_epoch_and_row(pixels):
     scans = training(pixels)
-    assert torch.equal(scans[4, 5].ink, picture(scans.compose, pixels[5], *PLACE, 4, 5))
+    assert torch.equal(scans[4, 5].ink, apply_transform(scans.compose, pixels[5], *SEEDS, 4, 5))
 
 
 def test_validation_keeps_the_order_of_its_rows():
@@ -150,7 +159,7 @@ def test_validation_keeps_the_order_of_its_rows():
     ],
 )
 def test_a_last_part_of_a_batch_is_left_out_of_training_only(rows, size, trained, validated):
-    for place, wanted in ((PLACE, trained), (None, validated)):
+    for place, wanted in ((SEEDS, trained), (None, validated)):
         batches = Batches(np.arange(rows), size, place)
         assert [len(batch) for batch in batches] == wanted
         assert len(batches) == len(wanted)
@@ -158,7 +167,7 @@ def test_a_last_part_of_a_batch_is_left_out_of_training_only(rows, size, trained
 
 
 def test_rows_left_out_of_one_epoch_come_in_another():
-    batches = Batches(np.arange(11), 4, PLACE)
+    batches = Batches(np.arange(11), 4, SEEDS)
     seen = [{row for batch in addresses(batches, epoch) for _, row in batch} for epoch in range(9)]
     assert all(len(rows) == 8 for rows in seen)
     assert set(itertools.chain(*seen)) == set(range(11))
@@ -183,13 +192,13 @@ def test_pixels_in_memory_are_carried():
     np.testing.assert_array_equal(again.pixels, images)
 
 
-def joined(pixels: np.memmap, tmp_path) -> Joined:
+def joined(pixels: np.memmap, tmp_path) -> JoinedDataset:
     """The 23 images, and the last 9 of them again, as rows 23 to 31, under other labels."""
     np.save(tmp_path / "synthetic.npy", pixels[-9:])
     again = np.load(tmp_path / "synthetic.npy", mmap_mode="r")
     labels = LABELS.map(lambda column: column[-9:] + 100)
     real = training(pixels)
-    return Joined(real, Pictures(again, real.compose, labels, PLACE, first=N))
+    return JoinedDataset(real, StoreDataset(again, real.compose, labels, SEEDS, first=N))
 
 
 def same(one: Sample, other: Sample) -> bool:
@@ -202,7 +211,9 @@ def test_rows_behind_a_stores_last_are_the_other_stores(pixels, tmp_path):
     for row in range(N, N + 9):
         was = row - 9  # the row it is a copy of
         assert both[1, row].labels == alone[1, was].labels.map(lambda label: label + 100)
-        assert torch.equal(both[1, row].ink, picture(alone.compose, pixels[was], *PLACE, 1, row))
+        assert torch.equal(
+            both[1, row].ink, apply_transform(alone.compose, pixels[was], *SEEDS, 1, row)
+        )
         assert not torch.equal(both[1, row].ink, alone[1, was].ink)  # moved by its own address
 
 
@@ -213,8 +224,8 @@ def test_two_stores_are_carried_by_their_names(pixels, tmp_path):
     assert len(pickled) < 100_000
     again = pickle.loads(pickled)
     assert all(same(again[0, row], both[0, row]) for row in (0, N - 1, N, N + 8))
-    in_memory = Pictures(np.array(both.after.pixels), both.after.compose, first=N)
-    assert not Joined(both.before, in_memory).travels
+    in_memory = StoreDataset(np.array(both.after.pixels), both.after.compose, first=N)
+    assert not JoinedDataset(both.before, in_memory).travels
 
 
 @pytest.mark.parametrize("workers", [1, 2])
@@ -223,7 +234,7 @@ def test_mixed_epochs_are_the_same_for_any_number_of_workers(pixels, tmp_path, w
 
     def made(workers: int, epochs: list[int]) -> list[Sample]:
         batches = MixedBatches(
-            np.arange(N), np.arange(N, N + 9), 8, share=Share(0.8, 0.2), epochs=3, place=PLACE
+            np.arange(N), np.arange(N, N + 9), 8, share=Share(0.8, 0.2), epochs=3, seeds=SEEDS
         )
         batched = loader(both, batches, workers, pin=False)
         found = []
@@ -251,3 +262,14 @@ def test_a_worker_is_quiet_about_a_reader_that_was_interrupted(pixels, capfd, mo
         next(batches)
     del batches  # waits for the worker's end
     assert capfd.readouterr().err == ""
+
+
+@pytest.mark.parametrize(
+    ("cores", "beside_gpu", "beside_cpu"), [(1, 0, 0), (2, 1, 1), (4, 3, 1), (64, 8, 1)]
+)
+def test_workers_leave_a_core_to_the_network(monkeypatch, cores, beside_gpu, beside_cpu):
+    monkeypatch.setattr(dataset, "usable_cores", lambda: cores)
+    assert loader_workers("auto", GPU) == beside_gpu
+    assert loader_workers("auto", CPU) == beside_cpu
+    assert loader_workers(5, GPU) == loader_workers(5, CPU) == 5
+    assert loader_workers(0, GPU) == 0

@@ -10,7 +10,7 @@ import pytest
 import worlds
 from graphemes.foundation.errors import DataError, UserError
 from graphemes.foundation.heads import HEIGHT, PIXELS, WIDTH
-from graphemes.images.marks import marks_of
+from graphemes.images.fingerprints import fingerprints_of
 from graphemes.images.store import open_store, temporary_store
 
 ROWS = 3
@@ -61,7 +61,7 @@ def test_a_store_holds_every_image_in_order(opened):
     np.testing.assert_array_equal(store.pixels, pixels)
     assert store.ids == worlds.named(2 * ROWS)
     assert store.row_of["Train_4"] == 4
-    np.testing.assert_array_equal(store.marks, marks_of(pixels))
+    np.testing.assert_array_equal(store.fingerprints, fingerprints_of(pixels))
     assert not store.pixels.flags.writeable
     assert len(opened.said) == 1
     assert opened.said[0].startswith(f"{opened.cache / 'train.npy'}: making it from 2 shards: ")
@@ -75,17 +75,17 @@ def test_a_second_opening_leaves_the_files_alone(opened):
     assert state(opened.cache) == before
     assert opened.said == []
     assert again.digest == first.digest
-    np.testing.assert_array_equal(again.marks, first.marks)
+    np.testing.assert_array_equal(again.fingerprints, first.fingerprints)
     np.testing.assert_array_equal(again.pixels, first.pixels)
 
 
 def test_equal_pictures_have_equal_marks():
     pixels = worlds.random_pixels(600)
     pixels[599] = pixels[0]
-    marks = marks_of(pixels)
-    assert marks.dtype == np.int64
-    assert marks[599] == marks[0]
-    assert len(set(marks.tolist())) == 599
+    fingerprints = fingerprints_of(pixels)
+    assert fingerprints.dtype == np.int64
+    assert fingerprints[599] == fingerprints[0]
+    assert len(set(fingerprints.tolist())) == 599
 
 
 def test_a_store_is_made_again_when_a_shard_changes(opened, tmp_path):
@@ -228,5 +228,5 @@ def test_a_temporary_store_leaves_nothing(shards, tmp_path):
         pixels = worlds.random_pixels(2 * ROWS)[ROWS:]
         np.testing.assert_array_equal(store.pixels.reshape(-1, PIXELS), pixels)
         assert not store.pixels.flags.writeable
-        np.testing.assert_array_equal(store.marks, marks_of(pixels))
+        np.testing.assert_array_equal(store.fingerprints, fingerprints_of(pixels))
     assert list((tmp_path / "cache").iterdir()) == []

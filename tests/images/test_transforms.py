@@ -11,7 +11,7 @@ import torch
 
 from graphemes.foundation.heads import HEIGHT, WIDTH
 from graphemes.foundation.settings.types import ImageSize
-from graphemes.images.transforms import Augmentation, picture, pictures
+from graphemes.images.transforms import Augmentation, apply_transform, make_transform
 
 MOVES = Augmentation(shift=0.06, scale=0.15, rotate=10, shear=10)
 STILL = Augmentation(shift=0, scale=0, rotate=0, shear=0)
@@ -36,7 +36,7 @@ def extent(ink: torch.Tensor) -> tuple[int, int]:
 @pytest.mark.parametrize("crop", ["ink", "none"])
 @pytest.mark.parametrize("by", [None, MOVES])
 def test_shape_type_and_range(square, size, crop, by):
-    ink = picture(pictures(size, crop, by), square, *((0, 0, 0, 0) if by else ()))
+    ink = apply_transform(make_transform(size, crop, by), square, *((0, 0, 0, 0) if by else ()))
     assert ink.shape == (1, size.height, size.width)
     assert ink.dtype == torch.float32
     assert ink.is_contiguous()
@@ -47,44 +47,44 @@ def test_shape_type_and_range(square, size, crop, by):
 def test_ink_is_one_and_paper_is_zero():
     scan = np.full((HEIGHT, WIDTH), 255, np.uint8)
     scan[40:100, 60:180] = 0
-    ink = picture(pictures(ImageSize(HEIGHT, WIDTH), "none"), scan)[0]
+    ink = apply_transform(make_transform(ImageSize(HEIGHT, WIDTH), "none"), scan)[0]
     assert set(ink.unique().tolist()) == {0.0, 1.0}
     assert ink.sum() == 60 * 120
     grey = np.where(scan == 0, 51, scan).astype(np.uint8)
-    ink = picture(pictures(ImageSize(HEIGHT, WIDTH), "none"), grey)[0]
+    ink = apply_transform(make_transform(ImageSize(HEIGHT, WIDTH), "none"), grey)[0]
     assert float(ink.max()) == pytest.approx(0.8)
 
 
 @pytest.mark.parametrize("size", SIZES)
 @pytest.mark.parametrize("crop", ["ink", "none"])
 def test_a_drawn_square_stays_square(square, size, crop):
-    high, wide = extent(picture(pictures(size, crop), square))
+    high, wide = extent(apply_transform(make_transform(size, crop), square))
     assert abs(high - wide) <= 1
     assert high > 10
 
 
 def test_a_cropped_square_fills_the_shorter_side_and_stands_in_the_middle(square):
-    ink = picture(pictures(ImageSize(64, 128), "ink"), square)[0]
+    ink = apply_transform(make_transform(ImageSize(64, 128), "ink"), square)[0]
     assert extent(ink[None])[0] > 0.8 * 64
     torch.testing.assert_close(ink.sum(0), ink.sum(0).flip(0), atol=0.6, rtol=0)
     torch.testing.assert_close(ink.sum(1), ink.sum(1).flip(0), atol=0.6, rtol=0)
 
 
 def test_without_crop_the_whole_scan_is_there(square):
-    ink = picture(pictures(ImageSize(HEIGHT, WIDTH), "none"), square)[0]
+    ink = apply_transform(make_transform(ImageSize(HEIGHT, WIDTH), "none"), square)[0]
     np.testing.assert_array_equal(ink.numpy(), (255 - square.astype(np.float32)) / 255)
 
 
 def test_where_it_was_written_does_not_matter_to_a_crop(square):
-    compose = pictures(ImageSize(64, 64), "ink")
+    compose = make_transform(ImageSize(64, 64), "ink")
     moved = np.roll(square, (15, 90), axis=(0, 1))
-    assert torch.equal(picture(compose, square), picture(compose, moved))
+    assert torch.equal(apply_transform(compose, square), apply_transform(compose, moved))
 
 
 def test_grey_paper_becomes_white_like_the_paper_around_it(square):
     grey = np.where(square == 255, 180, square).astype(np.uint8)
     for crop in ("ink", "none"):
-        ink = picture(pictures(ImageSize(200, 50), crop), grey)
+        ink = apply_transform(make_transform(ImageSize(200, 50), crop), grey)
         assert float(ink.median()) == 0
         assert float(ink[0, 0].max()) == 0
 
@@ -102,7 +102,7 @@ def test_any_scan_makes_a_picture():
     ]
     for scan in scans:
         for by in (None, MOVES):
-            ink = picture(pictures(ImageSize(64, 64), "ink", by), scan, 1, 2)
+            ink = apply_transform(make_transform(ImageSize(64, 64), "ink", by), scan, 1, 2)
             assert ink.shape == (1, 64, 64)
             assert torch.isfinite(ink).all()
 
@@ -110,26 +110,26 @@ def test_any_scan_makes_a_picture():
 def test_a_read_only_scan_is_taken_and_left_alone(square):
     scan = square.copy()
     scan.flags.writeable = False
-    picture(pictures(ImageSize(64, 64), "ink", MOVES), scan, 0)
+    apply_transform(make_transform(ImageSize(64, 64), "ink", MOVES), scan, 0)
     assert (scan == square).all()
 
 
 def test_the_same_address_gives_the_same_picture_whoever_drew_before(square):
-    compose = pictures(ImageSize(48, 48), "ink", MOVES)
-    alone = picture(compose, square, 1, 2, 3, 4)
+    compose = make_transform(ImageSize(48, 48), "ink", MOVES)
+    alone = apply_transform(compose, square, 1, 2, 3, 4)
     for other in range(5):
-        picture(compose, square, 9, other)
+        apply_transform(compose, square, 9, other)
     np.random.default_rng(0).random()
-    assert torch.equal(picture(compose, square, 1, 2, 3, 4), alone)
+    assert torch.equal(apply_transform(compose, square, 1, 2, 3, 4), alone)
     assert torch.equal(
-        picture(pictures(ImageSize(48, 48), "ink", MOVES), square, 1, 2, 3, 4), alone
+        apply_transform(make_transform(ImageSize(48, 48), "ink", MOVES), square, 1, 2, 3, 4), alone
     )
 
 
 def test_every_part_of_an_address_counts(square):
-    compose = pictures(ImageSize(48, 48), "ink", MOVES)
+    compose = make_transform(ImageSize(48, 48), "ink", MOVES)
     places = [(1, 2, 3, 4), (0, 2, 3, 4), (1, 0, 3, 4), (1, 2, 0, 4), (1, 2, 3, 0), (1, 2, 3)]
-    drawn = [picture(compose, square, *place) for place in places]
+    drawn = [apply_transform(compose, square, *place) for place in places]
     for number, first in enumerate(drawn):
         assert not any(torch.equal(first, other) for other in drawn[number + 1 :])
 
@@ -138,31 +138,33 @@ def test_every_part_of_an_address_counts(square):
 def test_each_move_moves(square, part):
     only = Augmentation(**{**vars(STILL), part: getattr(MOVES, part)})
     size = ImageSize(64, 64)
-    plain = picture(pictures(size, "ink", STILL), square, 0)
-    assert not torch.allclose(picture(pictures(size, "ink", only), square, 0), plain, atol=0.2)
+    plain = apply_transform(make_transform(size, "ink", STILL), square, 0)
+    assert not torch.allclose(
+        apply_transform(make_transform(size, "ink", only), square, 0), plain, atol=0.2
+    )
 
 
 def test_moves_of_nothing_change_nothing(square):
     size = ImageSize(64, 64)
-    plain = picture(pictures(size, "ink"), square)
+    plain = apply_transform(make_transform(size, "ink"), square)
     torch.testing.assert_close(
-        picture(pictures(size, "ink", STILL), square, 0), plain, atol=0.01, rtol=0
+        apply_transform(make_transform(size, "ink", STILL), square, 0), plain, atol=0.01, rtol=0
     )
 
 
 def test_moves_keep_the_writing_in_the_picture(square):
-    compose = pictures(ImageSize(64, 64), "ink", MOVES)
-    plain = float(picture(pictures(ImageSize(64, 64), "ink"), square).sum())
-    sums = [float(picture(compose, square, 0, index).sum()) for index in range(40)]
+    compose = make_transform(ImageSize(64, 64), "ink", MOVES)
+    plain = float(apply_transform(make_transform(ImageSize(64, 64), "ink"), square).sum())
+    sums = [float(apply_transform(compose, square, 0, index).sum()) for index in range(40)]
     assert np.std(sums) > 0.01 * plain
     assert all(0.6 * plain < total < 1.5 * plain for total in sums)
 
 
 def test_validation_pictures_are_without_randomness(square):
-    compose = pictures(ImageSize(64, 64), "ink")
-    first = picture(compose, square)
-    assert torch.equal(picture(compose, square), first)
-    assert torch.equal(picture(compose, square, 5, 6, 7), first)
+    compose = make_transform(ImageSize(64, 64), "ink")
+    first = apply_transform(compose, square)
+    assert torch.equal(apply_transform(compose, square), first)
+    assert torch.equal(apply_transform(compose, square, 5, 6, 7), first)
 
 
 def test_importing_asks_nobody_for_updates():

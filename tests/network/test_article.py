@@ -6,7 +6,7 @@ from judges import pictures, scatter
 from torch import nn
 
 from graphemes.network.article import ArticleNet
-from graphemes.network.counting import multiply_adds, parameters
+from graphemes.network.cost import multiply_adds, parameters
 
 
 @pytest.fixture(scope="module")

@@ -8,7 +8,7 @@ from judges import difference, pictures, scatter
 
 from graphemes.network import resnet
 from graphemes.network.attention import ATTENTIONS
-from graphemes.network.counting import parameters
+from graphemes.network.cost import parameters
 from graphemes.network.timm_library import timm_library
 
 CHANNELS = 128

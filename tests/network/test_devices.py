@@ -1,16 +1,11 @@
-"""A device and the arithmetic that it does fast; what isn't there is said."""
+"""A device and the precision that it does fast; what isn't there is said."""
 
 import pytest
 import torch
 
 from graphemes.foundation.errors import SettingsError
 from graphemes.network import devices
-from graphemes.network.devices import (
-    Engine,
-    choose_engine,
-    fast_precision,
-    loader_workers,
-)
+from graphemes.network.devices import Engine, choose_engine, fast_precision
 
 CPU, GPU = torch.device("cpu"), torch.device("cuda")
 
@@ -39,7 +34,7 @@ def test_auto_is_the_cpu_where_there_is_nothing_else(no_gpu):
 def test_auto_takes_a_gpu(two_gpus):
     engine = choose_engine("auto", "auto")
     assert engine == Engine(GPU, "fp16")
-    assert engine.scales
+    assert engine.needs_scaler
     assert engine.describe() == "Tesla T4, fp16"
     assert choose_engine("cuda:1", "fp32") == Engine(torch.device("cuda:1"), "fp32")
 
@@ -103,18 +98,7 @@ def test_an_apple_gpu_computes_in_fp32():
 def test_the_arithmetic_is_that_of_the_precision():
     layer, x = torch.nn.Linear(4, 4), torch.ones(1, 4)
     for precision, kind in (("fp32", torch.float32), ("bf16", torch.bfloat16)):
-        with Engine(CPU, precision).arithmetic():
+        with Engine(CPU, precision).autocast():
             assert layer(x).dtype == kind
         assert layer(x).dtype == torch.float32
-    assert not Engine(CPU, "bf16").scales
-
-
-@pytest.mark.parametrize(
-    ("cores", "beside_gpu", "beside_cpu"), [(1, 0, 0), (2, 1, 1), (4, 3, 1), (64, 8, 1)]
-)
-def test_workers_leave_a_core_to_the_network(monkeypatch, cores, beside_gpu, beside_cpu):
-    monkeypatch.setattr(devices, "usable_cores", lambda: cores)
-    assert loader_workers("auto", GPU) == beside_gpu
-    assert loader_workers("auto", CPU) == beside_cpu
-    assert loader_workers(5, GPU) == loader_workers(5, CPU) == 5
-    assert loader_workers(0, GPU) == 0
+    assert not Engine(CPU, "bf16").needs_scaler

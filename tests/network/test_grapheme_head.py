@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 import torch
 
-from graphemes.foundation.classes import seen_graphemes
+from graphemes.foundation.classes import competition_graphemes
 from graphemes.foundation.heads import HEADS
 from graphemes.network.grapheme_head import GraphemeHead, memberships, of_classes
 
-LABELS = np.array([tuple(one.labels) for one in seen_graphemes()])
+LABELS = np.array([tuple(one.labels) for one in competition_graphemes()])
 
 
 @pytest.fixture

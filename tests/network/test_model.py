@@ -9,13 +9,13 @@ from graphemes.foundation.heads import HEADS, PerHead
 from graphemes.foundation.settings.groups import Architecture
 from graphemes.foundation.settings.types import ImageSize
 from graphemes.network.grapheme_head import of_classes
-from graphemes.network.model import INK_MEAN, INK_SPREAD, GraphemeNetwork, Logits, build_network
+from graphemes.network.model import INK_MEAN, INK_STD, GraphemeNetwork, Logits, build_network
 
 SIZE = ImageSize(64, 64)
 
 
-def built(seed: int | None = 3, **choices) -> GraphemeNetwork:
-    return build_network(Architecture(**choices), SIZE, seed).eval()
+def built(seed: int | None = 3, **options) -> GraphemeNetwork:
+    return build_network(Architecture(**options), SIZE, seed).eval()
 
 
 @pytest.fixture(scope="module")
@@ -42,7 +42,7 @@ def test_each_head_is_a_linear_layer_on_the_normalised_ink(network):
     ink = torch.rand(2, 1, 32, 32)
     with torch.no_grad():
         logits = network(ink)
-        features = network.trunk((ink - INK_MEAN) / INK_SPREAD)
+        features = network.trunk((ink - INK_MEAN) / INK_STD)
         for head, got in zip(HEADS, logits.heads, strict=True):
             layer = network.heads[head.name]
             torch.testing.assert_close(got, features @ layer.weight.T + layer.bias)

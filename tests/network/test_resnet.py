@@ -9,8 +9,8 @@ from torch.nn import functional
 
 from graphemes.foundation.errors import SettingsError
 from graphemes.network import resnet
-from graphemes.network.counting import multiply_adds, parameters
-from graphemes.network.resnet import TABLE, BasicBlock, BlockChoices, Bottleneck, ResNet
+from graphemes.network.cost import multiply_adds, parameters
+from graphemes.network.resnet import TABLE, BasicBlock, BlockOptions, Bottleneck, ResNet
 from graphemes.network.timm_library import timm_library
 
 SIZES = [(64, 64), (128, 128), (137, 236), (45, 77), (33, 16)]
@@ -163,7 +163,7 @@ def test_a_plain_network_has_no_shortcuts_and_learns(name):
 @pytest.mark.parametrize("stride", [1, 2])
 @pytest.mark.parametrize(("before", "after"), [(8, 8), (8, 24)])
 def test_padding_keeps_what_is_there_and_adds_zeros(stride, before, after):
-    block = BasicBlock(before, after, stride, BlockChoices("pad")).eval()
+    block = BasicBlock(before, after, stride, BlockOptions("pad")).eval()
     nn.init.zeros_(block.norm2.weight)
     x = pictures(2, before, 7, 10)
     with torch.no_grad():

@@ -10,9 +10,9 @@ from torch import nn
 from graphemes.foundation.errors import SettingsError
 from graphemes.foundation.settings.groups import Architecture
 from graphemes.foundation.settings.types import ImageSize
-from graphemes.network.counting import multiply_adds
+from graphemes.network.cost import multiply_adds
 from graphemes.network.timm_library import timm_library
-from graphemes.network.trunks import CHOICES, TRUNKS, build_trunk
+from graphemes.network.trunks import OPTIONS, TRUNKS, build_trunk
 
 SIZE = ImageSize(64, 64)
 # A name of each family, and parameters of its bare features on one channel, in millions.
@@ -35,15 +35,15 @@ NO_MAPS = {"vit_tiny_patch16_224", "efficientformerv2_s0"}
 NO_DROP_PATH = {"densenet121", "hrnet_w18_small"}
 
 
-def trunk(name: str, size: ImageSize = SIZE, **choices) -> nn.Module:
+def trunk(name: str, size: ImageSize = SIZE, **options) -> nn.Module:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
-        return build_trunk(Architecture(trunk=name, **choices), size).eval()
+        return build_trunk(Architecture(trunk=name, **options), size).eval()
 
 
-def refusal(name: str, size: ImageSize = SIZE, **choices) -> str:
+def refusal(name: str, size: ImageSize = SIZE, **options) -> str:
     with pytest.raises(SettingsError) as caught:
-        trunk(name, size, **choices)
+        trunk(name, size, **options)
     assert "\n" not in str(caught.value)
     return str(caught.value)
 
@@ -152,12 +152,12 @@ def test_a_size_whose_edges_a_model_would_not_see_is_said():
 
 
 def test_every_choice_of_a_network_is_a_trunks_or_lies_outside_of_it():
-    left = {key for kind in TRUNKS.values() for key in kind.choices} | {"pool", "drop_path"}
-    assert left == set(CHOICES)
+    left = {key for kind in TRUNKS.values() for key in kind.options} | {"pool", "drop_path"}
+    assert left == set(OPTIONS)
 
 
 @pytest.mark.parametrize(
-    ("name", "choices", "named"),
+    ("name", "options", "named"),
     [
         ("timm/resnet18", {"shortcut": "pad"}, "shortcut=pad"),
         ("timm/resnet18", {"shortcut": "none"}, "shortcut=none"),
@@ -167,8 +167,8 @@ def test_every_choice_of_a_network_is_a_trunks_or_lies_outside_of_it():
         ("resnet18", {"drop_path": 0.1}, "drop_path=0.1"),
     ],
 )
-def test_a_choice_that_a_trunk_does_not_leave_is_said(name, choices, named):
-    assert refusal(name, **choices) == f"{named}: trunk={name} has no such choice; leave it out"
+def test_an_option_that_a_trunk_does_not_support_is_said(name, options, named):
+    assert refusal(name, **options) == f"{named}: trunk={name} has no such option; leave it out"
 
 
 def test_checkpointing_that_a_model_lacks_is_said():

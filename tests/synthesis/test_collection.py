@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
-from graphemes.foundation.classes import seen_graphemes
+from graphemes.foundation.classes import competition_graphemes
 from graphemes.foundation.errors import PlaceTaken, UserError
 from graphemes.foundation.files import read_json
 from graphemes.foundation.seeds import stream
@@ -23,7 +23,7 @@ from graphemes.synthesis.collection import (
 )
 from graphemes.synthesis.selection import dealt, shares
 
-SOME = seen_graphemes()[::100]  # 13 graphemes
+SOME = competition_graphemes()[::100]  # 13 graphemes
 
 
 @pytest.fixture(autouse=True)
@@ -257,7 +257,7 @@ def test_graphemes_are_dealt_evenly():
 
 
 def test_rare_classes_come_oftener_than_their_graphemes_and_none_is_left_out():
-    seen = seen_graphemes()
+    seen = competition_graphemes()
     counts = Counter(one.labels.consonant for one in dealt(seen, 5000, stream(0), balance=0.8))
     plain = Counter(one.labels.consonant for one in dealt(seen, 5000, stream(0)))
     assert counts[3] > 3 * plain[3]

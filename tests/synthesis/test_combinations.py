@@ -2,7 +2,7 @@
 
 import pytest
 
-from graphemes.foundation.classes import Grapheme, seen_graphemes, spelled
+from graphemes.foundation.classes import Grapheme, competition_graphemes, spelled
 from graphemes.foundation.errors import DataError
 from graphemes.foundation.heads import PerHead
 from graphemes.synthesis.combinations import (
@@ -20,7 +20,7 @@ def unseen() -> list[Grapheme]:
 
 
 def test_ra_takes_a_joiner_before_a_ya_phala_as_in_train_csv():
-    seen = {one.labels: one.text for one in seen_graphemes()}
+    seen = {one.labels: one.text for one in competition_graphemes()}
     labels = PerHead(123, 1, 4)
     assert spelling(labels) == seen[labels] != spelled(labels)
     # The joiner apart, the spelling is the rule's.
@@ -29,7 +29,7 @@ def test_ra_takes_a_joiner_before_a_ya_phala_as_in_train_csv():
 
 
 def test_unseen_graphemes_are_new_and_spelled_apart(unseen):
-    seen = seen_graphemes()
+    seen = competition_graphemes()
     assert not {one.labels for one in unseen} & {one.labels for one in seen}
     texts = [one.text for one in [*unseen, *seen]]
     assert len(texts) == len(set(texts))
@@ -54,7 +54,7 @@ def test_a_virama_that_shows_or_a_lonely_sign_is_no_cluster():
 
 def test_letters_that_take_almost_no_signs_get_only_those_of_train_csv(unseen):
     bare = {*range(13), 164}
-    pairs = {one.labels[1:] for one in seen_graphemes() if one.labels.root in bare}
+    pairs = {one.labels[1:] for one in competition_graphemes() if one.labels.root in bare}
     assert {one.labels[1:] for one in unseen if one.labels.root in bare} <= pairs
     assert not is_spoken(PerHead(2, 3, 0))
     assert not is_spoken(PerHead(164, 1, 0))
@@ -76,8 +76,8 @@ def test_a_list_holds_graphemes_and_triples(tmp_path):
 
 def test_a_seen_spelling_is_read_with_its_labels(tmp_path):
     path = tmp_path / "list.txt"
-    path.write_text("\n".join(one.text for one in seen_graphemes()), encoding="utf-8")
-    assert listed_graphemes(path) == list(seen_graphemes())
+    path.write_text("\n".join(one.text for one in competition_graphemes()), encoding="utf-8")
+    assert listed_graphemes(path) == list(competition_graphemes())
 
 
 @pytest.mark.parametrize(

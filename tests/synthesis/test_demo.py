@@ -11,7 +11,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from graphemes.competition import writing
-from graphemes.foundation.classes import seen_graphemes
+from graphemes.foundation.classes import competition_graphemes
 from graphemes.foundation.errors import PlaceTaken, UserError
 from graphemes.foundation.heads import CLASSES, HEADS, HEIGHT, PIXELS, WIDTH
 from graphemes.foundation.seeds import stream
@@ -140,7 +140,7 @@ def test_the_tables_are_those_of_the_competition(demo):
     train = rows(demo / "train.csv")
     assert list(train[0]) == ["image_id", *(head.column for head in HEADS), "grapheme"]
     assert [row["image_id"] for row in train] == [f"Train_{k}" for k in range(SMALL["images"])]
-    known = {(*map(str, one.labels), one.text) for one in seen_graphemes()}
+    known = {(*map(str, one.labels), one.text) for one in competition_graphemes()}
     assert {tuple(row.values())[1:] for row in train} <= known
     test = rows(demo / "test.csv")
     assert [tuple(row.values()) for row in test[:3]] == [

@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 import pytest
 
-from graphemes.foundation.classes import seen_graphemes
+from graphemes.foundation.classes import competition_graphemes
 from graphemes.foundation.errors import DataError, MissingPackage
 from graphemes.foundation.heads import HEIGHT, WIDTH
 from graphemes.foundation.seeds import stream
@@ -29,17 +29,17 @@ DOTTED_CIRCLE = "\u25cc"
 def test_a_shipped_font_has_the_glyphs_of_every_grapheme(name):
     font = typeface(name)
     circle = {glyph.number for glyph in font.shape(DOTTED_CIRCLE)}
-    for one in seen_graphemes():
+    for one in competition_graphemes():
         glyphs = {glyph.number for glyph in font.shape(one.text)}
         assert glyphs, one.text
         assert not glyphs & (circle | {0}), one.text
-    able = sum(font.can_write(one.text) for one in seen_graphemes())
+    able = sum(font.can_write(one.text) for one in competition_graphemes())
     assert able >= 1290  # the others show a virama
 
 
 def test_two_fonts_write_every_grapheme_without_a_virama():
     for name in ("atma", "galada"):
-        assert all(typeface(name).can_write(one.text) for one in seen_graphemes()), name
+        assert all(typeface(name).can_write(one.text) for one in competition_graphemes()), name
 
 
 def test_a_font_without_a_conjunct_leaves_it_to_the_next():
@@ -207,7 +207,7 @@ def test_a_ring_is_closed():
 
 @pytest.mark.parametrize("place", range(40))
 def test_a_scan_has_dark_ink_on_light_paper_inside_the_edges(place):
-    texts = seen_graphemes()
+    texts = competition_graphemes()
     scan = draw(texts[place * 32].text, writer(0, place), stream(0, place))
     assert scan.shape == (HEIGHT, WIDTH)
     assert scan.dtype == np.uint8
@@ -324,7 +324,7 @@ INK = {
 
 
 def test_the_version_tells_drawings_of_other_pixels_apart():
-    texts = [one.text for one in seen_graphemes()[::65]]
+    texts = [one.text for one in competition_graphemes()[::65]]
     scans = [order.scan() for order in ordered(texts, seed=1, part=0)]
     ink = [float((255.0 - scan).sum() / 255) for scan in scans]
     assert ink == pytest.approx(INK[VERSION], rel=0.003), [round(one) for one in ink]

@@ -17,9 +17,9 @@ from graphemes.foundation.machine import machine_name
 from graphemes.foundation.progress import say
 from graphemes.foundation.settings.commands import BenchSettings
 from graphemes.foundation.settings.groups import Learning
-from graphemes.learn.epoch import make_learner, train_epoch
 from graphemes.network.devices import choose_engine
 from graphemes.network.model import build_network
+from graphemes.training.epoch import make_learner, train_epoch
 
 SETTINGS = BenchSettings
 _STEPS = 6

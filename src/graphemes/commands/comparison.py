@@ -9,8 +9,8 @@ import torch
 
 from graphemes.commands.preparation import Source, open_training_data
 from graphemes.competition.labels import read_labels
-from graphemes.experiments.scan_statistics import Traits, table, traits
-from graphemes.experiments.two_sample_test import told_apart
+from graphemes.experiments.scan_statistics import ScanStatistics, measure_scan, table
+from graphemes.experiments.two_sample_test import classifier_auc
 from graphemes.foundation.errors import DataError, PlaceTaken, SettingsError
 from graphemes.foundation.files import need_writable, read_json, write_json
 from graphemes.foundation.heads import COLUMNS, PerHead
@@ -21,7 +21,7 @@ from graphemes.foundation.settings.commands import SynthesiseSettings
 from graphemes.foundation.settings.groups import Places
 from graphemes.foundation.settings.types import ImageSize
 from graphemes.images.contact_sheets import mixed, pairs, write_png
-from graphemes.images.transforms import picture, pictures
+from graphemes.images.transforms import apply_transform, make_transform
 from graphemes.synthesis.combinations import spelling
 from graphemes.synthesis.jobs import drawn, ordered
 from graphemes.synthesis.manifest import MARKER
@@ -45,14 +45,14 @@ def compare(settings: SynthesiseSettings, directory: Path, fonts: tuple[str, ...
     measured = {"real": _measured(real, f"compare={directory}"), "drawn": _measured(ours, "drawn")}
     for line in table(*measured.values()):
         say(line)
-    auc = told_apart(_pictures(real), _pictures(ours), settings.seed)
+    auc = classifier_auc(_pictures(real), _pictures(ours), settings.seed)
     say(
         f"told apart: a small network's AUC is {auc:.3f} on the {len(real):,} of {2 * len(real):,}"
         " pictures it did not learn (0.5: it can't tell drawn from real)"
     )
     _write_sheets(out, real, ours, settings.seed)
     means = {
-        name: dict(zip(Traits._fields, np.mean(values, axis=0).tolist(), strict=True))
+        name: dict(zip(ScanStatistics._fields, np.mean(values, axis=0).tolist(), strict=True))
         for name, values in measured.items()
     }
     write_json(out / COMPARISON, {"images": len(real), "auc": auc, **means})
@@ -126,9 +126,9 @@ def _drawn(
     return np.stack(scans)
 
 
-def _measured(scans: npt.NDArray[np.uint8], which: str) -> list[Traits]:
-    """The traits of the scans that show ink. Raises DataError if hardly one does."""
-    found = [one for one in map(traits, scans) if one is not None]
+def _measured(scans: npt.NDArray[np.uint8], which: str) -> list[ScanStatistics]:
+    """The scan_statistics of the scans that show ink. Raises DataError if hardly one does."""
+    found = [one for one in map(measure_scan, scans) if one is not None]
     if len(found) < LEAST:
         raise DataError(
             f"{which}: ink was found in {len(found):,} of {len(scans):,} images, expected it in"
@@ -141,8 +141,8 @@ def _measured(scans: npt.NDArray[np.uint8], which: str) -> list[Traits]:
 
 def _pictures(scans: npt.NDArray[np.uint8]) -> torch.Tensor:
     """(N, 1, 64, 64) float32, cut to the ink as for training."""
-    compose = pictures(SIDE, "ink")
-    return torch.stack([picture(compose, scan) for scan in scans])
+    compose = make_transform(SIDE, "ink")
+    return torch.stack([apply_transform(compose, scan) for scan in scans])
 
 
 def _write_sheets(

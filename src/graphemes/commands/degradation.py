@@ -25,8 +25,8 @@ from graphemes.foundation.layout import ROOT
 from graphemes.foundation.progress import progress, say
 from graphemes.foundation.seeds import stream
 from graphemes.foundation.settings.commands import BenchSettings
-from graphemes.images.dataset import Pictures
-from graphemes.images.transforms import pictures
+from graphemes.images.dataset import StoreDataset
+from graphemes.images.transforms import make_transform
 from graphemes.network.devices import Engine, choose_engine
 
 
@@ -99,7 +99,7 @@ def _engine(settings: BenchSettings) -> Engine:
 def _chosen(data: TrainingData, settings: BenchSettings) -> tuple[torch.Tensor, torch.Tensor]:
     """Ink (N, 1, H, W) and roots (N,) of some labelled images, the same at every call."""
     rows = stream(0).permutation(data.rows)[: settings.images]
-    scans = Pictures(data.store.pixels, pictures(settings.image_size, "ink"), data.by_row)
+    scans = StoreDataset(data.store.pixels, make_transform(settings.image_size, "ink"), data.by_row)
     samples = [scans[(0, int(row))] for row in rows]
     return (
         torch.stack([sample.ink for sample in samples]),

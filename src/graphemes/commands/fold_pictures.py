@@ -17,10 +17,9 @@ from graphemes.commands.splitting import FoldRows
 from graphemes.competition.labels import grapheme_codes
 from graphemes.foundation.heads import PerHead
 from graphemes.foundation.settings.commands import TrainSettings
-from graphemes.images.dataset import Address, Batches, Joined, Pictures, Sample, loader
-from graphemes.images.decks import MixedBatches
-from graphemes.images.transforms import Augmentation, pictures
-from graphemes.network.devices import loader_workers
+from graphemes.images.dataset import JoinedDataset, Sample, StoreDataset, loader, loader_workers
+from graphemes.images.sampling import Batches, MixedBatches, SampleKey
+from graphemes.images.transforms import Augmentation, make_transform
 from graphemes.network.weights import is_ours, trained_on
 
 
@@ -45,29 +44,29 @@ class FoldPictures:
             s.batch_size,
             share=s.synthetic_share,
             epochs=s.epochs,
-            place=self.seeds,
+            seeds=self.seeds,
         )
 
     def training(self, batches: Batches | MixedBatches) -> Iterable[Sample]:
         """The moved pictures of the epoch that `batches` is set to."""
         s = self.settings
         moves = Augmentation(s.shift, s.scale, s.rotate, s.shear)
-        compose = pictures(s.image_size, s.crop, moves)
-        real = Pictures(self.data.store.pixels, compose, self.data.by_row, self.seeds)
+        compose = make_transform(s.image_size, s.crop, moves)
+        real = StoreDataset(self.data.store.pixels, compose, self.data.by_row, self.seeds)
         if self.data.synthetic is None:
             return self._loader(real, batches)
         pixels, labels = self.data.synthetic.store.pixels, self.data.synthetic.by_row
-        drawn = Pictures(pixels, compose, labels, self.seeds, first=len(real.pixels))
-        return self._loader(Joined(real, drawn), batches)
+        drawn = StoreDataset(pixels, compose, labels, self.seeds, first=len(real.pixels))
+        return self._loader(JoinedDataset(real, drawn), batches)
 
     def validation(self) -> Iterable[Sample]:
         """The validation pictures as they are, in order."""
-        compose = pictures(self.settings.image_size, self.settings.crop)
-        scans = Pictures(self.data.store.pixels, compose, self.data.by_row)
+        compose = make_transform(self.settings.image_size, self.settings.crop)
+        scans = StoreDataset(self.data.store.pixels, compose, self.data.by_row)
         return self._loader(scans, Batches(self.rows.validated, 2 * self.settings.batch_size))
 
     def _loader(
-        self, scans: Pictures | Joined, batches: Sampler[list[Address]]
+        self, scans: StoreDataset | JoinedDataset, batches: Sampler[list[SampleKey]]
     ) -> Iterable[Sample]:
         workers = loader_workers(self.settings.workers, self.device)
         return loader(scans, batches, workers, pin=self.device.type == "cuda")
@@ -77,13 +76,13 @@ class FoldPictures:
         """PerHead[(n,)] labels of the validation pictures."""
         return self.data.by_row.map(lambda column: column[self.rows.validated])
 
-    def marks(self) -> npt.NDArray[np.int64]:
-        """Marks of every image these weights may see, those of init's training too."""
-        marks = self.data.store.marks[self.rows.trained]
-        for others in (self._synthetic_marks(), self._init_marks()):
+    def fingerprints(self) -> npt.NDArray[np.int64]:
+        """Fingerprints of every image these weights may see, those of init's training too."""
+        fingerprints = self.data.store.fingerprints[self.rows.trained]
+        for others in (self._synthetic_fingerprints(), self._init_fingerprints()):
             if len(others):
-                marks = np.union1d(marks, others)
-        return marks
+                fingerprints = np.union1d(fingerprints, others)
+        return fingerprints
 
     def seen(self) -> npt.NDArray[np.bool_]:
         """(n,) whether a validation picture's grapheme is in the fold's real training part.
@@ -94,27 +93,29 @@ class FoldPictures:
         codes = grapheme_codes(self.data.by_row)
         real = codes[self.rows.real]
         if self.settings.init:
-            inside = np.isin(self.data.store.marks[self.data.rows], self._init_marks())
+            inside = np.isin(
+                self.data.store.fingerprints[self.data.rows], self._init_fingerprints()
+            )
             real = np.union1d(real, codes[self.data.rows[inside]])
         return np.isin(codes[self.rows.validated], real)
 
     def seen_by_init(self) -> int:
         """How many validation images init's weights were trained on."""
-        return self._validated_among(self._init_marks())
+        return self._validated_among(self._init_fingerprints())
 
     def among_synthetic(self) -> int:
         """How many validation images are, pixel for pixel, synthetic ones too."""
-        return self._validated_among(self._synthetic_marks())
+        return self._validated_among(self._synthetic_fingerprints())
 
-    def _validated_among(self, marks: npt.NDArray[np.int64]) -> int:
-        return int(np.isin(self.data.store.marks[self.rows.validated], marks).sum())
+    def _validated_among(self, fingerprints: npt.NDArray[np.int64]) -> int:
+        return int(np.isin(self.data.store.fingerprints[self.rows.validated], fingerprints).sum())
 
-    def _synthetic_marks(self) -> npt.NDArray[np.int64]:
+    def _synthetic_fingerprints(self) -> npt.NDArray[np.int64]:
         if self.data.synthetic is None:
             return np.empty(0, np.int64)
-        return self.data.synthetic.store.marks[self.data.synthetic.rows]
+        return self.data.synthetic.store.fingerprints[self.data.synthetic.rows]
 
-    def _init_marks(self) -> npt.NDArray[np.int64]:
+    def _init_fingerprints(self) -> npt.NDArray[np.int64]:
         init = self.settings.init
         return trained_on(init) if init and is_ours(init) else np.empty(0, np.int64)
 

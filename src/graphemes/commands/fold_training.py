@@ -13,26 +13,26 @@ from graphemes.commands.fold_pictures import FoldPictures
 from graphemes.commands.preparation import Source, TrainingData
 from graphemes.commands.second_time import begin_fold, clear_fold, fold_lock, fold_status
 from graphemes.commands.splitting import FoldRows, data_digests, rows_of_fold
+from graphemes.evaluation.decide import likeliest
+from graphemes.evaluation.metrics import Score, score
+from graphemes.evaluation.oof import OofTable, write_oof
 from graphemes.foundation.birth import commit, identity, learning_settings, versions
 from graphemes.foundation.files import write_json
 from graphemes.foundation.heads import HEADS
-from graphemes.foundation.layout import ROOT, FoldPlace
+from graphemes.foundation.layout import ROOT, FoldPaths
 from graphemes.foundation.machine import machine_name
 from graphemes.foundation.progress import progress, say
 from graphemes.foundation.seeds import seed_at
 from graphemes.foundation.settings.commands import TrainSettings
-from graphemes.images.dataset import Batches, Sample
-from graphemes.images.decks import MixedBatches
-from graphemes.infer.decide import likeliest
-from graphemes.infer.predict import probabilities
-from graphemes.judge.metrics import Score, score
-from graphemes.judge.oof import OofTable, write_oof
-from graphemes.learn.checkpoints import Progress
-from graphemes.learn.fold import Deadline, FoldWork, train_fold
+from graphemes.images.dataset import Sample
+from graphemes.images.sampling import Batches, MixedBatches
+from graphemes.inference.predict import probabilities
 from graphemes.network.devices import Engine
+from graphemes.network.initial_weights import initial_network
 from graphemes.network.model import GraphemeNetwork, build_network
-from graphemes.network.starting import starting_network
 from graphemes.network.weights import WeightsRecord, load_weights
+from graphemes.training.checkpoints import Progress
+from graphemes.training.fold import Deadline, FoldWork, train_fold
 
 _NO_FOLD = 2**16  # the address of fold=none's random streams
 
@@ -82,7 +82,7 @@ class FoldTraining:
             begin_fold(place, asked)
             self._train(fold, place, self.rows(fold))
 
-    def _train(self, fold: str, place: FoldPlace, rows: FoldRows) -> None:
+    def _train(self, fold: str, place: FoldPaths, rows: FoldRows) -> None:
         seeds = (self.settings.seed, _NO_FOLD if fold == "none" else int(fold))
         shown = FoldPictures(self.settings, self.data, rows, seeds, self.engine.device)
         batches = shown.batches()
@@ -100,17 +100,17 @@ class FoldTraining:
         write_json(place.run, self._certificate(work, shown, done))
         shutil.rmtree(place.state)
 
-    def _network(self, place: FoldPlace, seeds: tuple[int, int]) -> GraphemeNetwork:
+    def _network(self, place: FoldPaths, seeds: tuple[int, int]) -> GraphemeNetwork:
         settings = self.settings
         if place.checkpoint.exists():  # it holds all weights: none have to be fetched again
             network = build_network(settings, settings.image_size)
         else:
-            network = starting_network(settings, seed_at(*seeds))
+            network = initial_network(settings, seed_at(*seeds))
         network.trunk.checkpointing = settings.checkpointing
         return network
 
     def _work(
-        self, fold: str, place: FoldPlace, shown: FoldPictures, batches: Batches | MixedBatches
+        self, fold: str, place: FoldPaths, shown: FoldPictures, batches: Batches | MixedBatches
     ) -> FoldWork:
         batched = shown.training(batches)
 
@@ -129,7 +129,7 @@ class FoldTraining:
             epoch=epoch,
             validate=self._validation(shown) if len(shown.rows.validated) else None,
             record=self._record(fold),
-            trained_on=shown.marks(),
+            trained_on=shown.fingerprints(),
             deadline=self.deadline,
             say=say,
         )
@@ -157,7 +157,7 @@ class FoldTraining:
             classes=[head.classes for head in HEADS],
         )
 
-    def _write_oof(self, fold: str, place: FoldPlace, shown: FoldPictures) -> None:
+    def _write_oof(self, fold: str, place: FoldPaths, shown: FoldPictures) -> None:
         """The table from the weights file itself, so that it says what that file does."""
         network, _ = load_weights(place.weights)
         batched, rows = shown.validation(), shown.rows

@@ -20,12 +20,12 @@ from graphemes.foundation.settings.commands import NetworksSettings
 from graphemes.foundation.settings.groups import Architecture, Learning
 from graphemes.foundation.settings.types import TIMM
 from graphemes.foundation.settings.words import shown
-from graphemes.learn.epoch import make_learner, train_epoch
-from graphemes.network.counting import multiply_adds, parameters
+from graphemes.network.cost import multiply_adds, parameters
 from graphemes.network.devices import Engine, choose_engine
 from graphemes.network.model import GraphemeNetwork, build_network
 from graphemes.network.resnet import TABLE, Bottleneck, ResNet
-from graphemes.network.trunks import CHOICES, TRUNKS
+from graphemes.network.trunks import OPTIONS, TRUNKS
+from graphemes.training.epoch import make_learner, train_epoch
 
 SETTINGS = NetworksSettings
 # He et al. 2015, table 1: multiply-adds in 1e9 at 224x224, three channels, 1,000 classes.
@@ -41,7 +41,7 @@ def run(settings: NetworksSettings) -> None:
         f"pictures of {settings.image_size}, batch {settings.batch_size}, {engine.describe()},"
         f" {machine_name()}, commit {commit(ROOT) or 'unknown'}"
     )
-    asked = [_asked(settings, name) for name in settings.trunk or _leaving(settings)]
+    asked = [_asked(settings, name) for name in settings.trunk or _supporting(settings)]
     if settings.trunk:  # what can't be is said before minutes are spent on what can
         for one in asked:
             build_network(one, settings.image_size)
@@ -64,14 +64,14 @@ def run(settings: NetworksSettings) -> None:
             say(line)
 
 
-def _leaving(settings: NetworksSettings) -> list[str]:
-    """Our trunks that leave the choices that were made."""
-    made = {key for key in CHOICES if getattr(settings, key) != FIELDS[key].default}
-    found = [name for name, kind in TRUNKS.items() if made <= kind.choices]
+def _supporting(settings: NetworksSettings) -> list[str]:
+    """Our trunks that support the options that were given."""
+    made = {key for key in OPTIONS if getattr(settings, key) != FIELDS[key].default}
+    found = [name for name, kind in TRUNKS.items() if made <= kind.options]
     if not found:
         named = " and ".join(f"{key}={shown(getattr(settings, key))}" for key in sorted(made))
         raise SettingsError(
-            f"{named}: none of our own trunks leaves that choice; name others with"
+            f"{named}: none of our own trunks supports that option; name others with"
             f" trunk={TIMM}NAME,..."
         )
     return found
@@ -103,7 +103,7 @@ def inference_speed(network: GraphemeNetwork, settings: NetworksSettings, engine
     ink = _batch(settings)[0].to(engine.device, memory_format=torch.channels_last)
 
     def infer() -> None:
-        with torch.inference_mode(), engine.arithmetic():
+        with torch.inference_mode(), engine.autocast():
             for _ in range(_STEPS):
                 network(ink).heads.root.cpu()  # waits for the device
 

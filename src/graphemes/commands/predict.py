@@ -18,19 +18,20 @@ from graphemes.commands.weights_files import (
 )
 from graphemes.competition.shards import find_shards, open_shard
 from graphemes.competition.submission import SubmissionRows, read_rows, write_submission
+from graphemes.evaluation.decide import likeliest
+from graphemes.evaluation.probability_files import write_probabilities
 from graphemes.foundation.errors import DataError
 from graphemes.foundation.files import digest, file_digest, locked
-from graphemes.foundation.heads import PerHead
+from graphemes.foundation.heads import PerHead, Probabilities
 from graphemes.foundation.layout import probabilities_beside
 from graphemes.foundation.progress import progress, say
 from graphemes.foundation.settings.commands import PredictSettings, TrainSettings
-from graphemes.images.dataset import Batches, Pictures, loader
+from graphemes.images.dataset import StoreDataset, loader, loader_workers
+from graphemes.images.sampling import Batches
 from graphemes.images.store import Store, temporary_store
-from graphemes.images.transforms import pictures
-from graphemes.infer.decide import likeliest
-from graphemes.infer.predict import Probabilities, probabilities
-from graphemes.judge.probabilities import write_probabilities
-from graphemes.network.devices import Engine, choose_engine, loader_workers
+from graphemes.images.transforms import make_transform
+from graphemes.inference.predict import probabilities
+from graphemes.network.devices import Engine, choose_engine
 
 SETTINGS = PredictSettings
 
@@ -159,7 +160,7 @@ class _Work:
                 return probabilities(self.ready.networks, batched, self.engine, advance)
 
     def _batches(self, store: Store, rows: npt.NDArray[np.int64]) -> Any:
-        scans = Pictures(store.pixels, pictures(self.ready.image_size, self.ready.crop))
+        scans = StoreDataset(store.pixels, make_transform(self.ready.image_size, self.ready.crop))
         workers = loader_workers(self.settings.workers, self.engine.device)
         # A handful of images isn't worth starting processes for.
         workers = workers if len(rows) > 256 else 0

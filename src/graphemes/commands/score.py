@@ -12,20 +12,21 @@ from graphemes.commands.preparation import TrainingData, find_source, open_train
 from graphemes.commands.second_time import kept_identity
 from graphemes.commands.weights_files import ReadyNetworks, find_weights, load_networks
 from graphemes.competition.labels import read_labels
+from graphemes.evaluation.folds import read_folds
+from graphemes.evaluation.oof import OofTable, concatenate, read_oof
+from graphemes.evaluation.score_report import report_lines, report_on, scores_json
+from graphemes.evaluation.unseen import seen_by_folds
 from graphemes.foundation.birth import differences
 from graphemes.foundation.errors import DataError, SettingsError, UserError
 from graphemes.foundation.files import write_json
-from graphemes.foundation.layout import FoldPlace, Layout, find_layout
+from graphemes.foundation.layout import FoldPaths, Layout, find_layout
 from graphemes.foundation.progress import progress, say
 from graphemes.foundation.settings.commands import ScoreSettings
-from graphemes.images.dataset import Batches, Pictures, loader
-from graphemes.images.transforms import pictures
-from graphemes.infer.predict import probabilities
-from graphemes.judge.folds import read_folds
-from graphemes.judge.oof import OofTable, concatenate, read_oof
-from graphemes.judge.scores import report_lines, report_on, scores_json
-from graphemes.judge.seen import seen_by_folds
-from graphemes.network.devices import Engine, choose_engine, loader_workers
+from graphemes.images.dataset import StoreDataset, loader, loader_workers
+from graphemes.images.sampling import Batches
+from graphemes.images.transforms import make_transform
+from graphemes.inference.predict import probabilities
+from graphemes.network.devices import Engine, choose_engine
 from graphemes.network.weights import trained_on
 
 SETTINGS = ScoreSettings
@@ -62,7 +63,7 @@ def score_run(layout: Layout, asked: dict[str, Any] | None = None) -> None:
     say(f"{layout.scores}: written")
 
 
-def _counts(place: FoldPlace, asked: dict[str, Any] | None) -> bool:
+def _counts(place: FoldPaths, asked: dict[str, Any] | None) -> bool:
     kept, status = kept_identity(place)
     if kept is None or status != "finished" or not place.oof.is_file():
         return False
@@ -122,7 +123,7 @@ def _score_weights(settings: ScoreSettings) -> None:
 
 def _untrained_rows(data: TrainingData, paths: list[Path]) -> Any:
     trained = np.unique(np.concatenate([trained_on(path) for path in paths]))
-    rows = data.rows[~np.isin(data.store.marks[data.rows], trained)]
+    rows = data.rows[~np.isin(data.store.fingerprints[data.rows], trained)]
     if not len(rows):
         raise DataError(
             f"{paths[0]}: these weights were trained on every labelled image here;"
@@ -134,7 +135,7 @@ def _untrained_rows(data: TrainingData, paths: list[Path]) -> Any:
 def _table(
     data: TrainingData, rows: Any, ready: ReadyNetworks, engine: Engine, settings: ScoreSettings
 ) -> OofTable:
-    scans = Pictures(data.store.pixels, pictures(ready.image_size, ready.crop))
+    scans = StoreDataset(data.store.pixels, make_transform(ready.image_size, ready.crop))
     workers = loader_workers(settings.workers, engine.device)
     batched = loader(scans, Batches(rows, settings.batch_size), workers, pin=False)
     with progress("scoring", len(rows)) as advance:

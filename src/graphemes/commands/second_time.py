@@ -10,7 +10,8 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any, Literal
 
-from graphemes.foundation.birth import differences, taken
+from graphemes.evaluation.probability_files import read_digests
+from graphemes.foundation.birth import differences, place_taken_error
 from graphemes.foundation.errors import DataError, PlaceTaken
 from graphemes.foundation.files import (
     digest,
@@ -20,14 +21,13 @@ from graphemes.foundation.files import (
     read_json,
     write_json,
 )
-from graphemes.foundation.layout import FoldPlace, Layout, probabilities_beside
+from graphemes.foundation.layout import FoldPaths, Layout, probabilities_beside
 from graphemes.foundation.progress import say
-from graphemes.judge.probabilities import read_digests
 
 Status = Literal["empty", "unfinished", "finished"]
 
 
-def fold_status(place: FoldPlace, asked: dict[str, Any], *, overwrite: bool) -> Status:
+def fold_status(place: FoldPaths, asked: dict[str, Any], *, overwrite: bool) -> Status:
     """How far the fold at `place` is; raises PlaceTaken if something else is there."""
     kept, status = kept_identity(place)
     if kept is None:
@@ -37,10 +37,10 @@ def fold_status(place: FoldPlace, asked: dict[str, Any], *, overwrite: bool) -> 
         return status
     if overwrite or kept.get("demo"):
         return "empty"
-    raise taken(place.directory, found)
+    raise place_taken_error(place.directory, found)
 
 
-def kept_identity(place: FoldPlace) -> tuple[dict[str, Any] | None, Status]:
+def kept_identity(place: FoldPaths) -> tuple[dict[str, Any] | None, Status]:
     """The identity of what is at a fold's place, and whether it is finished."""
     if place.finished:
         return _identity_in(place.run), "finished"
@@ -58,13 +58,13 @@ def _identity_in(path: Path) -> dict[str, Any]:
     return identity
 
 
-def fold_lock(place: FoldPlace) -> AbstractContextManager[None]:
+def fold_lock(place: FoldPaths) -> AbstractContextManager[None]:
     """The lock under which a fold's place is written. Raises UserError if another run has it."""
     busy = f"{place.directory}: another run is training this fold; wait for it, or use name="
     return locked(place.directory / ".lock", busy=busy)
 
 
-def clear_fold(place: FoldPlace) -> None:
+def clear_fold(place: FoldPaths) -> None:
     """Remove what a fold left, its birth certificate first, so that no half of it seems whole."""
     for path in (place.run, place.weights, place.oof, place.log, place.curves):
         path.unlink(missing_ok=True)
@@ -72,7 +72,7 @@ def clear_fold(place: FoldPlace) -> None:
         shutil.rmtree(place.state)
 
 
-def begin_fold(place: FoldPlace, asked: dict[str, Any]) -> None:
+def begin_fold(place: FoldPaths, asked: dict[str, Any]) -> None:
     """Note whose the place is, before anything else is written there."""
     write_json(place.state / "identity.json", {"identity": asked})
 

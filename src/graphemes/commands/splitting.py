@@ -12,15 +12,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from graphemes.commands.preparation import Source, TrainingData
-from graphemes.foundation.errors import DataError, PlaceTaken, SettingsError
-from graphemes.foundation.files import file_digest, read_json, write_json
-from graphemes.foundation.layout import Layout
-from graphemes.foundation.progress import say
-from graphemes.foundation.seeds import stream
-from graphemes.foundation.settings.commands import FoldsSettings, TrainSettings
-from graphemes.foundation.settings.groups import Folding, Learning
-from graphemes.foundation.settings.types import FoldRule
-from graphemes.judge.folds import (
+from graphemes.evaluation.folds import (
     NEVER,
     fold_count,
     fold_table,
@@ -29,7 +21,15 @@ from graphemes.judge.folds import (
     read_folds,
     write_folds,
 )
-from graphemes.judge.grapheme_folds import make_grapheme_folds
+from graphemes.evaluation.grapheme_folds import make_grapheme_folds
+from graphemes.foundation.errors import DataError, PlaceTaken, SettingsError
+from graphemes.foundation.files import file_digest, read_json, write_json
+from graphemes.foundation.layout import Layout
+from graphemes.foundation.progress import say
+from graphemes.foundation.seeds import stream
+from graphemes.foundation.settings.commands import FoldsSettings, TrainSettings
+from graphemes.foundation.settings.groups import Folding, Learning
+from graphemes.foundation.settings.types import FoldRule
 
 _LIMIT, _TRAINED, _VALIDATED = 1, 0, 1  # addresses of the streams that pick a subset
 

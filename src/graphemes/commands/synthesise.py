@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from graphemes.commands.comparison import compare
-from graphemes.foundation.classes import Grapheme, seen_graphemes
+from graphemes.foundation.classes import Grapheme, competition_graphemes
 from graphemes.foundation.errors import DataError, SettingsError
 from graphemes.foundation.heads import HEADS
 from graphemes.foundation.progress import say
@@ -67,13 +67,13 @@ def chosen_graphemes(choice: str | Path, fonts: Sequence[str]) -> Sequence[Graph
                 )
         return listed
     if choice == "seen":
-        return seen_graphemes()
+        return competition_graphemes()
     unseen = unseen_graphemes(typefaces)
     triples = 1
     for head in HEADS:
         triples *= head.classes
     say(
         f"{len(unseen):,} of {triples:,} label triples aren't among train.csv's"
-        f" {len(seen_graphemes()):,} graphemes and can be written"
+        f" {len(competition_graphemes()):,} graphemes and can be written"
     )
-    return unseen if choice == "unseen" else [*seen_graphemes(), *unseen]
+    return unseen if choice == "unseen" else [*competition_graphemes(), *unseen]

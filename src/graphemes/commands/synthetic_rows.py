@@ -11,14 +11,14 @@ from graphemes.commands.preparation import (
     rows_of_labels,
 )
 from graphemes.competition.labels import read_labels
-from graphemes.foundation.classes import seen_graphemes
+from graphemes.foundation.classes import competition_graphemes
 from graphemes.foundation.errors import SettingsError
 from graphemes.foundation.files import need_space
 from graphemes.foundation.heads import PIXELS
 from graphemes.foundation.layout import find_data, find_layout
 from graphemes.foundation.progress import say
 from graphemes.foundation.settings.commands import BALANCE, TrainSettings
-from graphemes.images.filling import survey
+from graphemes.images.ingest import scan_ids
 from graphemes.synthesis.collection import (
     Collection,
     draw_collection,
@@ -54,7 +54,7 @@ def plan_synthetic(settings: TrainSettings) -> Synthetic | None:
         return None
     layout = find_layout(settings)
     if isinstance(settings.synthetic, int):
-        graphemes = [*seen_graphemes(), *unseen_graphemes(map(typeface, SHIPPED))]
+        graphemes = [*competition_graphemes(), *unseen_graphemes(map(typeface, SHIPPED))]
         asked = Collection(graphemes, settings.synthetic, seed=settings.seed, balance=BALANCE)
         directory = layout.work_dir / "data" / "synthetic" / f"{asked.images}-seed{asked.seed}"
         if not is_collection(directory):
@@ -71,7 +71,7 @@ def plan_synthetic(settings: TrainSettings) -> Synthetic | None:
     shards = whole_shards(directory)
     source = Source(layout, directory, demo=False)
     labels = read_labels(directory / "train.csv")
-    ids, _ = survey(shards)
+    ids, _ = scan_ids(shards)
     rows_of_labels(source, labels, ids)
     return Synthetic(source, len(labels))
 

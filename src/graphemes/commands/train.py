@@ -22,12 +22,12 @@ from graphemes.foundation.files import need_space, need_writable
 from graphemes.foundation.layout import find_data, find_layout
 from graphemes.foundation.progress import duration, say
 from graphemes.foundation.settings.commands import TrainSettings
-from graphemes.foundation.settings.recipes import fill
-from graphemes.learn.fold import Deadline
+from graphemes.foundation.settings.recipes import apply_recipe
 from graphemes.network.devices import choose_engine
+from graphemes.network.initial_weights import initial_network
 from graphemes.network.model import build_network
-from graphemes.network.starting import starting_network
 from graphemes.synthesis.demo import is_demo
+from graphemes.training.fold import Deadline
 
 SETTINGS = TrainSettings
 WEIGHTS_BYTES = 4 * 21_400_000  # of a ResNet-34
@@ -42,7 +42,7 @@ def run(settings: TrainSettings) -> None:
     size = weights_bytes(settings)
     source = find_source(settings)
     labels = read_labels(source.directory / "train.csv")
-    settings = fill(settings, source.demo, epoch_length(settings, labels, synthetic))
+    settings = apply_recipe(settings, source.demo, epoch_length(settings, labels, synthetic))
     asked = check_files(settings, source, labels)
     plan = unfolded(labels) if settings.fold == "none" else plan_folds(settings, source, labels)
     folds = chosen_folds(settings, plan.table)
@@ -86,7 +86,7 @@ def check_places(training: FoldTraining, folds: list[str], weights: int) -> None
         training.rows(fold)
     begun_with = settings.init or settings.pretrained
     if begun_with and any(training.begins(fold) for fold in folds):
-        starting_network(settings)  # before overwrite=true or resume=false clears anything
+        initial_network(settings)  # before overwrite=true or resume=false clears anything
     need_space(layout.run_dir, folds_bytes(statuses.count("empty"), weights), "training")
 
 
@@ -96,12 +96,12 @@ def weights_bytes(settings: TrainSettings) -> int:
     Weights to begin with are read or fetched too, where the run has nothing to go on with.
     """
     directory = find_data(settings)
-    filled = fill(settings, demo=directory is None or is_demo(directory), images=1)
+    filled = apply_recipe(settings, demo=directory is None or is_demo(directory), images=1)
     layout = find_layout(settings)
     if any(place.begun for place in (*layout.folds(), layout.fold("none"))):
         network = build_network(filled, filled.image_size)
     else:
-        network = starting_network(filled)
+        network = initial_network(filled)
     network.trunk.checkpointing = settings.checkpointing
     return sum(tensor.nbytes for tensor in network.state_dict().values())
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Literal
 
 from graphemes.foundation.errors import DataError, SettingsError
-from graphemes.foundation.layout import FoldPlace, Layout, numbered
+from graphemes.foundation.layout import FoldPaths, Layout, numbered
 from graphemes.foundation.settings.types import Crop, GraphemePool, ImageSize
 from graphemes.network.devices import Engine
 from graphemes.network.model import GraphemeNetwork
@@ -32,7 +32,7 @@ def find_weights(named: Sequence[Path]) -> list[Path]:
     found: list[Path] = []
     for path in named:
         if path.is_dir():
-            places = [FoldPlace(path), *numbered(path)]
+            places = [FoldPaths(path), *numbered(path)]
             inside = [place.weights for place in places if place.weights.is_file()]
             if not inside:
                 raise DataError(

@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 
-class Source(Protocol):
+class ShardFile(Protocol):
     """One of the two file formats: `groups` holds the rows of each row group."""
 
     schema: pa.Schema
@@ -21,7 +21,7 @@ class Source(Protocol):
         ...
 
 
-def open_source(path: Path) -> AbstractContextManager[Source]:
+def open_shard_file(path: Path) -> AbstractContextManager[ShardFile]:
     """The file, by its name's ending. Raises what Arrow raises, when entered."""
     return _feather(path) if path.suffix == ".feather" else _parquet(path)
 
@@ -38,7 +38,7 @@ class _Parquet:
 
 
 @contextlib.contextmanager
-def _parquet(path: Path) -> Iterator[Source]:
+def _parquet(path: Path) -> Iterator[ShardFile]:
     # pre_buffer tells the disk of a block's columns at once; mapped, these need no other memory.
     with pq.ParquetFile(path, memory_map=True, pre_buffer=True) as file:
         yield _Parquet(file)
@@ -64,6 +64,6 @@ class _Feather:
 
 
 @contextlib.contextmanager
-def _feather(path: Path) -> Iterator[Source]:
+def _feather(path: Path) -> Iterator[ShardFile]:
     with pa.memory_map(str(path)) as file:
         yield _Feather(file)

@@ -20,7 +20,7 @@ import cv2
 import numpy as np
 import pyarrow as pa
 
-from graphemes.competition.shard_formats import Source, open_source
+from graphemes.competition.shard_formats import ShardFile, open_shard_file
 from graphemes.foundation.errors import DataError
 from graphemes.foundation.files import digest
 from graphemes.foundation.heads import HEIGHT, PIXELS, WIDTH
@@ -60,7 +60,7 @@ class Shard:
     path: Path
     ids: list[str]  # (R,), no two alike
     schema_digest: str  # of the columns' names, order and types
-    source: Source = field(repr=False)
+    file: ShardFile = field(repr=False)
 
     @property
     def rows(self) -> int:
@@ -76,12 +76,12 @@ def open_shard(path: Path) -> Iterator[Shard]:
     """
     with contextlib.ExitStack() as stack:
         with _reading(path):
-            source = stack.enter_context(open_source(path))
-            schema = source.schema
+            file = stack.enter_context(open_shard_file(path))
+            schema = file.schema
             _check_columns(path, schema)
-            ids = _checked_ids(path, source)
+            ids = _checked_ids(path, file)
             schema_digest = digest(schema.remove_metadata().serialize())
-        yield Shard(path, ids, schema_digest, source)
+        yield Shard(path, ids, schema_digest, file)
 
 
 @contextlib.contextmanager
@@ -122,10 +122,10 @@ def _check_columns(path: Path, schema: pa.Schema) -> None:
         raise DataError(f"{path}: pixel column {other!r} is {types[other]}, expected uint8")
 
 
-def _checked_ids(path: Path, source: Source) -> list[str]:
-    if not any(source.groups):
+def _checked_ids(path: Path, file: ShardFile) -> list[str]:
+    if not any(file.groups):
         raise DataError(f"{path}: no rows, expected at least one image")
-    column = source.read(range(len(source.groups)), ["image_id"])["image_id"]
+    column = file.read(range(len(file.groups)), ["image_id"])["image_id"]
     if column.null_count:
         raise DataError(f"{path}: {column.null_count} nulls in column 'image_id', expected none")
     ids: list[str] = column.to_pylist()
@@ -135,7 +135,7 @@ def _checked_ids(path: Path, source: Source) -> list[str]:
     return ids
 
 
-class Block(NamedTuple):
+class PixelBlock(NamedTuple):
     """What is read at a time."""
 
     groups: range  # row groups of the shard
@@ -143,7 +143,7 @@ class Block(NamedTuple):
     columns: range  # pixels
 
 
-def blocks(groups: Sequence[int], budget: int) -> Iterator[Block]:
+def blocks(groups: Sequence[int], budget: int) -> Iterator[PixelBlock]:
     """Cut row groups of so many rows into blocks of at most `budget` pixels.
 
     Small row groups are taken together; a row group of more than `budget` rows gives blocks of
@@ -159,7 +159,7 @@ def blocks(groups: Sequence[int], budget: int) -> Iterator[Block]:
         width = max(1, min(_WIDEST, budget // max(1, rows)))
         for left in range(0, PIXELS, width):
             columns = range(left, min(left + width, PIXELS))
-            yield Block(range(first, last), slice(top, top + rows), columns)
+            yield PixelBlock(range(first, last), slice(top, top + rows), columns)
         first, top = last, top + rows
 
 
@@ -177,10 +177,10 @@ def decode(
     # Arrow decodes a block on its threads while this one puts the block before into its place.
     with ThreadPoolExecutor(1) as placer:
         placed: Future[None] | None = None
-        for block in blocks(shard.source.groups, budget):
+        for block in blocks(shard.file.groups, budget):
             names = [str(pixel) for pixel in block.columns]
             with _reading(shard.path):
-                table = shard.source.read(block.groups, names)
+                table = shard.file.read(block.groups, names)
             if placed is not None:
                 placed.result()
             place = out[block.rows, block.columns.start : block.columns.stop]

@@ -19,11 +19,11 @@ from graphemes.foundation.progress import Advance
 from graphemes.foundation.seeds import seed_at, stream
 from graphemes.foundation.settings.groups import Learning
 from graphemes.foundation.settings.types import Shortcut
-from graphemes.learn.epoch import NotFinite
-from graphemes.learn.optimisation import make_optimiser, make_schedule
-from graphemes.network.checkpointing import still_norms
 from graphemes.network.devices import Engine
+from graphemes.network.gradient_checkpointing import frozen_norm_statistics
 from graphemes.network.resnet import BasicBlock, ResNet
+from graphemes.training.epoch import NotFinite
+from graphemes.training.optimisation import make_optimiser, make_schedule
 
 # Layers to blocks a stage: table 1's two networks of basic blocks, and one twice as deep.
 DEPTHS = {18: (2, 2, 2, 2), 34: (3, 4, 6, 3), 66: (6, 8, 12, 6)}
@@ -76,7 +76,7 @@ def training_errors(
             optimiser.step()
             schedule.step()
             advance(len(rows))
-        with torch.no_grad(), still_norms(network):
+        with torch.no_grad(), frozen_norm_statistics(network):
             right = sum(_right(network, pictures[rows], roots[rows], engine) for rows in batches)
         errors.append(1 - right / len(pictures))
     return errors
@@ -112,7 +112,7 @@ def verdict(by_layers: dict[int, list[list[float]]]) -> str:
 
 
 def _said(network: nn.Module, pictures: Tensor, engine: Engine) -> Tensor:
-    with engine.arithmetic():
+    with engine.autocast():
         ink = pictures.to(engine.device, memory_format=torch.channels_last)
         return network(ink).float()  # type: ignore[no-any-return]
 

@@ -14,7 +14,7 @@ from graphemes.synthesis.lettering.packages import drawing_package
 UPRIGHT = 35.0  # degrees from upright within which an edge counts for the slant
 
 
-class Traits(NamedTuple):
+class ScanStatistics(NamedTuple):
     """What is measured of one scan; lengths in shares of its sides unless said otherwise."""
 
     ink_share: float  # of all pixels
@@ -30,8 +30,8 @@ class Traits(NamedTuple):
     slant: float  # degrees to the right of upright, mean over the edges near upright
 
 
-def traits(scan: npt.NDArray[np.uint8]) -> Traits | None:
-    """The traits of a scan (137, 236) uint8; None where no ink is found."""
+def measure_scan(scan: npt.NDArray[np.uint8]) -> ScanStatistics | None:
+    """The scan_statistics of a scan (137, 236) uint8; None where no ink is found."""
     levels = Levels.of(scan)
     box = ink_box(scan, margin=0)
     mask = np.zeros(scan.shape, np.uint8)
@@ -44,7 +44,7 @@ def traits(scan: npt.NDArray[np.uint8]) -> Traits | None:
     depth = cv2.distanceTransform(mask, cv2.DIST_L2, 5)
     paper = cv2.dilate(mask, np.ones((9, 9), np.uint8)) == 0
     along = scan[middle]
-    return Traits(
+    return ScanStatistics(
         ink_share=float(mask.mean()),
         # A pixel's own half is in the depth already.
         stroke_width=float(np.median(depth[middle])) * 2 - 1,
@@ -70,11 +70,11 @@ def _slant(scan: npt.NDArray[np.uint8]) -> float:
     return float((angle * strength).sum() / max(float(strength.sum()), 1e-6))
 
 
-def table(real: Iterable[Traits], drawn: Iterable[Traits]) -> list[str]:
+def table(real: Iterable[ScanStatistics], drawn: Iterable[ScanStatistics]) -> list[str]:
     """Mean and spread of each trait in both sets, and the distance in spreads of the real ones."""
     ours, theirs = (np.array(list(values)) for values in (drawn, real))
     lines = [f"{'':<15}{'real':>9}{'+-':>8}{'drawn':>10}{'+-':>8}{'apart':>8}"]
-    for k, name in enumerate(Traits._fields):
+    for k, name in enumerate(ScanStatistics._fields):
         real_mean, real_spread = theirs[:, k].mean(), theirs[:, k].std()
         mean, spread = ours[:, k].mean(), ours[:, k].std()
         apart = (mean - real_mean) / max(real_spread, 1e-9)

@@ -15,7 +15,7 @@ EPOCHS = 12
 BATCH = 64
 
 
-def told_apart(first: Tensor, second: Tensor, seed: int = 0) -> float:
+def classifier_auc(first: Tensor, second: Tensor, seed: int = 0) -> float:
     """The area under the ROC curve of a small network on the half of both sets it didn't learn.
 
     first, second: (N, 1, H, W) float32. 0.5: it can't tell one from the other; 1: always.

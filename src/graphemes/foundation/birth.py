@@ -115,7 +115,7 @@ def differences(kept: dict[str, Any], asked: dict[str, Any]) -> list[str]:
     return found
 
 
-def taken(what: Path, found: list[str]) -> PlaceTaken:
+def place_taken_error(what: Path, found: list[str]) -> PlaceTaken:
     """The error for a place that holds something else."""
     shown = "; ".join(found[:4]) + ("; and more" if len(found) > 4 else "")
     return PlaceTaken(

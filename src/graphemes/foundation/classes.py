@@ -71,7 +71,7 @@ def class_name(head: str, label: int) -> str:
 
 
 @functools.cache
-def seen_graphemes() -> tuple[Grapheme, ...]:
+def competition_graphemes() -> tuple[Grapheme, ...]:
     """The competition's 1,295 graphemes (1,292 triples), ordered by labels: `seen` means these."""
     source = resources.files("graphemes.foundation").joinpath("graphemes.csv")
     with source.open(encoding="utf-8") as file:

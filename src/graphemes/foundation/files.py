@@ -40,15 +40,15 @@ def temporary_beside(path: Path) -> Path:
     return path.with_name(f".{path.name}.{os.getpid()}.tmp")
 
 
-def becoming(temporary: Path) -> str | None:
+def target_of(temporary: Path) -> str | None:
     """The name of what a process would have made of a temporary; None if it isn't one of ours."""
     found = re.fullmatch(r"\.(.+)\.\d+\.tmp", temporary.name)
     return found[1] if found else None
 
 
-def left_behind(path: Path) -> list[Path]:
+def stale_temporaries(path: Path) -> list[Path]:
     """The temporaries of `path` that lie beside it: of runs that were killed, under its lock."""
-    return [beside for beside in path.parent.iterdir() if becoming(beside) == path.name]
+    return [beside for beside in path.parent.iterdir() if target_of(beside) == path.name]
 
 
 def write_text(path: Path, text: str) -> None:

@@ -6,6 +6,9 @@ Nobody else writes 168, 11, 7, or the same line three times.
 from collections.abc import Callable
 from typing import Any, Generic, NamedTuple, TypeVar
 
+import numpy as np
+import numpy.typing as npt
+
 T = TypeVar("T")
 U = TypeVar("U")
 
@@ -52,3 +55,6 @@ def weighted_mean(values: PerHead[Any]) -> Any:
     """The competition's mean over the heads, 2 : 1 : 1, of floats, arrays or tensors."""
     total = sum(head.weight for head in HEADS)
     return sum(value * (head.weight / total) for head, value in zip(HEADS, values, strict=True))
+
+
+Probabilities = PerHead[npt.NDArray[np.float32]]  # (N, C) for each head, rows summing to 1

@@ -19,7 +19,7 @@ KAGGLE_INPUTS = (
 
 
 @dataclass(frozen=True)
-class FoldPlace:
+class FoldPaths:
     """One fold's folder and the files in it."""
 
     directory: Path
@@ -104,11 +104,11 @@ class Layout:
         folds = self.work_dir / "folds"
         return folds / self.name if self.name else folds
 
-    def fold(self, fold: int | str) -> FoldPlace:
+    def fold(self, fold: int | str) -> FoldPaths:
         """The place of fold K, or of 'none'."""
-        return FoldPlace(self.run_dir / f"fold{fold}")
+        return FoldPaths(self.run_dir / f"fold{fold}")
 
-    def folds(self) -> list[FoldPlace]:
+    def folds(self) -> list[FoldPaths]:
         """The places of the folds that are there, finished or not, by number."""
         return numbered(self.run_dir)
 
@@ -123,9 +123,9 @@ class Layout:
         return self.work_dir / "submissions" / f"{self.name or 'submission'}.csv"
 
 
-def numbered(directory: Path) -> list[FoldPlace]:
+def numbered(directory: Path) -> list[FoldPaths]:
     """The folders fold0, fold1, ... in a directory, 10 after 9."""
-    places = [FoldPlace(path) for path in directory.glob("fold*")]
+    places = [FoldPaths(path) for path in directory.glob("fold*")]
     known = [(place.number, place) for place in places if place.number is not None]
     return [place for _, place in sorted(known, key=lambda pair: pair[0])]
 

@@ -7,10 +7,9 @@ import multiprocessing
 import os
 import signal
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from types import TracebackType
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import cv2
 import numpy as np
@@ -21,10 +20,10 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, Sampler
 
 from graphemes.foundation.heads import PerHead
-from graphemes.foundation.seeds import stream
-from graphemes.images.transforms import picture
+from graphemes.foundation.machine import usable_cores
+from graphemes.images.sampling import SampleKey
+from graphemes.images.transforms import apply_transform
 
-Address = tuple[int, int]  # (epoch, or how often the row was shown before; store row)
 UNLABELLED = PerHead(-1, -1, -1)
 
 
@@ -35,11 +34,11 @@ class Sample(NamedTuple):
     labels: PerHead[Any]  # of int, or of (B,) int64
 
 
-class Pictures(Dataset[Sample]):
-    """The pictures of a store, by address (epoch, row).
+class StoreDataset(Dataset[Sample]):
+    """The pictures of a store, by key (epoch, row).
 
     pixels: (N, 137, 236) uint8. labels: PerHead[(N,) int64], or None where there are none.
-    place: (seed, fold) of augmented training pictures; None for plain ones.
+    seeds: (seed, fold) of augmented training pictures; None for plain ones.
     first: the row that stands first in this store, where another store's rows come before.
     """
 
@@ -48,18 +47,18 @@ class Pictures(Dataset[Sample]):
         pixels: npt.NDArray[np.uint8],
         compose: Compose,
         labels: PerHead[npt.NDArray[np.int64]] | None = None,
-        place: tuple[int, int] | None = None,
+        seeds: tuple[int, int] | None = None,
         *,
         first: int = 0,
     ) -> None:
-        self.pixels, self.compose, self.labels, self.place = pixels, compose, labels, place
+        self.pixels, self.compose, self.labels, self.seeds = pixels, compose, labels, seeds
         self.first = first
 
-    def __getitem__(self, address: Address) -> Sample:
-        epoch, row = address
-        seeds = () if self.place is None else (*self.place, epoch, row)
+    def __getitem__(self, key: SampleKey) -> Sample:
+        epoch, row = key
+        stream_key = () if self.seeds is None else (*self.seeds, epoch, row)
         at = row - self.first
-        ink = picture(self.compose, np.asarray(self.pixels[at]), *seeds)
+        ink = apply_transform(self.compose, np.asarray(self.pixels[at]), *stream_key)
         labels = self.labels.map(lambda column: int(column[at])) if self.labels else UNLABELLED
         return Sample(ink, labels)
 
@@ -88,15 +87,15 @@ class Pictures(Dataset[Sample]):
             self.pixels = np.memmap(filename, dtype, "r", offset, shape)
 
 
-class Joined(Dataset[Sample]):
+class JoinedDataset(Dataset[Sample]):
     """The pictures of two stores as one: the second's rows begin where the first's end."""
 
-    def __init__(self, before: Pictures, after: Pictures) -> None:
+    def __init__(self, before: StoreDataset, after: StoreDataset) -> None:
         assert after.first == before.first + len(before.pixels), "rows that overlap or leave a gap"
         self.before, self.after = before, after
 
-    def __getitem__(self, address: Address) -> Sample:
-        return (self.before if address[1] < self.after.first else self.after)[address]
+    def __getitem__(self, key: SampleKey) -> Sample:
+        return (self.before if key[1] < self.after.first else self.after)[key]
 
     @property
     def travels(self) -> bool:
@@ -104,39 +103,11 @@ class Joined(Dataset[Sample]):
         return self.before.travels and self.after.travels
 
 
-class Batches(Sampler[list[Address]]):
-    """Addresses of an epoch in batches: shuffled by (seed, fold, epoch), or in order without place.
-
-    A last batch that isn't full is left out of training, where it would weigh too much.
-    """
-
-    def __init__(
-        self, rows: npt.NDArray[np.int64], size: int, place: tuple[int, int] | None = None
-    ) -> None:
-        self.rows, self.size, self.place = rows, size, place
-        self.epoch = 0
-
-    def __iter__(self) -> Iterator[list[Address]]:
-        rows = self.rows
-        if self.place is not None:
-            rows = stream(*self.place, self.epoch).permutation(rows)
-        for batch in range(len(self)):
-            part = rows[batch * self.size : (batch + 1) * self.size]
-            yield [(self.epoch, int(row)) for row in part]
-
-    @property
-    def images(self) -> int:
-        """How many of the rows an epoch has."""
-        return min(len(self.rows), len(self) * self.size)
-
-    def __len__(self) -> int:
-        whole, rest = divmod(len(self.rows), self.size)
-        # A training set smaller than one batch is one batch.
-        return whole if rest == 0 or (self.place is not None and whole) else whole + 1
-
-
 def loader(
-    pictures: Pictures | Joined, batches: Sampler[list[Address]], workers: int, pin: bool
+    pictures: StoreDataset | JoinedDataset,
+    batches: Sampler[list[SampleKey]],
+    workers: int,
+    pin: bool,
 ) -> DataLoader[Sample]:
     """Batches of samples in the sampler's order, made by `workers` processes (0: this one)."""
     if multiprocessing.get_start_method() != "fork" and not pictures.travels:
@@ -169,3 +140,11 @@ def _spare_a_gone_reader(
     # (multiprocessing.resource_sharer) without its reader: an end, not a fault of the worker.
     if not isinstance(error, ConnectionError | EOFError):
         sys.__excepthook__(kind, error, trace)
+
+
+def loader_workers(wish: int | Literal["auto"], device: torch.device) -> int:
+    """Processes that make pictures: all but one core beside a GPU, one beside a CPU network."""
+    if wish != "auto":
+        return wish
+    cores = usable_cores()
+    return min(8, cores - 1) if device.type == "cuda" else min(1, cores - 1)

@@ -1,8 +1,8 @@
 """The store: every image of some shards in one memory-mapped file, made once and used again.
 
-`data/cache/NAME.npy` holds the pixels, `NAME.ids` a line an image (id, tab, mark), `NAME.json`
-what it was made from. The json is taken away first and written last: while it is there, the
-store is whole.
+`data/cache/NAME.npy` holds the pixels, `NAME.ids` a line an image (id, tab, fingerprint),
+`NAME.json` what it was made from. The json is taken away first and written last: while it is there,
+the store is whole.
 
 # N images, PIXELS = 137 * 236
 """
@@ -21,16 +21,29 @@ import numpy as np
 from graphemes.competition.shards import Advance, Pixels, open_shard
 from graphemes.foundation.errors import DataError, UserError
 from graphemes.foundation.files import (
-    left_behind,
     locked,
     need_space,
     read_json,
     replacing,
+    stale_temporaries,
     write_json,
 )
 from graphemes.foundation.heads import HEIGHT, PIXELS, WIDTH
-from graphemes.images.filling import fill, fill_all, fit_ids, identity, reserve, survey, writing
-from graphemes.images.marks import Marks, marks_digest, read_marks, write_marks
+from graphemes.images.fingerprints import (
+    Fingerprints,
+    fingerprints_digest,
+    read_fingerprints,
+    write_fingerprints,
+)
+from graphemes.images.ingest import (
+    checked_ids,
+    file_stamp,
+    ingest_shard,
+    ingest_shards,
+    reserve,
+    scan_ids,
+    writing,
+)
 
 VERSION = 1  # of the three files' form; a store of another is made again
 Bar = Callable[[str, int], AbstractContextManager[Advance]]  # as foundation.progress.progress
@@ -43,8 +56,8 @@ class Store:
 
     ids: list[str]  # (N,)
     pixels: Pixels  # (N, 137, 236) read-only memory map, 255 paper .. 0 ink
-    marks: Marks  # (N,) 8 bytes of BLAKE2b over an image's pixels: the same picture, the same mark
-    digest: str  # of ids and marks in row order; how the shards were written doesn't matter
+    fingerprints: Fingerprints  # (N,) 8 bytes of BLAKE2b over an image's pixels
+    digest: str  # of ids and fingerprints in row order, however the shards were written
 
     @functools.cached_property
     def row_of(self) -> dict[str, int]:
@@ -104,11 +117,13 @@ def _decoded(path: Path, directory: Path, bar: Bar) -> Store:
         need_space(directory, shard.rows * PIXELS, f"decoding {path.name}")
         reserve(file.fileno(), shard.rows * PIXELS)
         pixels: Pixels = np.memmap(file, np.uint8, "r+", shape=(shard.rows, PIXELS))
-        ids, marks = fit_ids(shard), np.empty(shard.rows, np.int64)
+        ids, fingerprints = checked_ids(shard), np.empty(shard.rows, np.int64)
         with bar(f"decoding {path.name}", shard.rows) as advance:
-            fill(shard, pixels, marks, advance)
+            ingest_shard(shard, pixels, fingerprints, advance)
     pixels.flags.writeable = False
-    return Store(ids, pixels.reshape(-1, HEIGHT, WIDTH), marks, marks_digest(ids, marks))
+    return Store(
+        ids, pixels.reshape(-1, HEIGHT, WIDTH), fingerprints, fingerprints_digest(ids, fingerprints)
+    )
 
 
 def _reopened(sources: list[Path], cache: Path, name: str) -> Store | str:
@@ -120,15 +135,15 @@ def _reopened(sources: list[Path], cache: Path, name: str) -> Store | str:
     try:
         if unfit := _unfit(about, sources):
             return unfit
-        ids, marks = read_marks(cache / f"{name}.ids")
+        ids, fingerprints = read_fingerprints(cache / f"{name}.ids")
         pixels = np.load(cache / f"{name}.npy", mmap_mode="r")
         shape = (about["rows"], HEIGHT, WIDTH)
-        fits = pixels.shape == shape and about["digest"] == marks_digest(ids, marks)
+        fits = pixels.shape == shape and about["digest"] == fingerprints_digest(ids, fingerprints)
     except (OSError, ValueError, KeyError, TypeError):
         fits = False
     if not fits or pixels.dtype != np.uint8:
         return "a file of the old one is missing or damaged"
-    return Store(ids, pixels, marks, about["digest"])
+    return Store(ids, pixels, fingerprints, about["digest"])
 
 
 def _unfit(about: Any, sources: list[Path]) -> str | None:
@@ -139,7 +154,7 @@ def _unfit(about: Any, sources: list[Path]) -> str | None:
     # them its footer would have to be read, which takes 0.2 s and 80 MB a genuine shard.
     keys = ("file", "bytes", "mtime_ns")
     made_from = [{key: source[key] for key in keys} for source in about["sources"]]
-    if made_from != [identity(path) for path in sources]:
+    if made_from != [file_stamp(path) for path in sources]:
         return "the old one was made from other shards, or they have changed"
     return None
 
@@ -151,26 +166,27 @@ def _build(
     bar: Bar,
     check: Check | None,
 ) -> None:
-    ids, parts = survey(sources)
+    ids, parts = scan_ids(sources)
     if check is not None:
         check(ids)
     with writing(cache):
         _clear(cache, name)
         need_space(cache, len(ids) * (PIXELS + 64), f"a store of {len(ids)} images")
-    marks = np.empty(len(ids), np.int64)
+    fingerprints = np.empty(len(ids), np.int64)
     with replacing(cache / f"{name}.npy") as temporary:
         shape = (len(ids), HEIGHT, WIDTH)
         pixels = np.lib.format.open_memmap(temporary, "w+", np.uint8, shape)
         with temporary.open("rb+") as file:
             reserve(file.fileno(), temporary.stat().st_size)
         with bar(f"decoding {_shards(sources)}", len(ids)) as advance:
-            fill_all(sources, ids, pixels.reshape(-1, PIXELS), marks, advance)
+            ingest_shards(sources, ids, pixels.reshape(-1, PIXELS), fingerprints, advance)
         pixels.flush()
         del pixels
-    write_marks(cache / f"{name}.ids", ids, marks)
+    write_fingerprints(cache / f"{name}.ids", ids, fingerprints)
     about = {"version": VERSION, "rows": len(ids), "height": HEIGHT, "width": WIDTH}
     write_json(
-        cache / f"{name}.json", {**about, "digest": marks_digest(ids, marks), "sources": parts}
+        cache / f"{name}.json",
+        {**about, "digest": fingerprints_digest(ids, fingerprints), "sources": parts},
     )
 
 
@@ -183,5 +199,5 @@ def _clear(cache: Path, name: str) -> None:
     for suffix in ("json", "ids", "npy"):
         (cache / f"{name}.{suffix}").unlink(missing_ok=True)
         # Nobody else is writing them: we hold the lock.
-        for left in left_behind(cache / f"{name}.{suffix}"):
+        for left in stale_temporaries(cache / f"{name}.{suffix}"):
             left.unlink(missing_ok=True)

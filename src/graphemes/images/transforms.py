@@ -99,7 +99,7 @@ def _moves(by: Augmentation) -> A.Affine:
     )
 
 
-def pictures(size: ImageSize, crop: Crop, by: Augmentation | None = None) -> A.Compose:
+def make_transform(size: ImageSize, crop: Crop, by: Augmentation | None = None) -> A.Compose:
     """The Compose for validation and prediction, or with `by` for training.
 
     Moves happen before the resize, at the scan's own resolution, so that strokes stay sharp.
@@ -114,11 +114,11 @@ def pictures(size: ImageSize, crop: Crop, by: Augmentation | None = None) -> A.C
     return A.Compose(steps)
 
 
-def picture(compose: A.Compose, scan: npt.NDArray[np.uint8], *address: int) -> torch.Tensor:
-    """One picture (1, H, W) float32 of a scan (H, W) uint8; address is (seed, fold, epoch, index).
+def apply_transform(compose: A.Compose, scan: npt.NDArray[np.uint8], *key: int) -> torch.Tensor:
+    """One picture (1, H, W) float32 of a scan (H, W) uint8; key is (seed, fold, epoch, index).
 
-    The same address gives the same picture, whoever drew before.
+    The same key gives the same picture, whoever drew before.
     """
-    if address:
-        compose.set_random_seed(seed_at(*address) % 2**32)
+    if key:
+        compose.set_random_seed(seed_at(*key) % 2**32)
     return compose(image=scan[..., None])["image"]  # type: ignore[no-any-return]

@@ -6,7 +6,7 @@ B images, H x W pixels.
 from torch import Tensor, nn
 
 from graphemes.foundation.settings.types import Pool
-from graphemes.network.checkpointing import through
+from graphemes.network.gradient_checkpointing import through
 from graphemes.network.pooling import GlobalPool
 from graphemes.network.resnet import BasicBlock
 

@@ -1,4 +1,4 @@
-"""Where a network runs and in what arithmetic."""
+"""Where a network runs and in what precision."""
 
 import contextlib
 from collections.abc import Iterator
@@ -8,7 +8,7 @@ from typing import Literal
 import torch
 
 from graphemes.foundation.errors import SettingsError
-from graphemes.foundation.machine import cpu_flags, usable_cores
+from graphemes.foundation.machine import cpu_flags
 
 PrecisionName = Literal["fp32", "bf16", "fp16"]
 _TYPES = {"bf16": torch.bfloat16, "fp16": torch.float16}
@@ -22,12 +22,12 @@ class Engine:
     precision: PrecisionName
 
     @property
-    def scales(self) -> bool:
+    def needs_scaler(self) -> bool:
         """Whether gradients need scaling: fp16 loses small ones."""
         return self.precision == "fp16"
 
     @contextlib.contextmanager
-    def arithmetic(self) -> Iterator[None]:
+    def autocast(self) -> Iterator[None]:
         """Autocast to the precision, or plain fp32."""
         if self.precision == "fp32":
             yield
@@ -70,7 +70,7 @@ def _choose_device(wish: str) -> torch.device:
 
 
 def fast_precision(device: torch.device) -> PrecisionName:
-    """The narrowest arithmetic that the device has in hardware.
+    """The narrowest precision that the device has in hardware.
 
     Not torch.cuda.is_bf16_supported: it says yes on a T4, which emulates bf16 slowly.
     """
@@ -79,11 +79,3 @@ def fast_precision(device: torch.device) -> PrecisionName:
     if device.type == "cpu" and cpu_flags() & {"avx512_bf16", "amx_bf16"}:
         return "bf16"
     return "fp32"
-
-
-def loader_workers(wish: int | Literal["auto"], device: torch.device) -> int:
-    """Processes that make pictures: all but one core beside a GPU, one beside a CPU network."""
-    if wish != "auto":
-        return wish
-    cores = usable_cores()
-    return min(8, cores - 1) if device.type == "cuda" else min(1, cores - 1)

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from graphemes.foundation.classes import seen_graphemes
+from graphemes.foundation.classes import competition_graphemes
 from graphemes.foundation.heads import HEADS, PerHead
 from graphemes.foundation.settings.types import GraphemePool
 
@@ -19,13 +19,13 @@ class GraphemeHead(nn.Linear):
     """Features (B, width) to the logits of the graphemes, (B, G), in their order by labels."""
 
     def __init__(self, width: int) -> None:
-        super().__init__(width, len(seen_graphemes()))
+        super().__init__(width, len(competition_graphemes()))
 
 
 @functools.cache
 def memberships(device: torch.device) -> PerHead[Tensor]:
     """PerHead[(G, C)] of 0 and 1 on a device: which class of each head a grapheme has."""
-    labels = np.array([tuple(one.labels) for one in seen_graphemes()])
+    labels = np.array([tuple(one.labels) for one in competition_graphemes()])
     columns = PerHead(*labels.T)
     return PerHead(
         *(

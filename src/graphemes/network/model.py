@@ -18,7 +18,7 @@ from graphemes.network.trunks import build_trunk
 
 # Mean and spread of ink over the competition's crops (4,000 images, 64x64): rounded, as any
 # constants near them serve; they sit here so that weights and pictures can't disagree.
-INK_MEAN, INK_SPREAD = 0.12, 0.24
+INK_MEAN, INK_STD = 0.12, 0.24
 _POOL = Architecture.model_fields["grapheme_pool"].default
 
 
@@ -69,7 +69,7 @@ class GraphemeNetwork(nn.Module):
 
     def forward(self, ink: Tensor) -> Logits:
         """(B, 1, H, W), 0 paper .. 1 ink -> logits."""
-        features = self.neck(self.trunk((ink - INK_MEAN) / INK_SPREAD))
+        features = self.neck(self.trunk((ink - INK_MEAN) / INK_STD))
         heads = HEADS.map(lambda head: self.heads[head.name](features))
         if self.graphemes is None:
             return Logits(heads)

@@ -13,21 +13,21 @@ from torch import Tensor, nn
 from graphemes.foundation.errors import SettingsError
 from graphemes.foundation.settings.types import Attention, Pool, Shortcut, Stem
 from graphemes.network.attention import ATTENTIONS
-from graphemes.network.checkpointing import through
+from graphemes.network.gradient_checkpointing import through
 from graphemes.network.pooling import GlobalPool
 from graphemes.network.shortcuts import make_shortcut
 
 WIDTHS = (64, 128, 256, 512)  # of the 3x3 convolutions in the four stages
 
 
-class BlockChoices(NamedTuple):
+class BlockOptions(NamedTuple):
     """What a block has beside its convolutions."""
 
     shortcut: Shortcut = "project"
     attention: Attention = "none"
 
 
-USUAL = BlockChoices()
+USUAL = BlockOptions()
 
 
 def convolution(before: int, after: int, size: int, stride: int = 1) -> nn.Conv2d:
@@ -35,36 +35,36 @@ def convolution(before: int, after: int, size: int, stride: int = 1) -> nn.Conv2
     return nn.Conv2d(before, after, size, stride, padding=size // 2, bias=False)
 
 
-class Block(nn.Module):
+class ResidualBlock(nn.Module):
     """What the two kinds of block share: the sum of their branch and a shortcut."""
 
     expansion: ClassVar[int]  # channels that come out, to one of the 3x3 convolution
     last_norm: ClassVar[str]  # the name of the norm at the branch's end
 
-    def _make_join(self, before: int, after: int, stride: int, choices: BlockChoices) -> None:
+    def _make_join(self, before: int, after: int, stride: int, options: BlockOptions) -> None:
         """Called last, so that weights are drawn and listed in the order of the pictures' way."""
         self.relu = nn.ReLU(inplace=True)
-        self.attention = ATTENTIONS[choices.attention](after)
-        self.shortcut = make_shortcut(choices.shortcut, before, after, stride)
+        self.attention = ATTENTIONS[options.attention](after)
+        self.shortcut = make_shortcut(options.shortcut, before, after, stride)
 
     def _join(self, branch: Tensor, x: Tensor) -> Tensor:
         branch = self.attention(branch)
         return self.relu(branch if self.shortcut is None else branch + self.shortcut(x))  # type: ignore[no-any-return]
 
 
-class BasicBlock(Block):
+class BasicBlock(ResidualBlock):
     """Two 3x3 convolutions."""
 
     expansion = 1
     last_norm = "norm2"
 
-    def __init__(self, before: int, width: int, stride: int, choices: BlockChoices = USUAL) -> None:
+    def __init__(self, before: int, width: int, stride: int, options: BlockOptions = USUAL) -> None:
         super().__init__()
         self.conv1 = convolution(before, width, 3, stride)
         self.norm1 = nn.BatchNorm2d(width)
         self.conv2 = convolution(width, width, 3)
         self.norm2 = nn.BatchNorm2d(width)
-        self._make_join(before, width, stride, choices)
+        self._make_join(before, width, stride, options)
 
     def forward(self, x: Tensor) -> Tensor:
         """(B, before, H, W) -> (B, width, H / stride, W / stride), rounded up."""
@@ -72,13 +72,13 @@ class BasicBlock(Block):
         return self._join(self.norm2(self.conv2(branch)), x)
 
 
-class Bottleneck(Block):
+class Bottleneck(ResidualBlock):
     """1x1 to fewer channels, 3x3, 1x1 to four times as many."""
 
     expansion = 4
     last_norm = "norm3"
 
-    def __init__(self, before: int, width: int, stride: int, choices: BlockChoices = USUAL) -> None:
+    def __init__(self, before: int, width: int, stride: int, options: BlockOptions = USUAL) -> None:
         super().__init__()
         self.conv1 = convolution(before, width, 1)
         self.norm1 = nn.BatchNorm2d(width)
@@ -86,7 +86,7 @@ class Bottleneck(Block):
         self.norm2 = nn.BatchNorm2d(width)
         self.conv3 = convolution(width, 4 * width, 1)
         self.norm3 = nn.BatchNorm2d(4 * width)
-        self._make_join(before, 4 * width, stride, choices)
+        self._make_join(before, 4 * width, stride, options)
 
     def forward(self, x: Tensor) -> Tensor:
         """(B, before, H, W) -> (B, 4 * width, H / stride, W / stride), rounded up."""
@@ -104,7 +104,7 @@ class ResNet(nn.Module):
 
     def __init__(
         self,
-        block: type[Block],
+        block: type[ResidualBlock],
         depths: Sequence[int],
         image_channels: int = 1,
         num_classes: int | None = None,
@@ -120,14 +120,14 @@ class ResNet(nn.Module):
             raise SettingsError(
                 f"num_classes: got {num_classes}, expected 1 or more, or None for bare features"
             )
-        choices = BlockChoices(shortcut, attention)
+        options = BlockOptions(shortcut, attention)
         self.stem = _stem(image_channels, stem, pooled=stem_pool)
         stages, before = [], WIDTHS[0]
         for depth, width in zip(depths, WIDTHS, strict=False):  # fewer stages, a smaller network
             stride = 1 if width == WIDTHS[0] else 2
-            blocks = [block(before, width, stride, choices)]
+            blocks = [block(before, width, stride, options)]
             before = width * block.expansion
-            blocks += [block(before, width, 1, choices) for _ in range(depth - 1)]
+            blocks += [block(before, width, 1, options) for _ in range(depth - 1)]
             stages.append(nn.Sequential(*blocks))
         self.stages = nn.Sequential(*stages)
         self.pool = GlobalPool(pool)
@@ -163,13 +163,13 @@ def _initialise(module: nn.Module, *, plain: bool) -> None:
     if isinstance(module, nn.Conv2d):
         # He et al. 2015 (arXiv:1502.01852), equation 10, over the outputs.
         nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
-    elif isinstance(module, Block) and not plain:
+    elif isinstance(module, ResidualBlock) and not plain:
         # Each block begins as its shortcut: Goyal et al. 2017 (arXiv:1706.02677), section 5.1.
         nn.init.zeros_(module.get_parameter(f"{module.last_norm}.weight"))
 
 
 # Table 1 of the paper: blocks in each of the four stages.
-TABLE: dict[str, tuple[type[Block], tuple[int, int, int, int]]] = {
+TABLE: dict[str, tuple[type[ResidualBlock], tuple[int, int, int, int]]] = {
     "resnet18": (BasicBlock, (2, 2, 2, 2)),
     "resnet34": (BasicBlock, (3, 4, 6, 3)),
     "resnet50": (Bottleneck, (3, 4, 6, 3)),

@@ -22,7 +22,7 @@ FAULTS = (
 )
 
 
-def told(error: Exception) -> str:
+def one_line(error: Exception) -> str:
     """One of these in a line; some have no words."""
     return " ".join(str(error).split())[:300] or type(error).__name__
 

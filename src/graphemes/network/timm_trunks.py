@@ -14,7 +14,7 @@ from graphemes.foundation.errors import SettingsError
 from graphemes.foundation.settings.types import TIMM, ImageSize, Pool
 from graphemes.foundation.settings.words import shown
 from graphemes.network.pooling import GlobalPool
-from graphemes.network.timm_library import FAULTS, timm_library, told
+from graphemes.network.timm_library import FAULTS, one_line, timm_library
 from graphemes.network.timm_weights import with_weights
 
 UNSEEN = 4  # pixels at a side's end; fewer any strided convolution may leave
@@ -25,7 +25,7 @@ class TimmTrunk(nn.Module):
 
     size is handed to models that are built for one. weights: a file of timm's, or FETCHED for those
     that timm itself knows; their first convolution goes from three channels to one timm's way,
-    by its sum over them. Raises SettingsError for a name, a size or a choice that timm or the
+    by its sum over them. Raises SettingsError for a name, a size or an option that timm or the
     model doesn't have, DataError for weights that aren't its.
     """
 
@@ -110,7 +110,7 @@ def _create(name: str, given: dict[str, Any], weights: Path | str | None) -> nn.
     try:
         return timm_library().create_model(name, **given)  # type: ignore[no-any-return]
     except FAULTS as error:
-        what = told(error)
+        what = one_line(error)
         if "drop_path_rate" in what:
             raise SettingsError(f"drop_path: trunk={TIMM}{name} has none; leave it out") from None
         size = given.get("img_size")
@@ -174,7 +174,7 @@ def _features(trunk: str, model: Any, size: ImageSize) -> int:
     except FAULTS as error:
         own = ImageSize(*(model.pretrained_cfg.get("input_size") or (3, 224, 224))[1:])
         raise SettingsError(
-            f"image_size={size}: trunk={trunk} can't take it ({told(error)}); it was made for"
+            f"image_size={size}: trunk={trunk} can't take it ({one_line(error)}); it was made for"
             f" image_size={own}"
         ) from None
     finally:

@@ -18,7 +18,7 @@ from torch import nn
 
 from graphemes.foundation.errors import DataError, SettingsError
 from graphemes.foundation.settings.types import TIMM
-from graphemes.network.timm_library import FAULTS, timm_library, told
+from graphemes.network.timm_library import FAULTS, one_line, timm_library
 
 FETCHED = "fetched"  # timm's own weights, from its cache or the network
 HUB_NAMES = ("model.safetensors", "pytorch_model.bin")  # in the order timm asks for them
@@ -55,7 +55,7 @@ def with_weights(name: str, given: dict[str, Any], weights: Path | str) -> nn.Mo
                 name, pretrained=True, pretrained_cfg_overlay=overlay, **given
             )
     except (*FAULTS, *_fetching_faults()) as error:  # type: ignore[misc]  # known when it runs
-        raise DataError(f"{what} ({told(error)})") from None
+        raise DataError(f"{what} ({one_line(error)})") from None
     # timm's note of where the weights come from: with the tensors in it, each copy of the model
     # would copy them too.
     model.pretrained_cfg["state_dict"] = None

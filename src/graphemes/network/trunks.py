@@ -26,10 +26,10 @@ class Trunk(Protocol):
 
 
 class TrunkKind(NamedTuple):
-    """How a trunk is made, and which choices it leaves."""
+    """How a trunk is made, and which options it supports."""
 
     make: Callable[[Architecture, ImageSize], Trunk]
-    choices: frozenset[str]
+    options: frozenset[str]
 
 
 def _resnet(name: str, asked: Architecture, _size: ImageSize) -> ResNet:
@@ -43,38 +43,38 @@ def _resnet(name: str, asked: Architecture, _size: ImageSize) -> ResNet:
     )
 
 
-_RESNET_CHOICES = frozenset({"shortcut", "attention", "stem", "stem_pool", "pool"})
-# A new trunk is one name here: how it is made, and which of the choices below it leaves.
+_RESNET_OPTIONS = frozenset({"shortcut", "attention", "stem", "stem_pool", "pool"})
+# A new trunk is one name here: how it is made, and which of the options below it supports.
 TRUNKS: dict[str, TrunkKind] = {
     "article": TrunkKind(lambda asked, _size: ArticleNet(pool=asked.pool), frozenset({"pool"})),
-    **{name: TrunkKind(partial(_resnet, name), _RESNET_CHOICES) for name in TABLE},
+    **{name: TrunkKind(partial(_resnet, name), _RESNET_OPTIONS) for name in TABLE},
 }
-# What any trunk leaves, as it lies outside of it; all else is a choice that a trunk has or hasn't.
+# Options outside of the trunk, which any supports; all others are the trunk's own.
 _OUTSIDE = {"trunk", "neck", "dropout", "grapheme_head", "grapheme_pool"}
-CHOICES = tuple(key for key in Architecture.model_fields if key not in _OUTSIDE)
-_TIMM_CHOICES = frozenset({"pool", "drop_path"})
+OPTIONS = tuple(key for key in Architecture.model_fields if key not in _OUTSIDE)
+_TIMM_OPTIONS = frozenset({"pool", "drop_path"})
 
 
 def build_trunk(asked: Architecture, size: ImageSize, weights: Path | str | None = None) -> Trunk:
     """The trunk that is asked for, with fresh weights, or timm's (see TimmTrunk).
 
-    Raises SettingsError for a name that nobody has, and for a choice that the trunk doesn't leave.
+    Raises SettingsError for a name that nobody has, and for an option that it doesn't support.
     """
     name = asked.trunk
     if name.startswith(TIMM):
-        _check_choices(asked, _TIMM_CHOICES)
+        _check_options(asked, _TIMM_OPTIONS)
         return TimmTrunk(name, size, asked.pool, asked.drop_path, weights)
     if name not in TRUNKS:
         near = f"; did you mean {TIMM}{name}?" if timm_has(name) else guess(name, [*TRUNKS])
         raise SettingsError(f"trunk={name}: neither one of ours nor {TIMM}NAME{near}")
-    _check_choices(asked, TRUNKS[name].choices)
+    _check_options(asked, TRUNKS[name].options)
     return TRUNKS[name].make(asked, size)
 
 
-def _check_choices(asked: Architecture, left: frozenset[str]) -> None:
-    for key in CHOICES:
+def _check_options(asked: Architecture, left: frozenset[str]) -> None:
+    for key in OPTIONS:
         value = getattr(asked, key)
         if key not in left and value != Architecture.model_fields[key].default:
             raise SettingsError(
-                f"{key}={shown(value)}: trunk={asked.trunk} has no such choice; leave it out"
+                f"{key}={shown(value)}: trunk={asked.trunk} has no such option; leave it out"
             )

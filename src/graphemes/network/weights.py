@@ -25,7 +25,7 @@ from graphemes.network.model import GraphemeNetwork, build_network
 
 FORMAT = 1
 CHANGEABLE = ("dropout", "drop_path", "grapheme_pool")  # of a network, keeping its weights
-TRAINED_ON = "trained_on"  # int64 marks of the images it saw, kept beside the network's tensors
+TRAINED_ON = "trained_on"  # int64 fingerprints of the images it saw, beside the tensors
 
 
 @dataclass(frozen=True)
@@ -54,7 +54,7 @@ def save_weights(
     record: WeightsRecord,
     trained_on: npt.NDArray[np.int64],
 ) -> None:
-    """Write tensors, record and the marks of the training images, whole or not at all."""
+    """Write tensors, record and the fingerprints of the training images, whole or not at all."""
     # Copies: safetensors refuses tensors that modules of a network share.
     state = {
         name: tensor.detach().cpu().clone(memory_format=torch.contiguous_format)
@@ -76,7 +76,7 @@ def load_weights(path: Path) -> tuple[GraphemeNetwork, WeightsRecord]:
         network = build_network(learning, learning.image_size)
     except SettingsError as error:
         raise DataError(f"{path}: its network can't be built here: {error}") from None
-    _fill(path, network, tensors)
+    _load_tensors(path, network, tensors)
     return network.eval(), record
 
 
@@ -84,7 +84,7 @@ def start_from(path: Path, network: GraphemeNetwork, asked: Architecture) -> Non
     """Put a file's weights into a network of the same tensors. DataError says what's off."""
     tensors, record = _read(path)
     kept = network_settings(path, record)
-    # Some choices change no tensor's shape, but what the tensors mean to the next.
+    # Some options change no tensor's shape, but what the tensors mean to the next.
     for key in Architecture.model_fields:
         was, wanted = (getattr(one, key) for one in (kept, asked))
         if was != wanted and key not in CHANGEABLE:
@@ -92,7 +92,7 @@ def start_from(path: Path, network: GraphemeNetwork, asked: Architecture) -> Non
                 f"init={path}: its {key} is {shown(was)}, expected {shown(wanted)}; give"
                 f" {key}={shown(was)}, or weights of the other"
             )
-    _fill(path, network, tensors)
+    _load_tensors(path, network, tensors)
 
 
 def is_ours(path: Path) -> bool:
@@ -104,7 +104,7 @@ def is_ours(path: Path) -> bool:
         return False
 
 
-def _fill(path: Path, network: GraphemeNetwork, tensors: dict[str, torch.Tensor]) -> None:
+def _load_tensors(path: Path, network: GraphemeNetwork, tensors: dict[str, torch.Tensor]) -> None:
     _check_shapes(path, tensors, network.state_dict())
     network.load_state_dict(tensors)
 
@@ -130,7 +130,7 @@ def network_settings(path: Path, record: WeightsRecord) -> Learning:
 
 
 def trained_on(path: Path) -> npt.NDArray[np.int64]:
-    """The marks of the images that the weights were trained on, sorted."""
+    """The fingerprints of the images that the weights were trained on, sorted."""
     try:
         with safe_open(path, "pt") as file:
             return file.get_tensor(TRAINED_ON).numpy()  # type: ignore[no-any-return]

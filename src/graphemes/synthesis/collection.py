@@ -13,13 +13,13 @@ from graphemes.competition import writing
 from graphemes.foundation.classes import Grapheme
 from graphemes.foundation.errors import PlaceTaken
 from graphemes.foundation.files import (
-    becoming,
     digest,
     file_digest,
     locked,
     need_space,
     need_writable,
     replacing,
+    target_of,
     write_json,
 )
 from graphemes.foundation.heads import PIXELS
@@ -182,7 +182,7 @@ def _remove_broken(out: Path) -> None:
 
 def _is_left_over(path: Path, asked: Collection) -> bool:
     """Whether a file is one of ours that a killed run didn't finish."""
-    return becoming(path) in asked.names
+    return target_of(path) in asked.names
 
 
 def _draw_part(out: Path, part: str, asked: Collection, workers: int | None) -> None:

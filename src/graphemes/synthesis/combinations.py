@@ -7,7 +7,7 @@ import unicodedata
 from collections.abc import Iterable
 from pathlib import Path
 
-from graphemes.foundation.classes import ROOTS, Grapheme, seen_graphemes, spelled
+from graphemes.foundation.classes import ROOTS, Grapheme, competition_graphemes, spelled
 from graphemes.foundation.errors import DataError
 from graphemes.foundation.heads import HEADS, PerHead
 from graphemes.synthesis.lettering.fonts import Typeface
@@ -36,10 +36,10 @@ def unseen_graphemes(typefaces: Iterable[Typeface]) -> list[Grapheme]:
     them by train.csv, and what no typeface can shape.
     """
     fonts = list(typefaces)
-    seen = {one.labels for one in seen_graphemes()}
+    seen = {one.labels for one in competition_graphemes()}
     every = (PerHead(*k) for k in itertools.product(*(range(head.classes) for head in HEADS)))
     wanted = (Grapheme(k, spelling(k)) for k in every if k not in seen and is_spoken(k))
-    taken = {one.text for one in seen_graphemes()}
+    taken = {one.text for one in competition_graphemes()}
     return [
         one
         for one in wanted
@@ -59,7 +59,7 @@ def is_spoken(labels: PerHead[int]) -> bool:
 @functools.cache
 def _signs_on(place: int) -> frozenset[tuple[int, ...]]:
     """The pairs of signs that train.csv shows on one kind of BARE letters."""
-    seen = seen_graphemes()
+    seen = competition_graphemes()
     return frozenset(tuple(one.labels[1:]) for one in seen if one.labels.root in BARE[place])
 
 
@@ -105,7 +105,7 @@ def _listed(where: str, line: str) -> Grapheme:
             raise DataError(
                 f"{where}: {head.name} {label} is out of range; expected 0 to {head.classes - 1}"
             )
-    seen = (one for one in seen_graphemes() if one.labels == labels)
+    seen = (one for one in competition_graphemes() if one.labels == labels)
     return next(seen, Grapheme(labels, spelling(labels)))
 
 
@@ -116,7 +116,7 @@ def _by_text() -> dict[str, Grapheme]:
     The spellings are in Unicode's form NFC: editors write a letter with its dot, and the two
     halves of a vowel sign, now in one piece and now in two.
     """
-    out = {unicodedata.normalize("NFC", one.text): one for one in seen_graphemes()}
+    out = {unicodedata.normalize("NFC", one.text): one for one in competition_graphemes()}
     for k in itertools.product(*(range(head.classes) for head in HEADS)):
         labels = PerHead(*k)
         for text in (spelling(labels), spelled(labels)):

@@ -15,9 +15,9 @@ import numpy as np
 from graphemes.competition import writing
 from graphemes.foundation.errors import PlaceTaken, UserError
 from graphemes.foundation.files import (
-    left_behind,
     locked,
     need_space,
+    stale_temporaries,
     temporary_beside,
     write_json,
 )
@@ -68,7 +68,7 @@ def make_demo(
             if not replace:
                 raise
             _remove_demo(out)
-        for left in left_behind(out):
+        for left in stale_temporaries(out):
             shutil.rmtree(left, ignore_errors=True)
         need_space(out, (images + tests) * PIXELS + 2 * shards * SHARD_BYTES, "the demo data")
         with _whole_directory(out) as place:

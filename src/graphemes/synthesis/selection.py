@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
-from graphemes.foundation.classes import Grapheme, seen_graphemes
+from graphemes.foundation.classes import Grapheme, competition_graphemes
 from graphemes.foundation.heads import CLASSES, HEADS
 
 RARE_SHARE = 250  # of so many images one shows each vowel and each consonant sign, at least,
@@ -25,13 +25,13 @@ def selected(images: int, random: np.random.Generator) -> list[Grapheme]:
             for label in range(getattr(HEADS, head).classes):
                 decks = _Decks(_with_class(head, label), "root", random)
                 chosen += decks.deal(max(1, min(ENOUGH, images // RARE_SHARE)))
-    decks = _Decks(seen_graphemes(), "root", random, chosen)
+    decks = _Decks(competition_graphemes(), "root", random, chosen)
     chosen += decks.deal(images - len(chosen))
     return [chosen[k] for k in random.permutation(images)]
 
 
 def _with_class(head: str, label: int) -> tuple[Grapheme, ...]:
-    return tuple(one for one in seen_graphemes() if getattr(one.labels, head) == label)
+    return tuple(one for one in competition_graphemes() if getattr(one.labels, head) == label)
 
 
 def shares(graphemes: Sequence[Grapheme], balance: float) -> npt.NDArray[np.float64]:

@@ -4,7 +4,7 @@ import pytest
 
 from graphemes.foundation.settings.commands import TrainSettings
 from graphemes.foundation.settings.groups import Learning
-from graphemes.foundation.settings.recipes import RECIPES, fill
+from graphemes.foundation.settings.recipes import RECIPES, apply_recipe
 from graphemes.foundation.settings.types import Share
 from graphemes.foundation.settings.words import read_words
 
@@ -16,7 +16,7 @@ def given(*words: str) -> TrainSettings:
 
 
 def filled(*words: str, demo: bool = False, images: int = COMPETITION) -> TrainSettings:
-    return fill(given(*words), demo, images)
+    return apply_recipe(given(*words), demo, images)
 
 
 def test_the_demo_gets_the_quick_recipe_and_real_data_the_reference():
@@ -36,7 +36,7 @@ def test_only_what_was_not_given_is_filled(name):
     typed = {key: getattr(plain, key) for key in values}
     for key in values:
         settings = TrainSettings(recipe=name, **{key: typed[key]})
-        chosen = fill(settings, demo=True, images=COMPETITION)
+        chosen = apply_recipe(settings, demo=True, images=COMPETITION)
         assert getattr(chosen, key) == typed[key]
         others = values.keys() - {key}
         wanted = plain.with_values(values)
@@ -70,7 +70,7 @@ def test_half_of_the_pictures_are_synthetic_unless_somebody_says_otherwise():
 
 def test_filling_twice_changes_nothing():
     once = filled("epochs=2", demo=True)
-    assert fill(once, demo=True, images=COMPETITION) == once
+    assert apply_recipe(once, demo=True, images=COMPETITION) == once
 
 
 @pytest.mark.parametrize("name", RECIPES)

@@ -51,7 +51,7 @@ def notes() -> dict[str, str]:
     return {key: f"recipe {', '.join(parts)}" for key, parts in found.items()}
 
 
-def fill(settings: TrainSettings, demo: bool, images: int) -> TrainSettings:
+def apply_recipe(settings: TrainSettings, demo: bool, images: int) -> TrainSettings:
     """The settings for so many labelled images, the recipe's values where the user gave none.
 
     With synthetic images and no word on their share, half of the pictures are synthetic.

@@ -1,0 +1,1 @@
+"""What is judged: folds, recalls, out-of-fold tables, decisions."""

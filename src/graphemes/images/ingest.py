@@ -1,0 +1,98 @@
+"""From shards to the rows of a mapped file: ids read, images decoded, fingerprints."""
+
+import contextlib
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+from graphemes.competition.shards import Advance, Pixels, Shard, decode, open_shard
+from graphemes.foundation.errors import DataError, UserError
+from graphemes.foundation.heads import PIXELS
+from graphemes.images.fingerprints import Fingerprints, fingerprints_of
+
+
+def file_stamp(path: Path) -> dict[str, str | int]:
+    """What tells that a shard is still the same: name, bytes, time. Raises DataError."""
+    try:
+        found = path.stat()
+    except OSError as error:
+        raise DataError(f"{path}: can't be read: {error.strerror}") from None
+    return {"file": path.name, "bytes": found.st_size, "mtime_ns": found.st_mtime_ns}
+
+
+def scan_ids(sources: list[Path]) -> tuple[list[str], list[dict[str, str | int]]]:
+    """All shards' ids, and what the json says of each shard, before the long work begins."""
+    home: dict[str, Path] = {}
+    parts = []
+    for path in sources:
+        about = file_stamp(path)  # before it is read: if it changes now, it will not fit later
+        with open_shard(path) as shard:  # one at a time: an open shard's footer takes 80 MB
+            ids = checked_ids(shard)
+            parts.append({**about, "rows": shard.rows, "schema": shard.schema_digest})
+        twice = next((i for i in ids if i in home), None)
+        if twice is not None:
+            raise DataError(
+                f"{path}: image_id {twice!r} is in {home[twice].name} too; each id may occur once"
+            )
+        home.update(dict.fromkeys(ids, path))
+    return list(home), parts
+
+
+def checked_ids(shard: Shard) -> list[str]:
+    """A shard's ids, fit for a line each."""
+    odd = next((i for i in shard.ids if "\n" in i or "\t" in i or "\r" in i), None)
+    if odd is not None:
+        raise DataError(f"{shard.path}: image_id {odd!r} holds a tab or a line break")
+    return shard.ids
+
+
+def ingest_shards(
+    sources: list[Path],
+    ids: list[str],
+    pixels: Pixels,
+    fingerprints: Fingerprints,
+    advance: Advance,
+) -> None:
+    """Decode and fingerprint every shard's images into its rows of `pixels` (N, PIXELS)."""
+    start = 0
+    for path in sources:
+        with open_shard(path) as shard:
+            place = slice(start, start + shard.rows)
+            if shard.ids != ids[place]:
+                raise DataError(f"{path}: changed while it was read; run again")
+            ingest_shard(shard, pixels[place], fingerprints[place], advance)
+            start = place.stop
+
+
+def ingest_shard(
+    shard: Shard, pixels: Pixels, fingerprints: Fingerprints, advance: Advance
+) -> None:
+    """Decode a shard into `pixels` (R, PIXELS) and fingerprint its images, (R,)."""
+    written = 0
+
+    def count(more: int) -> None:
+        nonlocal written
+        advance((written + more) // PIXELS - written // PIXELS)
+        written += more
+
+    decode(shard, pixels, advance=count)
+    fingerprints[:] = fingerprints_of(pixels)
+
+
+def reserve(file: int, size: int) -> None:
+    """Take the disk's blocks now: a full disk is an error here, but kills whoever writes a map."""
+    if hasattr(os, "posix_fallocate"):
+        os.posix_fallocate(file, 0, size)
+
+
+@contextlib.contextmanager
+def writing(directory: Path) -> Iterator[None]:
+    """Make `directory`; what goes wrong with the disk in the block becomes a UserError."""
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+        yield
+    except OSError as error:
+        reason = error.strerror or error
+        raise UserError(
+            f"{directory}: can't be written to: {reason}; choose another work_dir"
+        ) from None

@@ -1,0 +1,129 @@
+"""Which rows are shown, and when: keys of samples in batches, an epoch at a time.
+
+n rows of a sampler, B pictures of a batch.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+from torch.utils.data import Sampler
+
+from graphemes.foundation.seeds import stream
+from graphemes.foundation.settings.types import Share
+
+SampleKey = tuple[int, int]  # (epoch, or how often the row was shown before; store row)
+# Streams at (seed, fold, round or epoch, 0, one of these): longer than any picture's key, so that
+# no two are one. Real rows are shuffled at (seed, fold, round), where an epoch without synthetic
+# ones is shuffled.
+_SYNTHETIC, _MIXED = 1, 2
+
+
+class Batches(Sampler[list[SampleKey]]):
+    """Keys of an epoch in batches: shuffled by (seed, fold, epoch), or in order without seeds.
+
+    A last batch that isn't full is left out of training, where it would weigh too much.
+    """
+
+    def __init__(
+        self, rows: npt.NDArray[np.int64], size: int, seeds: tuple[int, int] | None = None
+    ) -> None:
+        self.rows, self.size, self.seeds = rows, size, seeds
+        self.epoch = 0
+
+    def __iter__(self) -> Iterator[list[SampleKey]]:
+        rows = self.rows
+        if self.seeds is not None:
+            rows = stream(*self.seeds, self.epoch).permutation(rows)
+        for batch in range(len(self)):
+            part = rows[batch * self.size : (batch + 1) * self.size]
+            yield [(self.epoch, int(row)) for row in part]
+
+    @property
+    def images(self) -> int:
+        """How many of the rows an epoch has."""
+        return min(len(self.rows), len(self) * self.size)
+
+    def __len__(self) -> int:
+        whole, rest = divmod(len(self.rows), self.size)
+        # A training set smaller than one batch is one batch.
+        return whole if rest == 0 or (self.seeds is not None and whole) else whole + 1
+
+
+@dataclass(frozen=True)
+class CyclingSampler:
+    """Rows without end: all of them in one random order, then all in another.
+
+    So each has been taken as often as any other, give or take once, wherever one stops.
+    """
+
+    rows: npt.NDArray[np.int64]  # (n,)
+    seeds: tuple[int, int]  # (seed, fold)
+    kind: tuple[int, ...] = ()  # ends the stream key of each round's shuffle
+
+    def take(self, start: int, count: int) -> list[SampleKey]:
+        """`count` keys from the `start`th on, as (round, row): in each round a row comes once."""
+        if not count:
+            return []
+        n = len(self.rows)
+        first, last = start // n, (start + count - 1) // n
+        rounds = range(first, last + 1)
+        keys = [(round_, int(row)) for round_ in rounds for row in self.order(round_)]
+        return keys[start - first * n :][:count]
+
+    def order(self, round_: int) -> npt.NDArray[np.int64]:
+        """(n,) the rows in a round's order."""
+        return stream(*self.seeds, round_, *self.kind).permutation(self.rows)
+
+
+class MixedBatches(Sampler[list[SampleKey]]):
+    """Batches of real and synthetic rows, by (seed, fold, epoch) alone.
+
+    An epoch has as many pictures as there are real rows, less what fills no batch (or, where the
+    share is 1 throughout, as many as there are synthetic ones), and round(share x pictures) of them
+    are synthetic: in every batch as many as in any other, give or take one. A key is (round of its
+    sampler, row), so a row that comes twice in an epoch is augmented differently each time.
+    """
+
+    def __init__(
+        self,
+        real: npt.NDArray[np.int64],
+        synthetic: npt.NDArray[np.int64],
+        size: int,
+        *,
+        share: Share,
+        epochs: int,
+        seeds: tuple[int, int],
+    ) -> None:
+        rows = len(synthetic if share.whole else real)
+        self.size = min(size, rows)  # fewer than a batch are one batch
+        self.images = rows // self.size * self.size  # of an epoch
+        self.synthetic = [
+            round(share.at(epoch, epochs) * self.images) for epoch in range(epochs)
+        ]  # of each epoch
+        self.seeds = seeds
+        self.samplers = (
+            CyclingSampler(real, seeds),
+            CyclingSampler(synthetic, seeds, (0, _SYNTHETIC)),
+        )
+        self.epoch = 0
+
+    def __iter__(self) -> Iterator[list[SampleKey]]:
+        drawn, before = self.synthetic[self.epoch], sum(self.synthetic[: self.epoch])
+        real, synthetic = self.samplers
+        keys = (
+            iter(real.take(self.epoch * self.images - before, self.images - drawn)),
+            iter(synthetic.take(before, drawn)),
+        )
+        for kinds in self._kinds(drawn):
+            yield [next(keys[kind]) for kind in kinds]
+
+    def _kinds(self, drawn: int) -> npt.NDArray[np.int64]:
+        """(batches, B): 1 where a picture is synthetic, `drawn` times in all."""
+        spread = np.diff(np.arange(self.images + 1) * drawn // self.images)
+        mixed = stream(*self.seeds, self.epoch, 0, _MIXED)
+        return mixed.permuted(spread.reshape(len(self), self.size), axis=1)
+
+    def __len__(self) -> int:
+        return self.images // self.size

@@ -1,0 +1,62 @@
+"""What resume needs: the learner after a whole epoch, and how far the fold has come."""
+
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from pickle import PickleError
+from typing import Any
+
+import torch
+
+from graphemes.foundation.errors import DataError
+from graphemes.foundation.files import replacing
+from graphemes.training.epoch import Learner
+
+# What torch and a learner's parts raise over a file that isn't whole or isn't of this network.
+DAMAGES = (OSError, RuntimeError, LookupError, ValueError, TypeError, EOFError, PickleError)
+
+
+@dataclass
+class Progress:
+    """How far a fold has come."""
+
+    epochs: int = 0  # whole ones
+    image_passes: int = 0
+    train_seconds: float = 0.0
+    best_epoch: int = 0
+    best_score: float | None = None
+    log: list[dict[str, Any]] = field(default_factory=list)  # an entry an epoch
+
+
+def save_checkpoint(path: Path, learner: Learner, progress: Progress) -> None:
+    """Write learner and progress, whole or not at all."""
+    state = {name: part.state_dict() for name, part in _parts(learner).items()}
+    with replacing(path) as temporary:
+        try:
+            torch.save({"progress": asdict(progress), **state}, temporary)
+        except RuntimeError as error:  # torch's word for a full disk
+            raise OSError(" ".join(str(error).split())) from None
+
+
+def load_checkpoint(path: Path, learner: Learner) -> Progress:
+    """Put the learner back where it was; its progress. Raises DataError if the file is damaged."""
+    try:
+        state = torch.load(path, map_location=learner.engine.device, weights_only=True)
+        for name, part in _parts(learner).items():
+            if state[name] or name != "scaler":  # one that didn't scale has nothing to say
+                part.load_state_dict(state[name])
+        return Progress(**state["progress"])
+    except DAMAGES as error:
+        reason = " ".join(str(error).split())[:200]
+        raise DataError(
+            f"{path}: can't go on from it ({reason}); resume=false starts the fold afresh"
+        ) from None
+
+
+def _parts(learner: Learner) -> dict[str, Any]:
+    return {
+        "network": learner.network,
+        "average": learner.average.average,
+        "optimiser": learner.optimiser,
+        "schedule": learner.schedule,
+        "scaler": learner.scaler,
+    }

@@ -1,0 +1,122 @@
+"""The epoch loop: batches in, better weights and a mean loss out.
+
+B images, H x W pixels.
+"""
+
+import time
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+from torch.optim import Optimizer
+from torch.optim.lr_scheduler import LRScheduler
+
+from graphemes.foundation.errors import UserError
+from graphemes.foundation.heads import PerHead
+from graphemes.foundation.progress import Advance
+from graphemes.foundation.seeds import seed_at
+from graphemes.foundation.settings.groups import Learning
+from graphemes.network.devices import Engine
+from graphemes.network.gradient_checkpointing import recomputing
+from graphemes.training.loss import training_loss
+from graphemes.training.optimisation import WeightAverage, make_optimiser, make_schedule
+
+
+class NotFinite(UserError):
+    """The loss or its gradient is nan or infinite; the step wasn't taken."""
+
+
+@dataclass
+class Learner:
+    """Everything that changes while a fold is trained."""
+
+    network: nn.Module
+    average: WeightAverage
+    optimiser: Optimizer
+    schedule: LRScheduler
+    scaler: torch.amp.GradScaler
+    engine: Engine
+    clip: float
+    grapheme_weight: float
+
+
+@dataclass(frozen=True)
+class EpochResult:
+    """What one pass over the training rows did."""
+
+    loss: float  # mean over images
+    images: int
+    seconds: float
+    lr: float  # at the end
+
+
+def make_learner(network: nn.Module, settings: Learning, engine: Engine, steps: int) -> Learner:
+    """A learner at its first step of `steps`, on the engine's device."""
+    network = network.to(engine.device)
+    network = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    optimiser = make_optimiser(network, settings)
+    return Learner(
+        network=network,
+        average=WeightAverage(network, settings.ema),
+        optimiser=optimiser,
+        schedule=make_schedule(optimiser, settings, steps),
+        scaler=torch.amp.GradScaler(engine.device.type, enabled=engine.needs_scaler),
+        engine=engine,
+        clip=settings.clip,
+        grapheme_weight=settings.grapheme_weight,
+    )
+
+
+def train_epoch(
+    learner: Learner,
+    batches: Iterable[tuple[Tensor, PerHead[Tensor]]],
+    place: tuple[int, int, int],
+    advance: Advance,
+) -> EpochResult:
+    """One pass. batches: (ink (B, 1, H, W), labels PerHead[(B,)]); place: (seed, fold, epoch).
+
+    Raises NotFinite before a step that would spoil the weights.
+    """
+    torch.manual_seed(seed_at(*place))  # for what a network may draw itself, as dropout
+    learner.network.train()
+    started, total, images = time.monotonic(), 0.0, 0
+    for step, (ink, labels) in enumerate(batches):
+        loss = _step(learner, ink, labels, f"epoch {place[2] + 1}, step {step + 1}")
+        total, images = total + loss * len(ink), images + len(ink)
+        advance(len(ink), loss=f"{total / images:.3f}")
+    lr = float(learner.optimiser.param_groups[0]["lr"])
+    return EpochResult(total / images, images, time.monotonic() - started, lr)
+
+
+def _step(learner: Learner, ink: Tensor, labels: PerHead[Tensor], where: str) -> float:
+    device = learner.engine.device
+    ink = ink.to(device, non_blocking=True, memory_format=torch.channels_last)
+    labels = labels.map(lambda column: column.to(device, non_blocking=True))
+    with learner.engine.autocast():
+        loss = training_loss(learner.network(ink), labels, learner.grapheme_weight)
+    learner.optimiser.zero_grad(set_to_none=True)
+    with recomputing(learner.network):
+        learner.scaler.scale(loss).backward()  # type: ignore[no-untyped-call]
+    learner.scaler.unscale_(learner.optimiser)
+    norm = nn.utils.clip_grad_norm_(learner.network.parameters(), learner.clip)
+    value = loss.item()
+    # An infinite gradient alone is the scaler's everyday business: it skips the step.
+    if not _finite(value) or not (learner.engine.needs_scaler or _finite(norm.item())):
+        what = f"the loss is {value}" if not _finite(value) else "its gradient is not finite"
+        lr = learner.optimiser.param_groups[0]["lr"]
+        raise NotFinite(
+            f"{where}: {what} at learning rate {lr:.2g}, expected finite numbers;"
+            " the last whole epoch is kept; try a lower lr, or precision=fp32"
+        )
+    before = learner.scaler.get_scale()
+    learner.scaler.step(learner.optimiser)
+    learner.scaler.update()
+    if learner.scaler.get_scale() >= before:  # a skipped step isn't one of the schedule's
+        learner.schedule.step()
+        learner.average.update(learner.network)
+    return value
+
+
+def _finite(value: float) -> bool:
+    return abs(value) < float("inf")  # False for nan too

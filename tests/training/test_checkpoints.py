@@ -1,0 +1,142 @@
+"""A checkpoint puts a learner back exactly, or says that it can't."""
+
+import json
+import pickle
+
+import pytest
+import torch
+from torch import nn
+
+from graphemes.foundation.errors import DataError, UserError
+from graphemes.foundation.settings.groups import Learning
+from graphemes.network.devices import Engine
+from graphemes.training.checkpoints import Progress, load_checkpoint, save_checkpoint
+from graphemes.training.epoch import Learner, make_learner
+
+PROGRESS = Progress(
+    epochs=2,
+    image_passes=40,
+    train_seconds=1.5,
+    best_epoch=1,
+    best_score=0.25,
+    log=[{"epoch": 1, "loss": 2.5, "recall": {"root": 0.5}}, {"epoch": 2, "score": None}],
+)
+
+
+def learner(seed: int, width: int = 3) -> Learner:
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        network = nn.Sequential(nn.Linear(4, width), nn.BatchNorm1d(width))
+    engine = Engine(torch.device("cpu"), "fp32")
+    return make_learner(network, Learning(ema=0.9), engine, steps=20)
+
+
+def step(ours: Learner, seed: int) -> None:
+    ours.optimiser.zero_grad()
+    x = torch.rand(5, 4, generator=torch.Generator().manual_seed(seed))
+    (ours.network(x) - 1).square().sum().backward()
+    ours.optimiser.step()
+    ours.schedule.step()
+    ours.average.update(ours.network)
+
+
+def tensors(ours: Learner) -> list[torch.Tensor]:
+    return [*ours.network.state_dict().values(), *ours.average.average.state_dict().values()]
+
+
+@pytest.fixture
+def trained():
+    ours = learner(0)
+    for seed in range(3):
+        step(ours, seed)
+    return ours
+
+
+@pytest.fixture
+def path(tmp_path, trained):
+    save_checkpoint(tmp_path / "state" / "last.pt", trained, PROGRESS)
+    return tmp_path / "state" / "last.pt"
+
+
+def test_a_learner_goes_on_exactly_where_it_stopped(path, trained):
+    other = learner(9)
+    assert load_checkpoint(path, other) == PROGRESS
+    for seed in range(3, 6):
+        step(trained, seed)
+        step(other, seed)
+    assert all(map(torch.equal, tensors(trained), tensors(other)))
+    assert other.schedule.get_last_lr() == trained.schedule.get_last_lr()
+    assert [file.name for file in path.parent.iterdir()] == ["last.pt"]
+
+
+def refusal(path, ours: Learner) -> str:
+    with pytest.raises(DataError) as caught:
+        load_checkpoint(path, ours)
+    said = str(caught.value)
+    assert said.startswith(f"{path}: can't go on from it (")
+    assert said.endswith("); resume=false starts the fold afresh")
+    assert "\n" not in said
+    return said
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"",
+        b"nonsense",
+        b"\x80\x02nonsense",
+        b"PK\x03\x04nonsense",
+        pickle.dumps({"a": 1}, protocol=2),
+    ],
+)
+def test_a_file_that_is_no_checkpoint_is_said(path, content):
+    path.write_bytes(content)
+    refusal(path, learner(0))
+
+
+@pytest.mark.parametrize("share", [0.1, 0.5, 0.99])
+def test_a_cut_checkpoint_is_said(path, share):
+    content = path.read_bytes()
+    path.write_bytes(content[: int(share * len(content))])
+    refusal(path, learner(0))
+
+
+def test_a_missing_checkpoint_is_said(tmp_path):
+    assert "No such file" in refusal(tmp_path / "last.pt", learner(0))
+
+
+def test_a_checkpoint_of_another_network_is_said(path):
+    assert "size mismatch" in refusal(path, learner(0, width=5))
+
+
+def test_a_checkpoint_of_another_version_is_said(path, trained):
+    content = torch.load(path, weights_only=True)
+    torch.save({key: value for key, value in content.items() if key != "average"}, path)
+    assert "'average'" in refusal(path, learner(0))
+    torch.save({**content, "progress": {"epoch": 3}}, path)
+    assert "'epoch'" in refusal(path, learner(0))
+    torch.save([1, 2], path)
+    refusal(path, learner(0))
+
+
+def test_a_checkpoint_runs_no_code(path, tmp_path):
+    class Trap:
+        def __reduce__(self):
+            return (json.dumps, ("sprung",))
+
+    torch.save({"progress": Trap()}, path)
+    refusal(path, learner(0))
+
+
+def test_a_full_disk_is_a_sentence_and_leaves_the_old_file(path, trained):
+    resource = pytest.importorskip("resource")  # Windows has no such limits
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    content = path.read_bytes()
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1_000, before[1]))
+    try:
+        with pytest.raises(UserError, match=r"last\.pt: could not be written: "):
+            save_checkpoint(path, trained, PROGRESS)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert path.read_bytes() == content
+    assert [file.name for file in path.parent.iterdir()] == [path.name]

@@ -1,0 +1,32 @@
+"""The picture of a fold is a PNG, whatever the log holds."""
+
+import cv2
+import numpy as np
+
+from graphemes.training.curves import draw_curves
+
+
+def entry(epoch: int, *, judged: bool) -> dict:
+    found: dict = {"epoch": epoch, "loss": 4.0 / epoch, "lr": 0.001}
+    if judged:
+        recall = {"root": 0.2 * epoch, "vowel": 0.3, "consonant": 0.25 * epoch}
+        found |= {"score": 0.3, "recall": recall}
+    return found
+
+
+def test_a_validated_and_an_unvalidated_fold_are_drawn(tmp_path):
+    drawn = []
+    for judged in (True, False):
+        path = tmp_path / "curves.png"
+        draw_curves(path, [entry(1, judged=judged), entry(2, judged=judged)], "fold 0")
+        assert path.read_bytes()[:8] == b"\x89PNG\r\n\x1a\n"
+        drawn.append(cv2.imread(str(path)))
+        assert [file.name for file in tmp_path.iterdir()] == ["curves.png"]
+    assert drawn[0].shape == drawn[1].shape
+    left, right = ((drawn[0] != drawn[1])[:, half] for half in np.split(np.arange(990), 2))
+    assert right.mean() > 0.001 > left.mean()
+
+
+def test_one_epoch_is_drawn(tmp_path):
+    draw_curves(tmp_path / "curves.png", [entry(1, judged=True)], "fold none")
+    assert (tmp_path / "curves.png").stat().st_size > 5_000

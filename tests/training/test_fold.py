@@ -1,0 +1,388 @@
+"""A fold is trained whole, or goes on so that nobody can tell that it was interrupted."""
+
+import dataclasses
+import json
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+import torch
+from safetensors import safe_open
+from safetensors.torch import load_file
+from torch import Tensor, nn
+from torch.nn import functional
+
+from graphemes.evaluation.metrics import Score, score
+from graphemes.foundation.errors import DataError, Stopped
+from graphemes.foundation.heads import HEADS, PerHead
+from graphemes.foundation.layout import FoldPaths
+from graphemes.foundation.seeds import stream
+from graphemes.foundation.settings.groups import Learning
+from graphemes.network.devices import Engine
+from graphemes.network.model import Logits
+from graphemes.network.weights import TRAINED_ON, WeightsRecord, trained_on
+from graphemes.training.epoch import NotFinite
+from graphemes.training.fold import Batch, Deadline, FoldWork, train_fold
+
+EPOCHS, STEPS, SIZE = 3, 4, 8
+SEEDS = (5, 1)
+
+
+class Tiny(nn.Module):
+    """The network's interface on a convolution; its first weights come from numpy's streams."""
+
+    def __init__(self, seed: int = 0, dropout: float = 0.3) -> None:
+        super().__init__()
+        self.convolution = nn.Conv2d(1, 6, 3, stride=2)
+        self.norm = nn.BatchNorm2d(6)
+        self.drop = nn.Dropout(dropout)
+        self.heads = nn.ModuleDict({head.name: nn.Linear(6, head.classes) for head in HEADS})
+        random = stream(seed)
+        with torch.no_grad():
+            for parameter in self.parameters():
+                drawn = random.normal(0, 0.3, parameter.shape)
+                parameter.copy_(torch.from_numpy(drawn))
+
+    def forward(self, ink: Tensor) -> Logits:
+        features = functional.relu(self.norm(self.convolution(ink))).mean((2, 3))
+        return Logits(HEADS.map(lambda head: self.heads[head.name](self.drop(features))))
+
+
+def batch(*place: int) -> Batch:
+    random = stream(*place)
+    labels = HEADS.map(lambda head: random.integers(min(head.classes, 4), size=SIZE))
+    ink = random.random((SIZE, 1, 9, 9)) * (1 + labels.root[:, None, None, None]) / 4
+    return torch.from_numpy(ink.astype(np.float32)), labels.map(torch.from_numpy)
+
+
+def batches(epoch: int) -> Iterator[Batch]:
+    return (batch(epoch, step) for step in range(STEPS))
+
+
+VALIDATION = batch(1000)
+
+
+def validate(network: nn.Module) -> Score:
+    network.eval()
+    with torch.no_grad():
+        logits = network(VALIDATION[0])
+    guess = logits.heads.map(lambda head: head.argmax(1).numpy())
+    return score(VALIDATION[1].map(Tensor.numpy), guess)
+
+
+def scoring(*values: float) -> Callable[[nn.Module], Score]:
+    """A validation that gives these scores, one an epoch."""
+    left = iter(values)
+
+    def told(_network: nn.Module) -> Score:
+        value = next(left)
+        return Score(value, PerHead(value, value, value), 8, PerHead((), (), ()))
+
+    return told
+
+
+@pytest.fixture
+def work(tmp_path) -> FoldWork:
+    return work_in(tmp_path / "fold1")
+
+
+def work_in(directory: Path) -> FoldWork:
+    record = WeightsRecord(
+        settings={"trunk": "tiny"},
+        fold="1",
+        epoch=0,
+        score=None,
+        digests={"data": "d"},
+        versions={},
+        demo=True,
+        classes=[168, 11, 7],
+    )
+    return FoldWork(
+        place=FoldPaths(directory),
+        fold="1",
+        seeds=SEEDS,
+        settings=Learning(epochs=EPOCHS, batch_size=SIZE, lr=0.02, warmup=0.15, ema=0.9),
+        engine=Engine(torch.device("cpu"), "fp32"),
+        images=STEPS * SIZE,
+        steps=STEPS,
+        epoch=batches,
+        validate=validate,
+        record=record,
+        trained_on=np.array([3, 1, 2]),
+        deadline=Deadline(),
+        say=lambda _line: None,
+    )
+
+
+def pressed(work: FoldWork) -> FoldWork:
+    """The same work with time for one epoch."""
+    deadline = Deadline(time.monotonic() + 3600)
+
+    def epoch(number: int) -> Iterator[Batch]:
+        yield from batches(number)
+        deadline.at = time.monotonic()
+
+    return dataclasses.replace(work, deadline=deadline, epoch=epoch)
+
+
+def weights(place: FoldPaths) -> dict[str, Tensor]:
+    return load_file(place.weights)
+
+
+def same(first: FoldPaths, second: FoldPaths) -> bool:
+    """Whether two folds are alike to the last bit: best weights, last state, log but for times."""
+    kept = [weights(place) for place in (first, second)]
+    states = [torch.load(place.state / "last.pt", weights_only=True) for place in (first, second)]
+    last = [{**state["network"], **state["average"]} for state in states]
+    logs = [[untimed(entry) for entry in read_log(place)] for place in (first, second)]
+    return logs[0] == logs[1] and all(
+        left.keys() == right.keys() and all(torch.equal(left[name], right[name]) for name in left)
+        for left, right in (kept, last)
+    )
+
+
+def read_log(place: FoldPaths) -> list[dict]:
+    return [json.loads(line) for line in place.log.read_text().splitlines()]
+
+
+def untimed(entry: dict) -> dict:
+    return {key: value for key, value in entry.items() if "second" not in key}
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory) -> FoldPaths:
+    """A fold that nothing interrupted."""
+    work = work_in(tmp_path_factory.mktemp("whole") / "fold1")
+    train_fold(work, Tiny())
+    return work.place
+
+
+def test_a_fold_is_trained_to_its_end(work):
+    said: list[str] = []
+    done = train_fold(dataclasses.replace(work, say=said.append), Tiny())
+    assert (done.epochs, done.image_passes) == (EPOCHS, EPOCHS * STEPS * SIZE)
+    assert done.train_seconds > 0
+    assert done.best_score == max(entry["score"] for entry in done.log)
+    assert [entry["score"] for entry in done.log][done.best_epoch - 1] == done.best_score
+    assert cv2.imread(str(work.place.curves)) is not None
+    assert len(said) == EPOCHS
+    assert said[0].startswith("fold 1 epoch 1/3: loss ")
+    assert said[0].endswith(" left")
+    assert "left" not in said[-1]
+    assert [path.name for path in work.place.directory.rglob("*.tmp")] == []
+
+
+def test_the_log_has_a_line_an_epoch(whole):
+    log = read_log(whole)
+    assert [entry["epoch"] for entry in log] == [1, 2, 3]
+    assert [entry["image_passes"] for entry in log] == [32, 64, 96]
+    assert log[2]["lr"] < log[0]["lr"]
+    for entry in log:
+        assert entry["recall"].keys() == {"root", "vowel", "consonant"}
+        mean = np.average(list(entry["recall"].values()), weights=[2, 1, 1])
+        assert entry["score"] == pytest.approx(mean)
+        assert entry["images_per_second"] > 0
+
+
+def test_the_weights_say_what_they_are(whole):
+    with safe_open(whole.weights, "pt") as file:
+        record = json.loads(file.metadata()["graphemes"])
+    log = read_log(whole)
+    assert record["score"] == max(entry["score"] for entry in log)
+    assert record["epoch"] == 1 + [entry["score"] for entry in log].index(record["score"])
+    assert record["fold"] == "1"
+    assert trained_on(whole.weights).tolist() == [1, 2, 3]
+
+
+def test_the_kept_weights_are_the_mean_unless_it_is_off(tmp_path):
+    for ema, part in ((0.9, "average"), (0.0, "network")):
+        work = work_in(tmp_path / part)
+        settings = work.settings.model_copy(update={"ema": ema})
+        train_fold(dataclasses.replace(work, settings=settings, validate=None), Tiny())
+        state = torch.load(work.place.state / "last.pt", weights_only=True)[part]
+        kept = weights(work.place)
+        prefix = "module." if part == "average" else ""
+        assert len(kept) > 10
+        for name, tensor in kept.items():
+            if name != TRAINED_ON:
+                assert torch.equal(tensor, state[prefix + name])
+        other = state["module.norm.bias"] if ema else None
+        if other is not None:
+            trained = torch.load(work.place.state / "last.pt", weights_only=True)["network"]
+            assert not torch.equal(other, trained["norm.bias"])
+
+
+def test_the_same_seeds_give_the_same_bits_and_others_do_not(work, whole, tmp_path):
+    train_fold(dataclasses.replace(work, deadline=Deadline(time.monotonic() + 3600)), Tiny())
+    assert same(work.place, whole)
+    other = dataclasses.replace(work_in(tmp_path / "other"), seeds=(6, 1))
+    train_fold(other, Tiny())
+    assert not same(other.place, whole)
+
+
+def test_a_deadline_stops_after_an_epoch_and_the_rest_is_exact(work, whole):
+    for epoch in (1, 2):
+        torch.rand(epoch)  # whoever draws between two commands makes no difference
+        with pytest.raises(Stopped) as caught:
+            train_fold(pressed(work), Tiny(seed=epoch - 1))
+        assert str(caught.value) == (
+            f"time_limit: fold 1 stopped after epoch {epoch} of 3;"
+            " the same command goes on from there"
+        )
+        assert len(read_log(work.place)) == epoch
+        assert not work.place.weights.exists()
+        assert work.place.curves.exists()
+    said: list[str] = []
+    done = train_fold(dataclasses.replace(pressed(work), say=said.append), Tiny(seed=3))
+    assert done.epochs == EPOCHS
+    assert said[0] == "fold 1: goes on after epoch 2 of 3"
+    assert same(work.place, whole)
+
+
+def test_a_deadline_leaves_what_fits():
+    now = time.monotonic()
+    assert Deadline(slowest=1e9).leaves_an_epoch()
+    assert Deadline(now + 100, 50).leaves_an_epoch()
+    assert not Deadline(now + 100, 95).leaves_an_epoch()
+    assert not Deadline(now - 1).leaves_an_epoch()
+
+
+def test_an_epoch_that_does_not_fit_is_not_begun(work, whole):
+    deadline = Deadline(time.monotonic() + 3600)
+    deadline.take_in(4000)  # of the fold before
+    with pytest.raises(Stopped, match="no time for an epoch of fold 1, so it was not begun"):
+        train_fold(dataclasses.replace(work, deadline=deadline), Tiny())
+    assert not work.place.log.exists()
+    with pytest.raises(Stopped):
+        train_fold(pressed(work), Tiny())
+    resumed = Deadline(time.monotonic() + 3600)
+    state = torch.load(work.place.state / "last.pt", weights_only=True)
+    state["progress"]["log"][0]["train_seconds"] = 4000  # as if that epoch had been long
+    torch.save(state, work.place.state / "last.pt")
+    with pytest.raises(Stopped, match="fold 1 stopped after epoch 1 of 3"):
+        train_fold(dataclasses.replace(work, deadline=resumed), Tiny())
+    assert len(read_log(work.place)) == 1
+
+
+def test_what_a_kill_left_between_two_files_is_mended(work, whole):
+    with pytest.raises(Stopped):
+        train_fold(pressed(work), Tiny())
+    work.place.log.write_text("")  # killed before the log
+    (work.place.state / "best-2.safetensors").write_text("killed before the checkpoint")
+    train_fold(work, Tiny(seed=9))
+    assert same(work.place, whole)
+    assert len(list(work.place.state.glob("best-*"))) == 1
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt, Stopped])
+def test_an_interruption_loses_only_its_epoch(work, whole, error):
+    def interrupted(epoch: int) -> Iterator[Batch]:
+        for step, each in enumerate(batches(epoch)):
+            if (epoch, step) == (1, 2):
+                raise error
+            yield each
+
+    with pytest.raises(error):
+        train_fold(dataclasses.replace(work, epoch=interrupted), Tiny())
+    assert len(read_log(work.place)) == 1
+    train_fold(work, Tiny(seed=9))
+    assert same(work.place, whole)
+
+
+def test_an_interruption_in_validation_loses_only_its_epoch(work, whole):
+    seen = []
+
+    def interrupted(network: nn.Module) -> Score:
+        seen.append(1)
+        if len(seen) == 2:
+            raise KeyboardInterrupt
+        return validate(network)
+
+    with pytest.raises(KeyboardInterrupt):
+        train_fold(dataclasses.replace(work, validate=interrupted), Tiny())
+    train_fold(work, Tiny(seed=9))
+    assert same(work.place, whole)
+
+
+def test_a_finished_state_is_not_trained_again(work, whole):
+    train_fold(work, Tiny())
+    work.place.weights.unlink()
+
+    def none(_epoch: int) -> Iterator[Batch]:
+        raise AssertionError("there is nothing left to train")
+
+    done = train_fold(dataclasses.replace(work, epoch=none), Tiny(seed=9))
+    assert done.epochs == EPOCHS
+    assert same(work.place, whole)
+
+
+def test_the_best_epoch_is_kept_when_the_last_is_worse(work, tmp_path):
+    done = train_fold(dataclasses.replace(work, validate=scoring(0.2, 0.6, 0.4)), Tiny())
+    assert (done.best_epoch, done.best_score) == (2, 0.6)
+    shorter = dataclasses.replace(work_in(tmp_path / "shorter"), validate=scoring(0.2, 0.6))
+    for _ in range(2):
+        with pytest.raises(Stopped):
+            train_fold(pressed(shorter), Tiny())
+    second = load_file(shorter.place.state / "best-2.safetensors")
+    assert all(torch.equal(second[name], tensor) for name, tensor in weights(work.place).items())
+
+
+def test_of_equal_epochs_the_first_is_kept(work):
+    done = train_fold(dataclasses.replace(work, validate=scoring(0.5, 0.5, 0.5)), Tiny())
+    assert (done.best_epoch, done.best_score) == (1, 0.5)
+
+
+def test_without_validation_the_last_epoch_is_kept(work):
+    done = train_fold(dataclasses.replace(work, fold="none", validate=None), Tiny())
+    assert (done.best_epoch, done.best_score) == (EPOCHS, None)
+    assert not any("score" in entry for entry in read_log(work.place))
+    last = torch.load(work.place.state / "last.pt", weights_only=True)["average"]
+    assert torch.equal(weights(work.place)["norm.bias"], last["module.norm.bias"])
+
+
+def test_a_broken_loss_names_fold_epoch_and_step_and_keeps_the_last_epoch(work, whole):
+    def spoilt(epoch: int) -> Iterator[Batch]:
+        for step, (ink, labels) in enumerate(batches(epoch)):
+            yield (ink * float("nan") if (epoch, step) == (1, 2) else ink), labels
+
+    with pytest.raises(
+        NotFinite, match=r"^fold 1, epoch 2, step 3: the loss is nan at learning ra"
+    ):
+        train_fold(dataclasses.replace(work, epoch=spoilt), Tiny())
+    train_fold(work, Tiny(seed=9))
+    assert same(work.place, whole)
+
+
+def test_a_damaged_checkpoint_is_said(work):
+    with pytest.raises(Stopped):
+        train_fold(pressed(work), Tiny())
+    checkpoint = work.place.state / "last.pt"
+    checkpoint.write_bytes(checkpoint.read_bytes()[:-200])
+    with pytest.raises(DataError, match=r"last\.pt: can't go on from it .*; resume=false starts"):
+        train_fold(work, Tiny())
+
+
+GOLDEN = [3.6175, 2.9323, 2.1586, 1.7569, 1.4927, 1.4823]
+GOLDEN_RATE = 0.03005
+
+
+def test_the_loss_follows_its_golden_curve(tmp_path):
+    """Pinned: loss, gradient, AdamW, schedule and clipping, each of which would bend it."""
+    settings = Learning(
+        epochs=6,
+        batch_size=SIZE,
+        lr=0.05,
+        weight_decay=0.02,
+        schedule="onecycle",
+        warmup=0.15,
+        clip=1.0,
+    )
+    work = dataclasses.replace(work_in(tmp_path / "fold1"), settings=settings, validate=None)
+    done = train_fold(work, Tiny(dropout=0.0))
+    losses = [entry["loss"] for entry in done.log]
+    assert losses == pytest.approx(GOLDEN, rel=1e-3)
+    assert done.log[2]["lr"] == pytest.approx(GOLDEN_RATE, rel=1e-3)
+    assert losses[-1] < 0.6 * losses[0]
