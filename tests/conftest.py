@@ -16,9 +16,10 @@ from pathlib import Path
 
 import pytest
 
-from graphemes.commands.preparation import find_source, open_training_data
 from graphemes.competition.labels import read_labels
 from graphemes.foundation.settings.groups import Places
+from graphemes.pipeline.training_data import open_training_data
+from graphemes.pipeline.workspace import find_source
 from graphemes.synthesis.demo import make_demo
 
 REPOSITORY = Path(__file__).resolve().parents[1]

@@ -16,6 +16,7 @@ FLOORS = {
     "network": 3,
     "training": 4,
     "inference": 4,
+    "pipeline": 5,
     "experiments": 6,
     "commands": 7,
     "__main__": 8,

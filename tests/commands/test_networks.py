@@ -11,14 +11,14 @@ import pytest
 import torch
 
 from conftest import QUICK
-from graphemes.commands.networks import PAPER, paper_counts
 from graphemes.experiments import degradation_networks as degradation
+from graphemes.experiments.paper_table import PAPER, paper_counts
 from graphemes.foundation.errors import Stopped
 from graphemes.foundation.heads import HEADS
-from graphemes.learn import fold as fold_learning
 from graphemes.network.resnet import TABLE
 from graphemes.network.trunks import TRUNKS
 from graphemes.network.weights import load_weights
+from graphemes.training import fold as fold_learning
 
 EVERYTHING = {
     "trunk": "resnet18",
@@ -265,11 +265,11 @@ def test_a_network_with_choices_finds_its_score(trained, run):
     assert "/s" not in said.out  # no speeds were asked for
 
 
-def test_choices_that_no_trunk_of_ours_leaves_are_said(tmp_path, run):
+def test_options_that_no_trunk_of_ours_supports_are_said(tmp_path, run):
     words = {"work_dir": tmp_path, "repeats": 0, "image_size": 64, "drop_path": 0.1}
     said = run("networks", **words)
     assert said.code == 2
-    assert said.err.startswith("graphemes: drop_path=0.1: none of our own trunks leaves that")
+    assert said.err.startswith("graphemes: drop_path=0.1: none of our own trunks supports that")
     said = run("networks", **words, trunk="timm/regnety_008")
     assert said.code == 0, said.err
 

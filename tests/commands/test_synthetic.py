@@ -13,11 +13,11 @@ import pytest
 from safetensors.torch import load_file
 
 from conftest import QUICK, through_the_door
-from graphemes.commands.preparation import store_name
-from graphemes.commands.synthetic_rows import Synthetic, epoch_length
 from graphemes.foundation.files import read_json, write_json
 from graphemes.foundation.settings.commands import TrainSettings
 from graphemes.images.fingerprints import read_fingerprints
+from graphemes.pipeline.synthetic_data import Synthetic, epoch_length
+from graphemes.pipeline.training_data import store_name
 from worlds import mark, write_synthetic
 
 SYNTHETIC = 40

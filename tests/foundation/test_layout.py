@@ -6,86 +6,11 @@ from pathlib import Path
 import pytest
 
 from graphemes.foundation import layout
-from graphemes.foundation.errors import DataError, UserError
-from graphemes.foundation.layout import (
-    Layout,
-    demo_directory,
-    find_data,
-    find_layout,
-    probabilities_beside,
-)
-from graphemes.foundation.settings.groups import Places
-
-
-@pytest.fixture
-def world(tmp_path, monkeypatch):
-    """A root and a Kaggle of our own."""
-    root, kaggle = tmp_path / "root", tmp_path / "kaggle"
-    root.mkdir()
-    inputs = (
-        kaggle / "input" / "bengaliai-cv19",
-        kaggle / "input" / "competitions" / "bengaliai-cv19",
-    )
-    assert [str(path)[1:] for path in layout.KAGGLE_INPUTS] == [
-        str(path.relative_to(tmp_path)) for path in inputs
-    ]
-    monkeypatch.setattr(layout, "ROOT", root)
-    monkeypatch.setattr(layout, "KAGGLE_WORKING", kaggle / "working")
-    monkeypatch.setattr(layout, "KAGGLE_INPUTS", inputs)
-    return root, kaggle, inputs
+from graphemes.foundation.layout import Layout, probabilities_beside
 
 
 def test_root_is_the_folder_of_run_sh():
     assert (layout.ROOT / "run.sh").is_file()
-
-
-def test_data_is_looked_for_in_the_checkout_then_on_kaggle(world):
-    root, _, inputs = world
-    assert find_data(Places()) is None
-    for place in (inputs[1], inputs[0], root / "data" / "bengaliai-cv19"):
-        place.mkdir(parents=True)
-        assert find_data(Places()) == place
-
-
-def test_an_asked_data_dir_comes_first_and_must_be_there(world, tmp_path):
-    root, _, _ = world
-    (root / "data" / "bengaliai-cv19").mkdir(parents=True)
-    mine = tmp_path / "mine"
-    with pytest.raises(DataError, match=r"^data_dir=\S+mine: no such directory$"):
-        find_data(Places(data_dir=mine))
-    mine.mkdir()
-    assert find_data(Places(data_dir=mine)) == mine
-
-
-def test_work_goes_beside_run_sh_or_to_kaggle_working_or_where_asked(world, tmp_path):
-    root, kaggle, _ = world
-    assert find_layout(Places()).work_dir == root
-    (kaggle / "working").mkdir(parents=True)
-    assert find_layout(Places()).work_dir == kaggle / "working"
-    asked = tmp_path / "new" / "place"
-    assert find_layout(Places(work_dir=asked)).work_dir == asked
-    assert asked.is_dir()
-
-
-def test_a_work_dir_that_is_a_file_is_a_sentence(world, tmp_path):
-    (tmp_path / "file").write_text("")
-    with pytest.raises(UserError, match=r"^work_dir=\S+file: can't be made: File exists$"):
-        find_layout(Places(work_dir=tmp_path / "file"))
-
-
-def test_a_work_dir_that_cannot_be_written_is_a_sentence(world, tmp_path, monkeypatch):
-    # The superuser may write everywhere, so the system's answer is given here.
-    monkeypatch.setattr("os.access", lambda *_: False)
-    with pytest.raises(UserError, match=r"can't be written; choose another with work_dir=PATH$"):
-        find_layout(Places(work_dir=tmp_path))
-
-
-def test_the_demo_lies_beside_run_sh_whatever_the_work_dir(world, tmp_path, monkeypatch):
-    root, _, _ = world
-    mine = Layout(tmp_path / "work")
-    assert demo_directory(mine) == root / "data" / "demo"
-    monkeypatch.setattr("os.access", lambda path, _: Path(path) != root)
-    assert demo_directory(mine) == tmp_path / "work" / "data" / "demo"
 
 
 def below(run: Layout) -> dict[str, str]:

@@ -10,7 +10,6 @@ import torch
 from judges import pictures, scatter
 from safetensors.torch import load_file, save_file
 
-from graphemes.foundation.birth import learning_settings
 from graphemes.foundation.errors import DataError, SettingsError, UserError
 from graphemes.foundation.heads import HEADS
 from graphemes.foundation.settings.groups import Learning
@@ -18,6 +17,7 @@ from graphemes.network.initial_weights import initial_network
 from graphemes.network.model import build_network
 from graphemes.network.timm_library import timm_library
 from graphemes.network.weights import WeightsRecord, is_ours, load_weights, save_weights
+from graphemes.pipeline.identity import learning_settings
 
 
 def asked(trunk: str = "resnet18", **values) -> Learning:

@@ -2,14 +2,14 @@
 
 from pathlib import Path
 
-from graphemes.commands.preparation import find_source
-from graphemes.commands.splitting import give_way, new_folds, plan_folds
 from graphemes.competition.labels import read_labels
 from graphemes.evaluation.fold_balance import quality_lines
 from graphemes.evaluation.grapheme_folds import held_out_lines
 from graphemes.foundation.errors import SettingsError
 from graphemes.foundation.progress import say
 from graphemes.foundation.settings.commands import FoldsSettings
+from graphemes.pipeline.fold_plan import give_way, new_folds, plan_folds
+from graphemes.pipeline.workspace import find_source
 
 SETTINGS = FoldsSettings
 

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from graphemes.commands.comparison import compare
+from graphemes.experiments.real_vs_drawn import compare
 from graphemes.foundation.classes import Grapheme, competition_graphemes
 from graphemes.foundation.errors import DataError, SettingsError
 from graphemes.foundation.heads import HEADS

@@ -1,21 +1,11 @@
-"""Where everything lies: the root, the data, the work directory and what is kept in it."""
+"""Where everything lies: the root, and what is kept in a work directory."""
 
-import os
 from dataclasses import dataclass
 from pathlib import Path
-
-from graphemes.foundation.errors import DataError, UserError
-from graphemes.foundation.settings.groups import Places
 
 _CHECKOUT = Path(__file__).resolve().parents[3]
 # The folder of run.sh; where the package was installed without it, the caller's.
 ROOT = _CHECKOUT if (_CHECKOUT / "run.sh").is_file() else Path.cwd()
-COMPETITION = "bengaliai-cv19"
-KAGGLE_WORKING = Path("/kaggle/working")
-KAGGLE_INPUTS = (
-    Path("/kaggle/input") / COMPETITION,
-    Path("/kaggle/input/competitions") / COMPETITION,
-)
 
 
 @dataclass(frozen=True)
@@ -134,31 +124,3 @@ def probabilities_beside(submission: Path) -> Path:
     """probabilities.parquet beside submission.csv; NAME-probabilities.parquet beside NAME.csv."""
     stem = "" if submission.stem == "submission" else f"{submission.stem}-"
     return submission.with_name(f"{stem}probabilities.parquet")
-
-
-def find_layout(settings: Places) -> Layout:
-    """The layout of the settings, its work directory made. Raises UserError if it can't be."""
-    work_dir = settings.work_dir or (KAGGLE_WORKING if KAGGLE_WORKING.is_dir() else ROOT)
-    try:
-        work_dir.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise UserError(f"work_dir={work_dir}: can't be made: {error.strerror}") from None
-    if not os.access(work_dir, os.W_OK):
-        raise UserError(f"work_dir={work_dir}: can't be written; choose another with work_dir=PATH")
-    return Layout(work_dir.resolve(), settings.name)
-
-
-def find_data(settings: Places) -> Path | None:
-    """The directory of the competition's files; None when there is none, so the demo's turn."""
-    if settings.data_dir is not None:
-        if not settings.data_dir.is_dir():
-            raise DataError(f"data_dir={settings.data_dir}: no such directory")
-        return settings.data_dir.resolve()
-    places = (ROOT / "data" / COMPETITION, *KAGGLE_INPUTS)
-    return next((place.resolve() for place in places if place.is_dir()), None)
-
-
-def demo_directory(layout: Layout) -> Path:
-    """Where the demo's data is: beside run.sh, or in work_dir where that can't be written."""
-    base = ROOT if os.access(ROOT, os.W_OK) else layout.work_dir
-    return base / "data" / "demo"

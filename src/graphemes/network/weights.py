@@ -15,11 +15,10 @@ from pydantic import ConfigDict, TypeAdapter, ValidationError
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 
-from graphemes.foundation.birth import LATER
 from graphemes.foundation.errors import DataError, SettingsError
 from graphemes.foundation.files import replacing
 from graphemes.foundation.heads import HEADS
-from graphemes.foundation.settings.groups import Architecture, Learning
+from graphemes.foundation.settings.groups import LATER, Architecture, Learning
 from graphemes.foundation.settings.words import expectation, shown
 from graphemes.network.model import GraphemeNetwork, build_network
 

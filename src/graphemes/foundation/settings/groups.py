@@ -128,3 +128,13 @@ class Learning(Architecture):
     synthetic_share: ShareOfEpochs | None = Field(
         None, description="of an epoch's pictures, with synthetic= (0.5); 1: synthetic ones alone"
     )
+
+
+# Settings that weren't always there: left out of an identity where they change nothing, or
+# results of before would differ.
+LATER = (
+    *(key for key in Architecture.model_fields if key != "trunk"),
+    "grapheme_weight",
+    "pretrained",
+    "synthetic_share",
+)

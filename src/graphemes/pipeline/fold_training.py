@@ -9,14 +9,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from graphemes.commands.fold_pictures import FoldPictures
-from graphemes.commands.preparation import Source, TrainingData
-from graphemes.commands.second_time import begin_fold, clear_fold, fold_lock, fold_status
-from graphemes.commands.splitting import FoldRows, data_digests, rows_of_fold
 from graphemes.evaluation.decide import likeliest
 from graphemes.evaluation.metrics import Score, score
 from graphemes.evaluation.oof import OofTable, write_oof
-from graphemes.foundation.birth import commit, identity, learning_settings, versions
 from graphemes.foundation.files import write_json
 from graphemes.foundation.heads import HEADS
 from graphemes.foundation.layout import ROOT, FoldPaths
@@ -24,6 +19,7 @@ from graphemes.foundation.machine import machine_name
 from graphemes.foundation.progress import progress, say
 from graphemes.foundation.seeds import seed_at
 from graphemes.foundation.settings.commands import TrainSettings
+from graphemes.foundation.versions import commit, versions
 from graphemes.images.dataset import Sample
 from graphemes.images.sampling import Batches, MixedBatches
 from graphemes.inference.predict import probabilities
@@ -31,6 +27,12 @@ from graphemes.network.devices import Engine
 from graphemes.network.initial_weights import initial_network
 from graphemes.network.model import GraphemeNetwork, build_network
 from graphemes.network.weights import WeightsRecord, load_weights
+from graphemes.pipeline.existing_results import begin_fold, clear_fold, fold_lock, fold_status
+from graphemes.pipeline.fold_data import FoldPictures
+from graphemes.pipeline.fold_rows import FoldRows, data_digests, rows_of_fold
+from graphemes.pipeline.identity import identity, learning_settings
+from graphemes.pipeline.training_data import TrainingData
+from graphemes.pipeline.workspace import Source
 from graphemes.training.checkpoints import Progress
 from graphemes.training.fold import Deadline, FoldWork, train_fold
 

@@ -8,15 +8,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
-from graphemes.commands.preparation import Source, TrainingData
 from graphemes.evaluation.folds import (
     NEVER,
     fold_count,
     fold_table,
-    folds_digest,
     make_folds,
     read_folds,
     write_folds,
@@ -26,22 +23,10 @@ from graphemes.foundation.errors import DataError, PlaceTaken, SettingsError
 from graphemes.foundation.files import file_digest, read_json, write_json
 from graphemes.foundation.layout import Layout
 from graphemes.foundation.progress import say
-from graphemes.foundation.seeds import stream
 from graphemes.foundation.settings.commands import FoldsSettings, TrainSettings
-from graphemes.foundation.settings.groups import Folding, Learning
+from graphemes.foundation.settings.groups import Folding
 from graphemes.foundation.settings.types import FoldRule
-
-_LIMIT, _TRAINED, _VALIDATED = 1, 0, 1  # addresses of the streams that pick a subset
-
-
-@dataclass(frozen=True)
-class FoldRows:
-    """One fold's store rows, (n,) each; those of synthetic images begin where the store ends."""
-
-    real: npt.NDArray[np.int64]  # the fold's real training part
-    trained: npt.NDArray[np.int64]  # the same, or nothing where synthetic images train alone
-    validated: npt.NDArray[np.int64]
-    synthetic: npt.NDArray[np.int64]
+from graphemes.pipeline.workspace import Source
 
 
 @dataclass(frozen=True)
@@ -152,60 +137,3 @@ def chosen_folds(settings: TrainSettings, table: pd.DataFrame) -> list[str]:
             f"fold={outside[0]}: there are {count} folds, expected 0 to {count - 1}, all or none"
         )
     return [str(fold) for fold in asked]
-
-
-def rows_of_fold(
-    data: TrainingData, table: pd.DataFrame, fold: str, settings: Learning, seed: int
-) -> FoldRows:
-    """The store rows that a fold trains on and is validated on, after exclude and limit.
-
-    No real row is trained on where the share of synthetic ones is 1 throughout.
-    """
-    folds = table["fold"].to_numpy()
-    validated = np.zeros(len(folds), bool) if fold == "none" else folds == int(fold)
-    kept = ~excluded(settings.exclude, data.labels)
-    parts = []
-    for kind, mask in ((_TRAINED, ~validated & kept), (_VALIDATED, validated & kept)):
-        rows = data.rows[mask]
-        if settings.limit is not None and len(rows) > settings.limit:
-            place = (_LIMIT, 0 if fold == "none" else int(fold) + 1, kind)
-            rows = np.sort(stream(seed, *place).permutation(rows)[: settings.limit])
-        parts.append(rows)
-    real, validated = parts
-    synthetic = np.empty(0, np.int64)
-    if data.synthetic is not None:
-        synthetic = len(data.store.ids) + data.synthetic.rows
-    alone = settings.synthetic_share is not None and settings.synthetic_share.whole
-    trained = real[:0] if alone else real
-    count = len(synthetic if alone else trained)
-    if count < 2:
-        raise DataError(f"fold {fold}: {count} training images, expected 2 or more")
-    if fold != "none" and not len(validated):
-        raise DataError(f"fold {fold}: no validation images left; look at folds and exclude")
-    return FoldRows(real, trained, validated, synthetic)
-
-
-def excluded(path: Path | None, labels: pd.DataFrame) -> npt.NDArray[np.bool_]:
-    """(N,) which labelled images the file of ids leaves out. Raises DataError."""
-    if path is None:
-        return np.zeros(len(labels), bool)
-    try:
-        text = path.read_text(encoding="utf-8-sig")
-        ids = {line.strip() for line in text.splitlines()} - {""}
-    except (OSError, UnicodeDecodeError) as error:
-        raise DataError(f"exclude={path}: can't be read: {error}") from None
-    unknown = sorted(ids - set(labels["image_id"]))
-    if unknown:
-        raise DataError(
-            f"exclude={path}: {len(unknown):,} ids are not in train.csv, first '{unknown[0]}';"
-            " expected image ids, one a line"
-        )
-    return labels["image_id"].isin(ids).to_numpy()
-
-
-def data_digests(data: TrainingData, table: pd.DataFrame) -> dict[str, str]:
-    """What a result was made from: the digests of images and of folds with labels."""
-    digests = {"data": data.store.digest, "folds": folds_digest(table)}
-    if data.synthetic is not None:
-        digests["synthetic"] = data.synthetic.digest
-    return digests

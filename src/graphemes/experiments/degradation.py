@@ -8,7 +8,6 @@ from typing import Any
 import torch
 from pydantic import TypeAdapter, ValidationError
 
-from graphemes.commands.preparation import TrainingData, find_source, open_training_data
 from graphemes.competition.labels import read_labels
 from graphemes.experiments.degradation_networks import (
     BATCH,
@@ -18,16 +17,18 @@ from graphemes.experiments.degradation_networks import (
     training_errors,
     verdict,
 )
-from graphemes.foundation.birth import commit
 from graphemes.foundation.errors import DataError, SettingsError
 from graphemes.foundation.files import read_json, write_json
 from graphemes.foundation.layout import ROOT
 from graphemes.foundation.progress import progress, say
 from graphemes.foundation.seeds import stream
 from graphemes.foundation.settings.commands import BenchSettings
+from graphemes.foundation.versions import commit
 from graphemes.images.dataset import StoreDataset
 from graphemes.images.transforms import make_transform
 from graphemes.network.devices import Engine, choose_engine
+from graphemes.pipeline.training_data import TrainingData, open_training_data
+from graphemes.pipeline.workspace import find_source
 
 
 def measure_degradation(settings: BenchSettings) -> None:

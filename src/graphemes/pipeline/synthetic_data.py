@@ -4,21 +4,16 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from graphemes.commands.preparation import (
-    Source,
-    TrainingData,
-    open_training_data,
-    rows_of_labels,
-)
 from graphemes.competition.labels import read_labels
 from graphemes.foundation.classes import competition_graphemes
 from graphemes.foundation.errors import SettingsError
 from graphemes.foundation.files import need_space
 from graphemes.foundation.heads import PIXELS
-from graphemes.foundation.layout import find_data, find_layout
 from graphemes.foundation.progress import say
 from graphemes.foundation.settings.commands import BALANCE, TrainSettings
 from graphemes.images.ingest import scan_ids
+from graphemes.pipeline.training_data import TrainingData, open_training_data, rows_of_labels
+from graphemes.pipeline.workspace import Source, find_data, find_layout
 from graphemes.synthesis.collection import (
     Collection,
     draw_collection,

@@ -1,4 +1,4 @@
-"""What several commands begin with: the data found or drawn, the store opened.
+"""The labelled images of a run: store rows and labels, real ones and the synthetic that join them.
 
 N labelled images, R rows of the store.
 """
@@ -15,22 +15,9 @@ from graphemes.competition.shards import find_shards
 from graphemes.foundation.errors import DataError
 from graphemes.foundation.files import digest
 from graphemes.foundation.heads import HEADS, PerHead
-from graphemes.foundation.layout import Layout, demo_directory, find_data, find_layout
 from graphemes.foundation.progress import progress, say
-from graphemes.foundation.settings.groups import Places
 from graphemes.images.store import Store, open_store
-from graphemes.synthesis.demo import is_demo, make_demo
-
-DEMO_IMAGES = 3000
-
-
-@dataclass(frozen=True)
-class Source:
-    """Where the data comes from and the results go."""
-
-    layout: Layout
-    directory: Path
-    demo: bool
+from graphemes.pipeline.workspace import Source
 
 
 @dataclass(frozen=True)
@@ -57,24 +44,6 @@ class TrainingData:
         spread = np.full(len(self.store.ids), -1, np.int64)
         spread[self.rows] = values
         return spread
-
-
-def find_source(settings: Places) -> Source:
-    """The data directory of the settings, or the demo's, drawn now if it isn't there yet."""
-    layout = find_layout(settings)
-    directory = find_data(settings)
-    if directory is not None:
-        return Source(layout, directory, is_demo(directory))
-    directory = demo_directory(layout)
-    say(
-        "*** DEMO: no competition data found, so this runs on drawings made from fonts;"
-        " its scores say nothing about handwriting. README.md says how to get the data. ***"
-    )
-    if not is_demo(directory):
-        say(f"drawing {DEMO_IMAGES:,} graphemes into {directory}")
-    # What an earlier version drew, or a damaged demo, gives way.
-    make_demo(directory, images=DEMO_IMAGES, replace=True)
-    return Source(layout, directory, demo=True)
 
 
 def store_name(directory: Path, part: str) -> str:

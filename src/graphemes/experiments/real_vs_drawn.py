@@ -7,14 +7,12 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from graphemes.commands.preparation import Source, open_training_data
 from graphemes.competition.labels import read_labels
 from graphemes.experiments.scan_statistics import ScanStatistics, measure_scan, table
 from graphemes.experiments.two_sample_test import classifier_auc
 from graphemes.foundation.errors import DataError, PlaceTaken, SettingsError
 from graphemes.foundation.files import need_writable, read_json, write_json
 from graphemes.foundation.heads import COLUMNS, PerHead
-from graphemes.foundation.layout import find_layout
 from graphemes.foundation.progress import progress, say
 from graphemes.foundation.seeds import stream
 from graphemes.foundation.settings.commands import SynthesiseSettings
@@ -22,6 +20,8 @@ from graphemes.foundation.settings.groups import Places
 from graphemes.foundation.settings.types import ImageSize
 from graphemes.images.contact_sheets import mixed, pairs, write_png
 from graphemes.images.transforms import apply_transform, make_transform
+from graphemes.pipeline.training_data import open_training_data
+from graphemes.pipeline.workspace import Source, find_layout
 from graphemes.synthesis.combinations import spelling
 from graphemes.synthesis.jobs import drawn, ordered
 from graphemes.synthesis.manifest import MARKER

@@ -12,8 +12,6 @@ import numpy.typing as npt
 import torch
 from torch.utils.data import Sampler
 
-from graphemes.commands.preparation import TrainingData
-from graphemes.commands.splitting import FoldRows
 from graphemes.competition.labels import grapheme_codes
 from graphemes.foundation.heads import PerHead
 from graphemes.foundation.settings.commands import TrainSettings
@@ -21,6 +19,8 @@ from graphemes.images.dataset import JoinedDataset, Sample, StoreDataset, loader
 from graphemes.images.sampling import Batches, MixedBatches, SampleKey
 from graphemes.images.transforms import Augmentation, make_transform
 from graphemes.network.weights import is_ours, trained_on
+from graphemes.pipeline.fold_rows import FoldRows
+from graphemes.pipeline.training_data import TrainingData
 
 
 @dataclass(frozen=True)

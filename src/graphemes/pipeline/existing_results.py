@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any, Literal
 
 from graphemes.evaluation.probability_files import read_digests
-from graphemes.foundation.birth import differences, place_taken_error
 from graphemes.foundation.errors import DataError, PlaceTaken
 from graphemes.foundation.files import (
     digest,
@@ -23,6 +22,7 @@ from graphemes.foundation.files import (
 )
 from graphemes.foundation.layout import FoldPaths, Layout, probabilities_beside
 from graphemes.foundation.progress import say
+from graphemes.pipeline.identity import differences
 
 Status = Literal["empty", "unfinished", "finished"]
 
@@ -117,3 +117,12 @@ def forget_demo_folds(layout: Layout, asked: dict[str, Any]) -> None:
             with fold_lock(place):
                 say(f"{place.directory}: was the demo's; replaced")
                 clear_fold(place)
+
+
+def place_taken_error(what: Path, found: list[str]) -> PlaceTaken:
+    """The error for a place that holds something else."""
+    shown = "; ".join(found[:4]) + ("; and more" if len(found) > 4 else "")
+    return PlaceTaken(
+        f"{what}: made with other settings or data ({shown});"
+        " overwrite=true replaces it, name=WORD keeps both"
+    )

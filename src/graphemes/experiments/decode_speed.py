@@ -1,0 +1,37 @@
+"""How fast shards are decoded here, and in how much memory, against pandas."""
+
+import statistics
+
+from graphemes.competition.shards import find_shards
+from graphemes.experiments.decodings import DECODINGS
+from graphemes.experiments.peak_memory import peak_anonymous_memory
+from graphemes.foundation.errors import DataError
+from graphemes.foundation.progress import say
+from graphemes.foundation.settings.commands import BenchSettings
+from graphemes.pipeline.workspace import find_source
+
+
+def measure_decoding(settings: BenchSettings) -> None:
+    """The first train shard by pandas.read_parquet and into a store alternating."""
+    source = find_source(settings)
+    shards = find_shards(source.directory, "train")
+    if not shards or shards[0].suffix != ".parquet":
+        raise DataError(f"{source.directory}: no train_image_data_*.parquet to decode")
+    spent: dict[str, list[float]] = {name: [] for name in DECODINGS}
+    peaks: dict[str, list[float]] = {name: [] for name in DECODINGS}
+    rows = 0
+    for _ in range(settings.repeats):
+        for name, call in DECODINGS.items():
+            (rows, seconds), peak = peak_anonymous_memory(call, shards[0], source.layout.cache)
+            spent[name].append(seconds)
+            peaks[name].append(peak or float("nan"))
+    say(f"decoding {shards[0].name}: {rows:,} images, medians of {settings.repeats}")
+    first = next(iter(DECODINGS))
+    for name in DECODINGS:
+        seconds, peak_ = statistics.median(spent[name]), statistics.median(peaks[name])
+        line = f"  {name:<20} {rows / seconds:>8,.0f} images/s, at most {peak_ / 1e9:.2f} GB"
+        if name != first:
+            speed = statistics.median(spent[first]) / seconds
+            share = peak_ / statistics.median(peaks[first])
+            line += f": {speed:.2f} times as fast in {share:.2f} of the memory"
+        say(line)

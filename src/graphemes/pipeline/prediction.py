@@ -1,0 +1,155 @@
+"""Weights and test shards to a submission in sample_submission.csv's rows and order."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from graphemes.competition.shards import find_shards, open_shard
+from graphemes.competition.submission import SubmissionRows, read_rows, write_submission
+from graphemes.evaluation.decide import likeliest
+from graphemes.evaluation.probability_files import write_probabilities
+from graphemes.foundation.errors import DataError
+from graphemes.foundation.files import digest, file_digest, locked
+from graphemes.foundation.heads import PerHead, Probabilities
+from graphemes.foundation.layout import probabilities_beside
+from graphemes.foundation.progress import progress, say
+from graphemes.foundation.settings.commands import PredictSettings, TrainSettings
+from graphemes.images.dataset import StoreDataset, loader, loader_workers
+from graphemes.images.sampling import Batches
+from graphemes.images.store import Store, temporary_store
+from graphemes.images.transforms import make_transform
+from graphemes.inference.predict import probabilities
+from graphemes.network.devices import Engine
+from graphemes.pipeline.existing_results import guard_submission, submission_origin
+from graphemes.pipeline.trained_networks import (
+    ReadyNetworks,
+    load_networks,
+)
+from graphemes.pipeline.workspace import Source
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What is asked for, and where it is."""
+
+    rows: SubmissionRows
+    shards: dict[Path, list[str]]  # the ids to predict from each, in its order
+    ignored: int  # images that no row asks for
+
+
+def predict_run(
+    source: Source,
+    engine: Engine,
+    settings: PredictSettings | TrainSettings,
+    weights: Sequence[Path],
+    plan: Plan | None,
+) -> None:
+    """Write the submission of these weights, unless it is there already."""
+    if plan is None:
+        say(f"{source.directory}: no test images, so no submission")
+        return
+    path = settings.submission or source.layout.submission
+    pool = settings.grapheme_pool if isinstance(settings, PredictSettings) else None
+    ready = load_networks(weights, engine, pool)
+    origin = _origin(ready, source, list(plan.shards))
+    made_from = {**origin, "weights": ",".join(file_digest(file) for file in weights)}
+    with locked(path.with_name(f".{path.name}.lock")):
+        kept = guard_submission(path, origin, overwrite=settings.overwrite)
+        if made_from.items() <= kept.items():
+            say(f"{path}: made from these weights and test images: kept")
+            return
+        if kept:
+            say(f"{path}: was made from other folds of this run or the demo's; replaced")
+        if plan.ignored:
+            say(f"{plan.ignored:,} images of the test shards are asked for by no row: ignored")
+        say(f"predicting {len(plan.rows.image_ids):,} test images with {len(weights)} network(s)")
+        work = _Work(ready, engine, settings, source.layout.cache)
+        found = [work.shard(shard, wanted) for shard, wanted in plan.shards.items() if wanted]
+        together = PerHead(*(np.concatenate(parts) for parts in zip(*found, strict=True)))
+        _write(path, plan, together, made_from)
+    say(f"{path}: {len(plan.rows.row_ids):,} rows written")
+
+
+def plan_prediction(directory: Path) -> Plan | None:
+    """Which images to predict from which shard; None without test shards.
+
+    Raises DataError if the files don't fit.
+    """
+    shards = find_shards(directory, "test")
+    if not shards:
+        return None
+    rows = read_rows(directory)
+    asked = set(rows.image_ids)
+    home: dict[str, Path] = {}
+    plan: dict[Path, list[str]] = {}
+    for path in shards:
+        with open_shard(path) as shard:
+            ids = shard.ids
+        twice = next((name for name in ids if name in home), None)
+        if twice is not None:
+            raise DataError(f"{path}: image_id {twice!r} is in {home[twice].name} too; keep one")
+        home.update(dict.fromkeys(ids, path))
+        plan[path] = [name for name in ids if name in asked]
+    missing = [name for name in rows.image_ids if name not in home]
+    if missing:
+        raise DataError(
+            f"{directory / 'test.csv'}: asks for {len(missing):,} images that are in no test shard,"
+            f" first '{missing[0]}'; are all test shards there?"
+        )
+    return Plan(rows, plan, len(home) - len(asked))
+
+
+def _write(path: Path, plan: Plan, found: Probabilities, made_from: dict[str, str]) -> None:
+    ids = [name for wanted in plan.shards.values() for name in wanted]
+
+    def before(summary: str) -> None:
+        # At no moment do an old submission and new probabilities lie side by side.
+        path.unlink(missing_ok=True)
+        beside = probabilities_beside(path)
+        write_probabilities(beside, ids, found, {**made_from, "submission": summary})
+
+    write_submission(path, plan.rows, ids, likeliest(found), before)
+
+
+def _origin(ready: ReadyNetworks, source: Source, shards: list[Path]) -> dict[str, str]:
+    """What the submission is made from: the run, and the test images as far as is cheap to know."""
+    record = ready.records[0]
+    run_ = submission_origin(
+        {
+            "settings": {**record.settings, **ready.otherwise},
+            "digests": record.digests,
+            "demo": record.demo,
+        }
+    )
+    tables = [source.directory / name for name in ("sample_submission.csv", "test.csv")]
+    about = [file_digest(path) for path in tables]
+    about += [f"{path.name} {path.stat().st_size}" for path in shards]
+    return {**run_, "test": digest("\n".join(about).encode())}
+
+
+@dataclass(frozen=True)
+class _Work:
+    ready: ReadyNetworks
+    engine: Engine
+    settings: PredictSettings | TrainSettings
+    cache: Path
+
+    def shard(self, path: Path, wanted: list[str]) -> Probabilities:
+        """Decode one shard into a file that goes away again, and predict the images wanted."""
+        with temporary_store(path, self.cache, progress) as store:
+            chosen = np.array([store.row_of[name] for name in wanted], np.int64)
+            with progress(f"predicting {path.name}", len(chosen)) as advance:
+                batched = self._batches(store, chosen)
+                return probabilities(self.ready.networks, batched, self.engine, advance)
+
+    def _batches(self, store: Store, rows: npt.NDArray[np.int64]) -> Any:
+        scans = StoreDataset(store.pixels, make_transform(self.ready.image_size, self.ready.crop))
+        workers = loader_workers(self.settings.workers, self.engine.device)
+        # A handful of images isn't worth starting processes for.
+        workers = workers if len(rows) > 256 else 0
+        pin = self.engine.device.type == "cuda"
+        return loader(scans, Batches(rows, self.settings.batch_size), workers, pin)

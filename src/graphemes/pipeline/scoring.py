@@ -1,0 +1,135 @@
+"""Out-of-fold tables, or weights and labelled images, to a printed table and scores.json."""
+
+import contextlib
+import dataclasses
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from graphemes.competition.labels import read_labels
+from graphemes.evaluation.folds import read_folds
+from graphemes.evaluation.oof import OofTable, concatenate, read_oof
+from graphemes.evaluation.score_report import report_lines, report_on, scores_json
+from graphemes.evaluation.unseen import seen_by_folds
+from graphemes.foundation.errors import DataError, UserError
+from graphemes.foundation.files import write_json
+from graphemes.foundation.layout import FoldPaths, Layout
+from graphemes.foundation.progress import progress, say
+from graphemes.foundation.settings.commands import ScoreSettings
+from graphemes.images.dataset import StoreDataset, loader, loader_workers
+from graphemes.images.sampling import Batches
+from graphemes.images.transforms import make_transform
+from graphemes.inference.predict import probabilities
+from graphemes.network.devices import Engine, choose_engine
+from graphemes.network.weights import trained_on
+from graphemes.pipeline.existing_results import kept_identity
+from graphemes.pipeline.identity import differences
+from graphemes.pipeline.trained_networks import ReadyNetworks, find_weights, load_networks
+from graphemes.pipeline.training_data import TrainingData, open_training_data
+from graphemes.pipeline.workspace import find_layout, find_source
+
+
+def score_run(layout: Layout, asked: dict[str, Any] | None = None) -> None:
+    """Score a run's finished folds (those of the identity `asked`), print it, write scores.json."""
+    paths = [place.oof for place in layout.folds() if _counts(place, asked)]
+    if not paths:
+        raise DataError(
+            f"{layout.run_dir}: no finished fold with an out-of-fold table;"
+            " train one first: bash run.sh fold=0"
+        )
+    table = concatenate(_read_all(paths, layout))
+    write_json(layout.scores, scores_json(report_on(table)))
+    _print(table)
+    say(f"{layout.scores}: written")
+
+
+def _counts(place: FoldPaths, asked: dict[str, Any] | None) -> bool:
+    kept, status = kept_identity(place)
+    if kept is None or status != "finished" or not place.oof.is_file():
+        return False
+    return asked is None or not differences(kept, asked)
+
+
+def score_tables(named: Sequence[Path], settings: ScoreSettings) -> None:
+    """Score tables that are named, anybody's, and print it; nothing is written."""
+    _print(concatenate(_read_all(named, _layout(settings))))
+
+
+def _layout(settings: ScoreSettings) -> Layout | None:
+    """None where there can be no work_dir: somebody's table is scored without it."""
+    with contextlib.suppress(UserError):
+        return find_layout(settings)
+    return None
+
+
+def _read_all(paths: Sequence[Path], layout: Layout | None) -> list[OofTable]:
+    """The tables. One that doesn't say what was seen takes it from the folds files, if one fits."""
+    tables = [read_oof(path) for path in paths]
+    for table in tables:
+        for line in table.warnings():
+            say(f"warning: {line}")
+    if layout is None or all(table.seen is not None for table in tables):
+        return tables
+    known = _folds_tables(layout)
+    return [table if table.seen is not None else _with_seen(table, known) for table in tables]
+
+
+def _folds_tables(layout: Layout) -> list[pd.DataFrame]:
+    """The folds files that are there and whole; what is wrong with others is no matter here."""
+    tables = []
+    for path in (layout.folds_csv, layout.folds_by_grapheme_csv):
+        with contextlib.suppress(DataError):
+            tables.append(read_folds(path, read_labels(path)))
+    return tables
+
+
+def _with_seen(table: OofTable, known: list[pd.DataFrame]) -> OofTable:
+    found = (seen_by_folds(table, folds) for folds in known)
+    return dataclasses.replace(table, seen=next((seen for seen in found if seen is not None), None))
+
+
+def _print(table: OofTable, *, by_fold: bool = True) -> None:
+    for line in report_lines(report_on(table), by_fold=by_fold):
+        say(line)
+
+
+def score_weights(named: Sequence[Path], settings: ScoreSettings) -> None:
+    """Score weights on the labelled images that none of them was trained on."""
+    engine = choose_engine(settings.device, settings.precision)
+    paths = find_weights(named)
+    ready = load_networks(paths, engine, settings.grapheme_pool)
+    source = find_source(settings)
+    data = open_training_data(source, read_labels(source.directory / "train.csv"))
+    rows = _untrained_rows(data, paths)
+    say(f"{len(rows):,} of {len(data.rows):,} labelled images are outside the training rows")
+    _print(_table(data, rows, ready, engine, settings), by_fold=False)
+
+
+def _untrained_rows(data: TrainingData, paths: list[Path]) -> Any:
+    trained = np.unique(np.concatenate([trained_on(path) for path in paths]))
+    rows = data.rows[~np.isin(data.store.fingerprints[data.rows], trained)]
+    if not len(rows):
+        raise DataError(
+            f"{paths[0]}: these weights were trained on every labelled image here;"
+            " expected some they have not seen; use another data_dir"
+        )
+    return rows
+
+
+def _table(
+    data: TrainingData, rows: Any, ready: ReadyNetworks, engine: Engine, settings: ScoreSettings
+) -> OofTable:
+    scans = StoreDataset(data.store.pixels, make_transform(ready.image_size, ready.crop))
+    workers = loader_workers(settings.workers, engine.device)
+    batched = loader(scans, Batches(rows, settings.batch_size), workers, pin=False)
+    with progress("scoring", len(rows)) as advance:
+        found = probabilities(ready.networks, batched, engine, advance)
+    return OofTable(
+        image_ids=[data.store.ids[row] for row in rows],
+        folds=np.zeros(len(rows), np.int64),
+        truth=data.by_row.map(lambda column: column[rows]),
+        probabilities=found,
+    )
