@@ -1,6 +1,7 @@
 """The groups that commands' settings are built from: frozen models, checked at the door."""
 
-from typing import Any, Literal, Self
+from dataclasses import dataclass
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -21,6 +22,14 @@ from graphemes.foundation.settings.types import (
     TrunkName,
     Workers,
 )
+
+
+@dataclass(frozen=True)
+class Newer:
+    """Marks a field that results of the first format lack: at its default it changes nothing."""
+
+
+NEWER = Newer()
 
 
 class Settings(BaseModel):
@@ -73,24 +82,34 @@ class Architecture(Settings):
     """Which network: with the size of the pictures, all that its tensors' shapes hang on."""
 
     trunk: TrunkName = Field("resnet34", description="the network below the heads")
-    shortcut: Shortcut = Field(
+    shortcut: Annotated[Shortcut, NEWER] = Field(
         "project", description="where a block changes shape: 1x1 convolution, zeros; none: plain"
     )
-    stem: Stem = Field("7x7", description="the first convolution, of stride 2; deep: three of 3x3")
-    stem_pool: bool = Field(True, description="the stem's max pooling; false for small pictures")
-    attention: Attention = Field("none", description="in every residual block, before its sum")
-    pool: Pool = Field("avg", description="from feature maps to features; gem: of what is above 0")
-    neck: int = Field(
+    stem: Annotated[Stem, NEWER] = Field(
+        "7x7", description="the first convolution, of stride 2; deep: three of 3x3"
+    )
+    stem_pool: Annotated[bool, NEWER] = Field(
+        True, description="the stem's max pooling; false for small pictures"
+    )
+    attention: Annotated[Attention, NEWER] = Field(
+        "none", description="in every residual block, before its sum"
+    )
+    pool: Annotated[Pool, NEWER] = Field(
+        "avg", description="from feature maps to features; gem: of what is above 0"
+    )
+    neck: Annotated[int, NEWER] = Field(
         0, ge=0, le=16_384, description="width of a layer between features and heads; 0: none"
     )
-    dropout: float = Field(0.0, ge=0, lt=1, description="training: of the heads' inputs")
-    drop_path: float = Field(
+    dropout: Annotated[float, NEWER] = Field(
+        0.0, ge=0, lt=1, description="training: of the heads' inputs"
+    )
+    drop_path: Annotated[float, NEWER] = Field(
         0.0, ge=0, lt=1, description="training: share of branches left out, in timm's trunks"
     )
-    grapheme_head: bool = Field(
+    grapheme_head: Annotated[bool, NEWER] = Field(
         False, description="a fourth layer, over the competition's 1,295 graphemes"
     )
-    grapheme_pool: GraphemePool = Field(
+    grapheme_pool: Annotated[GraphemePool, NEWER] = Field(
         "mean", description="how its probabilities become those of a class: over its graphemes"
     )
 
@@ -112,10 +131,12 @@ class Learning(Architecture):
     scale: float = Field(0.15, ge=0, le=0.9, description="training: 0.1 is 0.9 to 1.1")
     rotate: float = Field(10.0, ge=0, le=180, description="training: degrees")
     shear: float = Field(10.0, ge=0, le=60, description="training: degrees")
-    grapheme_weight: float = Field(
+    grapheme_weight: Annotated[float, NEWER] = Field(
         0.25, gt=0, le=100, description="in the loss, of a grapheme head's; the three heads' is 1"
     )
-    pretrained: bool = Field(False, description="start from timm's weights, fetched if need be")
+    pretrained: Annotated[bool, NEWER] = Field(
+        False, description="start from timm's weights, fetched if need be"
+    )
     init: SomePath | None = Field(
         None, description="weights file to start from: train's, or one of timm's for its trunk"
     )
@@ -125,16 +146,10 @@ class Learning(Architecture):
     exclude: SomePath | None = Field(
         None, description="file of ids of train.csv to leave out, one a line; of no synthetic image"
     )
-    synthetic_share: ShareOfEpochs | None = Field(
+    synthetic_share: Annotated[ShareOfEpochs | None, NEWER] = Field(
         None, description="of an epoch's pictures, with synthetic= (0.5); 1: synthetic ones alone"
     )
 
 
-# Settings that weren't always there: left out of an identity where they change nothing, or
-# results of before would differ.
-LATER = (
-    *(key for key in Architecture.model_fields if key != "trunk"),
-    "grapheme_weight",
-    "pretrained",
-    "synthetic_share",
-)
+# Newer than the first format: where they change nothing they are left out of an identity.
+LATER = tuple(key for key, field in Learning.model_fields.items() if NEWER in field.metadata)
