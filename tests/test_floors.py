@@ -22,7 +22,7 @@ FLOORS = {
     "__main__": 8,
 }
 # Libraries that may be absent, or that a plain run can do without, may be imported where used.
-OPTIONAL = {"uharfbuzz", "skimage", "iterstrat", "tqdm", "matplotlib", "timm", "huggingface_hub"}
+OPTIONAL = {"uharfbuzz", "skimage", "sklearn", "tqdm", "matplotlib", "timm", "huggingface_hub"}
 # Who may name a module in a string: what hands over to a command, and who looks for a library.
 DYNAMIC = {"__main__.py", "network/timm_library.py", "synthesis/lettering/packages.py"}
 FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)
@@ -158,7 +158,7 @@ def test_a_planted_violation_is_found(where, text, complaint):
             "from graphemes.commands.score import x\nimport graphemes.training.fold",
         ),
         ("__main__.py", "import importlib\nimportlib.import_module('graphemes.commands.train')"),
-        ("evaluation/folds.py", "def f():\n    from iterstrat.ml_stratifiers import x"),
+        ("evaluation/folds.py", "def f():\n    from sklearn.model_selection import x"),
         ("evaluation/__init__.py", '"""What stands here."""\n'),
     ],
 )

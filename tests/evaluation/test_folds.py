@@ -5,7 +5,9 @@ import sys
 import numpy as np
 import pandas as pd
 import pytest
+from sklearn.model_selection import StratifiedKFold
 
+from graphemes.competition.labels import grapheme_codes, label_columns
 from graphemes.evaluation.fold_balance import fold_quality, quality_lines
 from graphemes.evaluation.folds import (
     NEVER,
@@ -66,18 +68,33 @@ def test_every_class_is_spread_evenly(table):
     assert BOUNDS[0] <= least < 1 / FOLDS < most <= BOUNDS[1]
 
 
-def test_integer_labels_would_not_stratify(labels):
-    """Why the labels are one-hot: of integers the library sees only whether they are zero."""
-    from iterstrat.ml_stratifiers import MultilabelStratifiedKFold
+@pytest.mark.parametrize("images", [10, 120, 300, 3000])
+@pytest.mark.parametrize("folds", [2, 5])
+def test_every_root_and_triple_has_its_share_to_less_than_one_image(labels, images, folds):
+    """Sets too small for StratifiedKFold, or of which it warns, and one that it takes, too."""
+    some = labels.head(images)
+    table = fold_table(some, make_folds(some, folds, seed=0))
+    assert np.ptp(np.bincount(table["fold"], minlength=folds)) <= 1
+    for columns in (COLUMNS[:1], COLUMNS):
+        counts = table.groupby([*columns, "fold"]).size().unstack(fill_value=0).to_numpy()
+        exact = counts.sum(axis=1, keepdims=True) / folds
+        assert np.abs(counts - exact).max() < 1
 
-    naive = np.full(len(labels), NEVER)
-    splitter = MultilabelStratifiedKFold(n_splits=FOLDS, shuffle=True, random_state=0)
-    numbers = labels[COLUMNS].to_numpy()
-    for fold, (_, validated) in enumerate(splitter.split(numbers, numbers)):
-        naive[validated] = fold
-    least, most = extremes(fold_table(labels, naive))
-    assert least == 0  # a fold that lacks a class altogether
-    assert most > 0.6
+
+def test_sorted_rows_are_stratified_as_scikit_learn_does(labels):
+    order = labels.sort_values([*COLUMNS, "image_id"]).index
+    triples = grapheme_codes(label_columns(labels))[order]
+    judge = StratifiedKFold(FOLDS, shuffle=True, random_state=7)
+    ours = make_folds(labels, FOLDS, seed=7)[order]
+    for fold, (_, validated) in enumerate(judge.split(triples, triples)):
+        assert np.flatnonzero(ours == fold).tolist() == validated.tolist()
+
+
+def test_folds_stay_what_they_were(labels, table):
+    """Seen alike with scikit-learn 1.4.0, 1.6.1 and 1.9.1: folds.csv is the same everywhere."""
+    assert folds_digest(table) == "166e00d1501382f95b4f6d980a24d1d0"
+    few = labels.head(20)
+    assert "".join(map(str, make_folds(few, FOLDS, seed=0))) == "10030302224314124341"
 
 
 def test_folds_come_out_of_the_seed(labels, table):
@@ -107,7 +124,7 @@ def test_the_digest_sees_every_value(table):
 def test_too_few_images_and_no_library_are_said(labels, monkeypatch):
     with pytest.raises(DataError, match="folds=5: expected at least 5 images, got 3"):
         make_folds(labels.head(3), FOLDS, seed=0)
-    monkeypatch.setitem(sys.modules, "iterstrat.ml_stratifiers", None)
+    monkeypatch.setitem(sys.modules, "sklearn.model_selection", None)
     with pytest.raises(MissingPackage, match=r"make folds\.csv elsewhere and bring it, or pip"):
         make_folds(labels, FOLDS, seed=0)
 

@@ -96,6 +96,8 @@ def test_what_is_not_held_out_is_stratified(table):
         shares = pd.crosstab(spread[column], spread["fold"], normalize="index").to_numpy()
         assert shares.min() > 0.1
         assert shares.max() < 0.3
+    counts = pd.crosstab(spread["grapheme_root"], spread["fold"]).to_numpy()
+    assert np.ptp(counts, axis=1).max() <= 2  # a few more graphemes are in one fold by chance
 
 
 def test_folds_come_out_of_the_seed(labels, table):

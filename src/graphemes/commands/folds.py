@@ -28,7 +28,10 @@ def run(settings: FoldsSettings) -> None:
         asked = new_folds(settings, source, labels, settings.by)
         if not plan.table.equals(asked.table):
             assert plan.path
-            problem = f"isn't what seed={settings.seed} gives"
+            problem = (
+                f"isn't what seed={settings.seed} gives (it is another seed's, an earlier version's"
+                " or your own)"
+            )
             give_way(plan.path, problem, overwrite=settings.overwrite)
             plan = asked
     plan.write()

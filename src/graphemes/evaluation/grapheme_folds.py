@@ -51,9 +51,10 @@ def make_grapheme_folds(labels: pd.DataFrame, folds: int, seed: int) -> Integers
     """(N,) int64 in 0..folds-1: a quarter of the graphemes whole in one fold each, others spread.
 
     No image of a held out grapheme is in the training part of its fold. Every class keeps images
-    that are spread over the folds (`make_folds`), so it is trained in each. The same image gets
-    the same fold whatever order the rows are in. Raises MissingPackage; DataError when fewer
-    graphemes can be held out than there are folds, or too few images are left to spread.
+    that are spread over the folds by `make_folds`, so that each fold trains on it (of a vowel or
+    a consonant with a handful of images chance may put all in one: `held_out_lines` says so). The
+    same image gets the same fold whatever order the rows are in. Raises MissingPackage; DataError
+    when fewer graphemes can be held out than there are folds, or too few images are left to spread.
     """
     graphemes = graphemes_of(labels)
     held_out = _choose(graphemes, seed)

@@ -17,7 +17,6 @@ PACKAGES = (
     "numpy",
     "pydantic",
     "safetensors",
-    "iterative-stratification",
     "tqdm",
     "matplotlib",
     "uharfbuzz",
