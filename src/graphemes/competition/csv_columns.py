@@ -15,11 +15,10 @@ from pathlib import Path
 from typing import NoReturn, TextIO
 
 import numpy as np
-import numpy.typing as npt
 
+from graphemes.foundation.arrays import Integers
 from graphemes.foundation.errors import DataError
 
-Integers = npt.NDArray[np.int64]
 _WHOLE = re.compile(r"-?[0-9]{1,18}")  # 18 digits fit in 64 bits
 
 

@@ -5,7 +5,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from graphemes.competition.csv_columns import Integers, read_csv_columns
+from graphemes.competition.csv_columns import read_csv_columns
+from graphemes.foundation.arrays import Integers
 from graphemes.foundation.heads import COLUMNS, HEADS, PerHead
 
 _ADVICE = (

@@ -9,7 +9,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from graphemes.competition.csv_columns import CsvColumns, Integers, read_csv_columns, some
+from graphemes.competition.csv_columns import CsvColumns, read_csv_columns, some
+from graphemes.foundation.arrays import Integers
 from graphemes.foundation.errors import DataError
 from graphemes.foundation.files import file_digest, replacing
 from graphemes.foundation.heads import COLUMNS, HEADS, PerHead

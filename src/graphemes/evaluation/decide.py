@@ -4,11 +4,11 @@ N images, C classes of one head.
 """
 
 import numpy as np
-import numpy.typing as npt
 
+from graphemes.foundation.arrays import Integers
 from graphemes.foundation.heads import PerHead, Probabilities
 
 
-def likeliest(probabilities: Probabilities) -> PerHead[npt.NDArray[np.int64]]:
+def likeliest(probabilities: Probabilities) -> PerHead[Integers]:
     """The likeliest class of each head: PerHead[(N, C)] -> PerHead[(N,)]."""
     return probabilities.map(lambda head: head.argmax(axis=1).astype(np.int64))

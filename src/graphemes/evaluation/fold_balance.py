@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from graphemes.competition.csv_columns import Integers
 from graphemes.evaluation.folds import NEVER, fold_count
+from graphemes.foundation.arrays import Integers
 from graphemes.foundation.classes import class_name
 from graphemes.foundation.heads import HEADS, Head, PerHead
 

@@ -8,8 +8,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from graphemes.competition.csv_columns import CsvColumns, Integers, read_csv_columns, some
+from graphemes.competition.csv_columns import CsvColumns, read_csv_columns, some
 from graphemes.competition.labels import grapheme_codes, label_columns
+from graphemes.foundation.arrays import Integers
 from graphemes.foundation.errors import DataError, MissingPackage
 from graphemes.foundation.files import digest, replacing
 from graphemes.foundation.heads import COLUMNS, HEADS, Head

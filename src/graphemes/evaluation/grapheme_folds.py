@@ -5,13 +5,12 @@
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
-from graphemes.competition.csv_columns import Integers
 from graphemes.competition.labels import grapheme_codes, label_columns
 from graphemes.evaluation.folds import NEVER, fold_count, make_folds
 from graphemes.evaluation.unseen import alone_in_fold
+from graphemes.foundation.arrays import Booleans, Integers
 from graphemes.foundation.classes import class_name
 from graphemes.foundation.errors import DataError
 from graphemes.foundation.heads import HEADS, PerHead
@@ -72,7 +71,7 @@ def make_grapheme_folds(labels: pd.DataFrame, folds: int, seed: int) -> Integers
     return result
 
 
-def may_be_held_out(graphemes: Graphemes) -> npt.NDArray[np.bool_]:
+def may_be_held_out(graphemes: Graphemes) -> Booleans:
     """(G,) whether each class of a grapheme stands in others too, and keeps images without it."""
     possible = np.ones(len(graphemes.images), bool)
     for needed, labels in zip(_STANDS_IN, graphemes.labels, strict=True):
@@ -81,7 +80,7 @@ def may_be_held_out(graphemes: Graphemes) -> npt.NDArray[np.bool_]:
     return possible
 
 
-def _choose(graphemes: Graphemes, seed: int) -> npt.NDArray[np.bool_]:
+def _choose(graphemes: Graphemes, seed: int) -> Booleans:
     """(G,) which are held out: a quarter, or as many as leave every class enough."""
     wanted = round(HELD_OUT_SHARE * len(graphemes.images))
     left = graphemes.labels.map(lambda labels: np.bincount(labels, graphemes.images))
@@ -153,9 +152,7 @@ def held_out_lines(table: pd.DataFrame) -> list[str]:
     return [*lines, *_never_lines(graphemes), *_untrained_lines(table)]
 
 
-def _row(
-    name: str, graphemes: Graphemes, unseen: npt.NDArray[np.bool_], seen: npt.NDArray[np.bool_]
-) -> str:
+def _row(name: str, graphemes: Graphemes, unseen: Booleans, seen: Booleans) -> str:
     count = np.unique(graphemes.of_image[unseen]).size
     return f"{name:>4}{count:>21,}{unseen.sum():>24,}{seen.sum():>22,}"
 

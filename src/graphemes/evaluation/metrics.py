@@ -10,12 +10,9 @@ zero_division=0), which the tests compare with.
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
+from graphemes.foundation.arrays import Booleans, Floats, Integers
 from graphemes.foundation.heads import HEADS, Head, PerHead, weighted_mean
-
-Labels = npt.NDArray[np.int64]
-Floats = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -38,7 +35,9 @@ class WorstClass:
     taken_for: tuple[tuple[int, int], ...]  # (wrong label, images), commonest first, at most 3
 
 
-def confusion(truth: Labels, guess: Labels, classes: int, weights: Floats | None = None) -> Floats:
+def confusion(
+    truth: Integers, guess: Integers, classes: int, weights: Floats | None = None
+) -> Floats:
     """(C, C) float64: how many images of class `row` are read as class `column`.
 
     `truth` and `guess` are (N,) integers in 0..C-1; `weights` (N,), none negative, lets an image
@@ -54,7 +53,9 @@ def confusion(truth: Labels, guess: Labels, classes: int, weights: Floats | None
     return counts.reshape(classes, classes).astype(np.float64)
 
 
-def recalls(truth: Labels, guess: Labels, classes: int, weights: Floats | None = None) -> Floats:
+def recalls(
+    truth: Integers, guess: Integers, classes: int, weights: Floats | None = None
+) -> Floats:
     """(C,) float64: the share of each class that is read right; NaN where the truth has none."""
     counts = confusion(truth, guess, classes, weights)
     totals = counts.sum(axis=1)
@@ -64,9 +65,9 @@ def recalls(truth: Labels, guess: Labels, classes: int, weights: Floats | None =
 
 
 def score(
-    truth: PerHead[Labels],
-    guess: PerHead[Labels],
-    chosen: npt.NDArray[np.bool_] | None = None,
+    truth: PerHead[Integers],
+    guess: PerHead[Integers],
+    chosen: Booleans | None = None,
     weights: Floats | None = None,
 ) -> Score:
     """The score of N > 0 images, or of those of them that are `chosen` ((N,) bool).
@@ -87,7 +88,9 @@ def score(
     return Score(weighted_mean(macro), macro, int(rows.size), absent)
 
 
-def worst_classes(truth: Labels, guess: Labels, head: Head, count: int = 10) -> list[WorstClass]:
+def worst_classes(
+    truth: Integers, guess: Integers, head: Head, count: int = 10
+) -> list[WorstClass]:
     """The classes of the truth with the lowest recall, worst first (of equals the larger first)."""
     counts = confusion(truth, guess, head.classes).astype(np.int64)
     totals = counts.sum(axis=1)
@@ -105,7 +108,7 @@ def worst_classes(truth: Labels, guess: Labels, head: Head, count: int = 10) -> 
     ]
 
 
-def _taken_for(row: Labels, label: int) -> tuple[tuple[int, int], ...]:
+def _taken_for(row: Integers, label: int) -> tuple[tuple[int, int], ...]:
     """`row`: (C,) how often images of class `label` are read as each class."""
     common = np.argsort(-row, kind="stable")
     wrong = [int(other) for other in common if other != label and row[other]]

@@ -7,21 +7,19 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
 
-from graphemes.competition.csv_columns import Integers, some
+from graphemes.competition.csv_columns import some
 from graphemes.evaluation.probability_files import (
-    Probabilities,
     probability_columns,
     read_columns,
     read_probabilities,
     write_columns,
 )
+from graphemes.foundation.arrays import Booleans, Integers
 from graphemes.foundation.errors import DataError
-from graphemes.foundation.heads import COLUMNS, HEADS, PerHead
+from graphemes.foundation.heads import COLUMNS, HEADS, PerHead, Probabilities
 
-Booleans = npt.NDArray[np.bool_]
 SEEN = "seen_in_training"  # a column that a table may lack; `evaluation.unseen` says what it means
 MUST_AGREE = ("data", "folds")  # digests without which tables can't be judged together
 
@@ -33,7 +31,7 @@ class OofTable:
     image_ids: list[str]
     folds: Integers  # (N,) 0 or more
     truth: PerHead[Integers]  # (N,)
-    probabilities: PerHead[Probabilities]  # (N, C), rows sum to 1
+    probabilities: Probabilities
     digests: Mapping[str, str] = field(default_factory=dict)  # of data, folds, ...: by name
     seen: Booleans | None = None  # (N,) whether its fold trained on its grapheme; None: unknown
     source: str = "a table in memory"  # the file it was read from, for sentences

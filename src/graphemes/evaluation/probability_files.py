@@ -11,16 +11,16 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from graphemes.foundation.arrays import Booleans
 from graphemes.foundation.errors import DataError
 from graphemes.foundation.files import replacing
-from graphemes.foundation.heads import HEADS, Head, PerHead
+from graphemes.foundation.heads import HEADS, Head, Probabilities
 
-Probabilities = npt.NDArray[np.float32]
 _DIGEST = b"graphemes.digest."  # before a digest's name, in the schema's metadata
 TOLERANCE = 1e-3  # of a row's sum: float16 rounds within half of this; bfloat16 does not
 
 
-def probability_columns(probabilities: PerHead[Probabilities]) -> dict[str, pa.Array]:
+def probability_columns(probabilities: Probabilities) -> dict[str, pa.Array]:
     """Three Arrow columns, float32 lists of fixed size C, from three (N, C) arrays."""
     columns = {}
     for head, values in zip(HEADS, probabilities, strict=True):
@@ -86,7 +86,7 @@ def _digests(schema: pa.Schema) -> dict[str, str]:
     }
 
 
-def read_probabilities(path: Path, table: pa.Table, head: Head) -> Probabilities:
+def read_probabilities(path: Path, table: pa.Table, head: Head) -> npt.NDArray[np.float32]:
     """(N, C) float32 of one head; rows are finite, none negative, and sum to 1.
 
     Takes lists of fixed or free length of any float type. Raises DataError naming the image.
@@ -113,7 +113,7 @@ def read_probabilities(path: Path, table: pa.Table, head: Head) -> Probabilities
 def _check(
     where: str,
     ids: pa.ChunkedArray,
-    good: npt.NDArray[np.bool_],
+    good: Booleans,
     expected: str,
     values: npt.NDArray[np.generic] | None = None,
 ) -> None:
@@ -131,7 +131,7 @@ def _check(
 def write_probabilities(
     path: Path,
     image_ids: Sequence[str],
-    probabilities: PerHead[Probabilities],
+    probabilities: Probabilities,
     digests: Mapping[str, str],
 ) -> None:
     """Write probabilities.parquet: image_id and a float32 list of C for each head."""

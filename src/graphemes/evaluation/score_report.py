@@ -7,9 +7,11 @@ from typing import Any
 
 import numpy as np
 
-from graphemes.evaluation.metrics import Labels, Score, WorstClass, score, worst_classes
+from graphemes.evaluation.decide import likeliest
+from graphemes.evaluation.metrics import Score, WorstClass, score, worst_classes
 from graphemes.evaluation.oof import OofTable
 from graphemes.evaluation.unseen import UNSEEN_SHARE, Part, Parts, score_parts
+from graphemes.foundation.arrays import Integers
 from graphemes.foundation.classes import class_name
 from graphemes.foundation.heads import HEADS, PerHead
 
@@ -25,13 +27,13 @@ class Report:
     overall_parts: Parts | None
 
 
-def report_on(table: OofTable, guess: PerHead[Labels] | None = None) -> Report:
+def report_on(table: OofTable, guess: PerHead[Integers] | None = None) -> Report:
     """Score a table (one, or several concatenated); `guess` defaults to the likeliest class.
 
     `overall` is the recall over all images, not the mean of the folds' recalls.
     """
     if guess is None:
-        guess = table.probabilities.map(lambda values: values.argmax(axis=1).astype(np.int64))
+        guess = likeliest(table.probabilities)
     rows = {int(fold): table.folds == fold for fold in np.unique(table.folds)}
     folds = {fold: score(table.truth, guess, inside) for fold, inside in rows.items()}
     parts, overall_parts = {}, None

@@ -11,17 +11,15 @@ competition's 1,295 graphemes instead: `foundation.classes.competition_graphemes
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
-from graphemes.competition.csv_columns import Integers
 from graphemes.competition.labels import grapheme_codes, label_columns
 from graphemes.evaluation.folds import NEVER
-from graphemes.evaluation.metrics import Floats, Labels, Score, score
+from graphemes.evaluation.metrics import Score, score
 from graphemes.evaluation.oof import OofTable
+from graphemes.foundation.arrays import Booleans, Floats, Integers
 from graphemes.foundation.heads import PerHead
 
-Chosen = npt.NDArray[np.bool_]
 # Of the competition's private test images 5.8 % are of graphemes that train.csv lacks (of the
 # public ones 0.9 %): 500 of 718 middling entries lost 0.06 or more there.
 UNSEEN_SHARE = 0.058
@@ -44,7 +42,7 @@ class Parts:
     weighted: Score | None  # both, the unseen images weighing UNSEEN_SHARE; None if one is empty
 
 
-def alone_in_fold(folds: Integers, codes: Integers) -> Chosen:
+def alone_in_fold(folds: Integers, codes: Integers) -> Booleans:
     """(N,) whether all images of an image's grapheme are in its own fold, so that none trains.
 
     `folds` and `codes` are (N,); an image that is never validated trains everywhere.
@@ -54,11 +52,11 @@ def alone_in_fold(folds: Integers, codes: Integers) -> Chosen:
     most = np.full(len(codes), NEVER)
     np.minimum.at(least, places, folds)
     np.maximum.at(most, places, folds)
-    alone: Chosen = (least == most)[places] & (folds != NEVER)
+    alone: Booleans = (least == most)[places] & (folds != NEVER)
     return alone
 
 
-def seen_by_folds(table: OofTable, folds: pd.DataFrame) -> Chosen | None:
+def seen_by_folds(table: OofTable, folds: pd.DataFrame) -> Booleans | None:
     """(N,) which images of a table are seen, if it was trained on all rows of its other folds.
 
     None where `folds`, a table of folds.csv, lacks an image or has it in another fold or with
@@ -73,7 +71,7 @@ def seen_by_folds(table: OofTable, folds: pd.DataFrame) -> Chosen | None:
 
 
 def score_parts(
-    truth: PerHead[Labels], guess: PerHead[Labels], seen: Chosen, chosen: Chosen
+    truth: PerHead[Integers], guess: PerHead[Integers], seen: Booleans, chosen: Booleans
 ) -> Parts:
     """Score the seen and unseen ones of the `chosen` images apart; all are (N,)."""
     weights = private_weights(seen, chosen)
@@ -84,14 +82,14 @@ def score_parts(
     )
 
 
-def _part(truth: PerHead[Labels], guess: PerHead[Labels], chosen: Chosen) -> Part | None:
+def _part(truth: PerHead[Integers], guess: PerHead[Integers], chosen: Booleans) -> Part | None:
     if not chosen.any():
         return None
     graphemes = np.unique(grapheme_codes(truth)[chosen]).size
     return Part(score(truth, guess, chosen), int(graphemes))
 
 
-def private_weights(seen: Chosen, chosen: Chosen) -> Floats | None:
+def private_weights(seen: Booleans, chosen: Booleans) -> Floats | None:
     """(N,) weights with which the chosen unseen images have UNSEEN_SHARE of the whole, 1.
 
     None if the chosen ones are all seen, or all unseen.

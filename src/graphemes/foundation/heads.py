@@ -57,4 +57,4 @@ def weighted_mean(values: PerHead[Any]) -> Any:
     return sum(value * (head.weight / total) for head, value in zip(HEADS, values, strict=True))
 
 
-Probabilities = PerHead[npt.NDArray[np.float32]]  # (N, C) for each head, rows summing to 1
+Probabilities = PerHead[npt.NDArray[np.float32]]  # (N, C) for each head, rows normalised
