@@ -41,11 +41,11 @@ def test_slant_is_degrees_to_the_right():
     )
 
 
-def test_an_empty_scan_has_no_traits():
+def test_an_empty_scan_has_no_statistics():
     assert measure_scan(np.full((HEIGHT, WIDTH), 250, np.uint8)) is None
 
 
-def test_the_table_has_a_line_a_trait_and_the_distance_in_spreads():
+def test_the_table_has_a_line_a_statistic_and_the_distance_in_deviations():
     thin, thick = ([measure_scan(scan(width, ink)) for ink in (30, 50)] for width in (3, 7))
     lines = table(thin, thick)
     assert len(lines) == 1 + len(thin[0])

@@ -1,4 +1,7 @@
-"""Likeness: what can be measured of a scan's handwriting, to hold drawings against real images."""
+"""Statistics of a scan of handwriting, to hold drawings against real images.
+
+A scan is (137, 236) uint8, 255 paper .. 0 ink.
+"""
 
 from collections.abc import Iterable
 from typing import NamedTuple
@@ -18,36 +21,36 @@ class ScanStatistics(NamedTuple):
     """What is measured of one scan; lengths in shares of its sides unless said otherwise."""
 
     ink_share: float  # of all pixels
-    stroke_width: float  # pixels: twice the ink's depth along its middle, median
+    stroke_width: float  # pixels: twice the ink's depth along its skeleton, median
     box_height: float
     box_width: float
     centre_down: float
     centre_across: float
     ink_grey: float  # median, 0 black .. 255 white
-    ink_spread: float  # standard deviation of the grey levels along the strokes' middle
+    ink_spread: float  # standard deviation of the grey levels along the skeleton
     paper_grey: float
     paper_grain: float  # standard deviation of the grey levels away from ink
     slant: float  # degrees to the right of upright, mean over the edges near upright
 
 
 def measure_scan(scan: npt.NDArray[np.uint8]) -> ScanStatistics | None:
-    """The scan_statistics of a scan (137, 236) uint8; None where no ink is found."""
+    """The statistics of one scan; None where no ink is found."""
     levels = Levels.of(scan)
     box = ink_box(scan, margin=0)
     mask = np.zeros(scan.shape, np.uint8)
     inner = np.s_[box.top : box.bottom, box.left : box.right]
     mask[inner] = scan[inner] < levels.threshold
     skeletonize = drawing_package("skimage.morphology", "scikit-image").skeletonize
-    middle = skeletonize(mask.astype(bool))
-    if not middle.any():
+    skeleton = skeletonize(mask.astype(bool))
+    if not skeleton.any():
         return None
     depth = cv2.distanceTransform(mask, cv2.DIST_L2, 5)
     paper = cv2.dilate(mask, np.ones((9, 9), np.uint8)) == 0
-    along = scan[middle]
+    along = scan[skeleton]
     return ScanStatistics(
         ink_share=float(mask.mean()),
         # A pixel's own half is in the depth already.
-        stroke_width=float(np.median(depth[middle])) * 2 - 1,
+        stroke_width=float(np.median(depth[skeleton])) * 2 - 1,
         box_height=(box.bottom - box.top) / HEIGHT,
         box_width=(box.right - box.left) / WIDTH,
         centre_down=(box.bottom + box.top) / 2 / HEIGHT,
@@ -61,25 +64,25 @@ def measure_scan(scan: npt.NDArray[np.uint8]) -> ScanStatistics | None:
 
 
 def _slant(scan: npt.NDArray[np.uint8]) -> float:
-    soft = cv2.GaussianBlur(scan, (0, 0), 1.0)
-    across = cv2.Sobel(soft, cv2.CV_32F, 1, 0)
-    down = cv2.Sobel(soft, cv2.CV_32F, 0, 1)
+    blurred = cv2.GaussianBlur(scan, (0, 0), 1.0)
+    dx = cv2.Sobel(blurred, cv2.CV_32F, 1, 0)
+    dy = cv2.Sobel(blurred, cv2.CV_32F, 0, 1)
     # An upright stroke's gradient is level; leaning to the right turns it downwards.
-    angle = np.degrees(np.arctan(down / np.where(across == 0, 1e-6, across)))
-    strength = np.hypot(across, down) * (np.abs(angle) < UPRIGHT)
+    angle = np.degrees(np.arctan(dy / np.where(dx == 0, 1e-6, dx)))
+    strength = np.hypot(dx, dy) * (np.abs(angle) < UPRIGHT)
     return float((angle * strength).sum() / max(float(strength.sum()), 1e-6))
 
 
 def table(real: Iterable[ScanStatistics], drawn: Iterable[ScanStatistics]) -> list[str]:
-    """Mean and spread of each trait in both sets, and the distance in spreads of the real ones."""
-    ours, theirs = (np.array(list(values)) for values in (drawn, real))
+    """Mean and standard deviation of each in both sets, and how far apart in real deviations."""
+    real_values, drawn_values = (np.array(list(values)) for values in (real, drawn))
     lines = [f"{'':<15}{'real':>9}{'+-':>8}{'drawn':>10}{'+-':>8}{'apart':>8}"]
     for k, name in enumerate(ScanStatistics._fields):
-        real_mean, real_spread = theirs[:, k].mean(), theirs[:, k].std()
-        mean, spread = ours[:, k].mean(), ours[:, k].std()
-        apart = (mean - real_mean) / max(real_spread, 1e-9)
+        real_mean, real_std = real_values[:, k].mean(), real_values[:, k].std()
+        drawn_mean, drawn_std = drawn_values[:, k].mean(), drawn_values[:, k].std()
+        apart = (drawn_mean - real_mean) / max(real_std, 1e-9)
         lines.append(
-            f"{name.replace('_', ' '):<15}{real_mean:>9.3f}{real_spread:>8.3f}"
-            f"{mean:>10.3f}{spread:>8.3f}{apart:>+8.2f}"
+            f"{name.replace('_', ' '):<15}{real_mean:>9.3f}{real_std:>8.3f}"
+            f"{drawn_mean:>10.3f}{drawn_std:>8.3f}{apart:>+8.2f}"
         )
     return lines
