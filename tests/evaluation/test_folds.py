@@ -8,7 +8,7 @@ import pytest
 from sklearn.model_selection import StratifiedKFold
 
 from graphemes.competition.labels import grapheme_codes, label_columns
-from graphemes.evaluation.fold_balance import fold_quality, quality_lines
+from graphemes.evaluation.fold_balance import balance_lines, fold_balance
 from graphemes.evaluation.folds import (
     NEVER,
     fold_count,
@@ -48,7 +48,7 @@ def table(labels) -> pd.DataFrame:
 
 def extremes(table: pd.DataFrame) -> tuple[float, float]:
     """The least and the greatest share of any class of any head in any fold."""
-    shares = [fold for head in fold_quality(table) for fold in head]
+    shares = [fold for head in fold_balance(table) for fold in head]
     return min(fold.least.share for fold in shares), max(fold.most.share for fold in shares)
 
 
@@ -155,7 +155,7 @@ def test_anybodys_file_is_taken_in_any_order(tmp_path):
     assert table["fold"].tolist() == [0, 1, NEVER, 1]
     assert table["grapheme_root"].tolist() == [1, 2, 3, 4]
     assert fold_count(table) == 2
-    assert quality_lines(table)[-1] == "1 images are never validated"
+    assert balance_lines(table)[-1] == "1 images are never validated"
 
 
 @pytest.mark.parametrize(
@@ -170,9 +170,9 @@ def test_anybodys_file_is_taken_in_any_order(tmp_path):
          "missing 2: 'b', 'd';"),
         ("image_id,fold\na,0\nb,1\nNA,0\nd,1\ne,1\nf,0\n", "expected the 4 images of train.csv, "
          "got others too, 2: 'e', 'f';"),
-        ("image_id,fold\na,0\nb,2\nNA,0\nd,3\n", "expected folds 0..2 without a hole, got no image "
+        ("image_id,fold\na,0\nb,2\nNA,0\nd,3\n", "expected folds 0..2 without a gap, got no image "
          "in fold 1 but some in fold 3"),
-        ("image_id,fold\na,1\nb,2\nNA,1\nd,2\n", "expected folds 0..1 without a hole, got no image "
+        ("image_id,fold\na,1\nb,2\nNA,1\nd,2\n", "expected folds 0..1 without a gap, got no image "
          "in fold 0 but some in fold 2"),
         ("image_id,fold\na,-1\nb,-1\nNA,-1\nd,-1\n", "expected folds 0, 1, ..., got only -1"),
         ("image_id,fold\na,0\nb,0\nNA,0\nd,0\n", "all 4 images are in fold 0"),
@@ -191,7 +191,7 @@ def test_folds_that_do_not_fit_are_refused(tmp_path, text, sentence):
     assert "\n" not in str(caught.value)
 
 
-def test_the_quality_is_the_share_of_each_class():
+def test_the_balance_is_the_share_of_each_class():
     folds = np.array([0, 1, 1, 1, NEVER])
     labels = pd.DataFrame(
         {
@@ -201,9 +201,9 @@ def test_the_quality_is_the_share_of_each_class():
             "consonant_diacritic": [0, 0, 1, 1, 1],
         }
     )
-    quality = fold_quality(fold_table(labels, folds))
+    balance = fold_balance(fold_table(labels, folds))
     assert [(s.fold, s.least.label, s.least.share, s.most.label, s.most.share, s.most.n)
-            for s in quality.root] == [(0, 9, 0.0, 7, 0.25, 4), (1, 7, 0.5, 9, 1.0, 1)]  # fmt: skip
-    lines = quality_lines(fold_table(labels, folds))
+            for s in balance.root] == [(0, 9, 0.0, 7, 0.25, 4), (1, 7, 0.5, 9, 1.0, 1)]  # fmt: skip
+    lines = balance_lines(fold_table(labels, folds))
     assert len(lines) == 1 + 2 * len(HEADS) + 1
     assert "  0.00% ..  25.00%  (class 9 এ of 1 images, class 7 ঊ of 4)" in lines[1]

@@ -34,11 +34,11 @@ def table(labels) -> pd.DataFrame:
     return fold_table(labels, make_grapheme_folds(labels, FOLDS, seed=0))
 
 
-def homes(table: pd.DataFrame) -> pd.DataFrame:
-    """For each grapheme its images, and the only fold they are in (-1: several)."""
+def single_folds(table: pd.DataFrame) -> pd.DataFrame:
+    """For each grapheme its images, and the only fold they are in (NEVER: several)."""
     grouped = table.groupby(COLUMNS)["fold"]
     found = grouped.agg(["size", "min", "max"]).reset_index()
-    found["home"] = found["min"].where(found["min"] == found["max"], NEVER)
+    found["only"] = found["min"].where(found["min"] == found["max"], NEVER)
     return found
 
 
@@ -57,25 +57,25 @@ def test_every_image_is_validated_once_in_folds_of_one_size(table):
 
 
 def test_a_quarter_of_the_graphemes_is_in_one_fold_whole(table):
-    found = homes(table)
-    held_out = found[found["home"] != NEVER]
+    found = single_folds(table)
+    held_out = found[found["only"] != NEVER]
     # A grapheme of two or three spread images is in one fold now and then by chance.
     assert 323 <= len(held_out) < 380
     for fold in range(FOLDS):
         training = set(table[table["fold"] != fold][COLUMNS].itertuples(index=False))
-        mine = held_out[held_out["home"] == fold][COLUMNS]
+        mine = held_out[held_out["only"] == fold][COLUMNS]
         assert not training & set(mine.itertuples(index=False))
         assert len(mine) >= 64
 
 
-def test_where_graphemes_are_large_exactly_the_quarter_is_held_out_and_dealt_evenly():
+def test_where_graphemes_are_large_exactly_the_quarter_is_held_out_and_assigned_evenly():
     random = stream(3)
     labels = table_of(np.repeat(TRIPLES, random.integers(20, 60, 1292), axis=0))
-    found = homes(fold_table(labels, make_grapheme_folds(labels, FOLDS, seed=2)))
-    held_out = found[found["home"] != NEVER]
+    found = single_folds(fold_table(labels, make_grapheme_folds(labels, FOLDS, seed=2)))
+    held_out = found[found["only"] != NEVER]
     assert len(held_out) == 323 == round(len(TRIPLES) / 4)
-    assert sorted(held_out["home"].value_counts()) == [64, 64, 65, 65, 65]
-    images = held_out.groupby("home")["size"].sum()
+    assert sorted(held_out["only"].value_counts()) == [64, 64, 65, 65, 65]
+    images = held_out.groupby("only")["size"].sum()
     assert np.ptp(images) <= 1
     refused = never(labels).merge(held_out, on=COLUMNS)
     assert refused.empty
@@ -90,8 +90,8 @@ def test_every_fold_trains_on_every_class(labels, table):
 
 
 def test_what_is_not_held_out_is_stratified(table):
-    found = homes(table)
-    spread = table.merge(found[found["home"] == NEVER][COLUMNS], on=COLUMNS)
+    found = single_folds(table)
+    spread = table.merge(found[found["only"] == NEVER][COLUMNS], on=COLUMNS)
     for column in COLUMNS[1:]:
         shares = pd.crosstab(spread[column], spread["fold"], normalize="index").to_numpy()
         assert shares.min() > 0.1
@@ -103,8 +103,8 @@ def test_what_is_not_held_out_is_stratified(table):
 def test_folds_come_out_of_the_seed(labels, table):
     assert (make_grapheme_folds(labels, FOLDS, seed=0) == table["fold"]).all()
     other = fold_table(labels, make_grapheme_folds(labels, FOLDS, seed=1))
-    ours, theirs = (set(map(tuple, t[t["home"] != NEVER][COLUMNS].to_numpy()))
-                    for t in (homes(table), homes(other)))  # fmt: skip
+    ours, theirs = (set(map(tuple, t[t["only"] != NEVER][COLUMNS].to_numpy()))
+                    for t in (single_folds(table), single_folds(other)))  # fmt: skip
     assert len(ours & theirs) < 0.6 * len(ours)
 
 
@@ -121,8 +121,8 @@ def test_a_class_keeps_a_grapheme_that_is_held_out_nowhere():
     several = [(root, vowel, 0) for root in (9, 10, 11, 12) for vowel in (0, 1)]
     labels = table_of(np.repeat(np.concatenate([triples, several]), 20, axis=0))
     for seed in range(20):
-        found = homes(fold_table(labels, make_grapheme_folds(labels, 2, seed)))
-        spread = found[found["home"] == NEVER]
+        found = single_folds(fold_table(labels, make_grapheme_folds(labels, 2, seed)))
+        spread = found[found["only"] == NEVER]
         assert len(spread) == 15
         assert set(spread["grapheme_root"]) == {0, 1, 2, 9, 10, 11, 12}
         # Vowels 2 to 7 stand in one grapheme each.

@@ -138,15 +138,15 @@ def test_a_table_of_many_row_groups_is_read(tmp_path):
 
 
 def with_value(name, row, value):
-    """One cell of a column replaced."""
+    """One value of a column replaced."""
 
     def change(columns):
-        cells = columns[name].to_pylist()
-        cells[row] = value(cells[row]) if callable(value) else value
+        values = columns[name].to_pylist()
+        values[row] = value(values[row]) if callable(value) else value
         kind = columns[name].type
         if pa.types.is_fixed_size_list(kind):
             kind = pa.list_(pa.float32())
-        return columns | {name: pa.array(cells, kind)}
+        return columns | {name: pa.array(values, kind)}
 
     return change
 
@@ -188,7 +188,7 @@ VOWEL = "probability_vowel_diacritic"
         (with_value(VOWEL, 2, [1.5, -0.5] + [0.0] * 9),
          f"{VOWEL} of 'Train_02': expected none below 0, got -0.5"),
         (with_value(VOWEL, 2, [0.5, 0.502] + [0.0] * 9),
-         f"{VOWEL} of 'Train_02': expected a sum of 1, got 1.002"),
+         f"{VOWEL} of 'Train_02': expected normalised values, sum 1, got 1.002"),
     ],
 )  # fmt: skip
 def test_a_table_that_cannot_be_right_is_refused(tmp_path, change, sentence):
@@ -222,8 +222,8 @@ def test_folds_are_put_together_in_their_order():
     whole = concatenate(tables)
     assert whole.image_ids == [name for table in tables for name in table.image_ids]
     assert whole.folds.tolist() == [2] * N + [0] * N + [1] * N
-    for place, table in enumerate(tables):
-        rows = slice(place * N, (place + 1) * N)
+    for index, table in enumerate(tables):
+        rows = slice(index * N, (index + 1) * N)
         part = whole.truth.map(lambda values, rows=rows: values[rows])
         assert PerHead(*(x.tolist() for x in part)) == table.truth.map(np.ndarray.tolist)
         np.testing.assert_array_equal(whole.probabilities.root[rows], table.probabilities.root)

@@ -8,7 +8,7 @@ import pytest
 from sklearn.metrics import recall_score
 
 from graphemes.evaluation.oof import OofTable
-from graphemes.evaluation.score_report import report_lines, report_on, scores_json
+from graphemes.evaluation.score_report import make_report, report_lines, scores_json
 from graphemes.foundation.heads import HEADS, PerHead
 from graphemes.foundation.seeds import stream
 
@@ -32,34 +32,34 @@ def table() -> OofTable:
 
 
 def test_folds_and_whole_agree_with_scikit_learn(table):
-    result = report_on(table)
+    result = make_report(table)
     assert list(result.folds) == [0, 2]
-    parts = {0: table.folds == 0, 2: table.folds == 2, None: table.folds >= 0}
-    for fold, rows in parts.items():
-        judged = result.overall if fold is None else result.folds[fold]
+    chosen = {0: table.folds == 0, 2: table.folds == 2, None: table.folds >= 0}
+    for fold, rows in chosen.items():
+        scored = result.overall if fold is None else result.folds[fold]
         wanted = [
             macro(truth[rows], values[rows].argmax(axis=1))
             for truth, values in zip(table.truth, table.probabilities, strict=True)
         ]
-        assert judged.recall == pytest.approx(wanted, abs=1e-12)
-        assert judged.score == pytest.approx(np.dot(wanted, [0.5, 0.25, 0.25]), abs=1e-12)
-        assert judged.n == rows.sum()
+        assert scored.recall == pytest.approx(wanted, abs=1e-12)
+        assert scored.score == pytest.approx(np.dot(wanted, [0.5, 0.25, 0.25]), abs=1e-12)
+        assert scored.n == rows.sum()
 
 
 def test_the_whole_is_not_the_mean_of_the_folds(table):
     """Recall over all images: a class that one fold lacks is not lost from the mean."""
-    result = report_on(table)
-    mean = np.mean([judged.score for judged in result.folds.values()])
+    result = make_report(table)
+    mean = np.mean([scored.score for scored in result.folds.values()])
     assert abs(result.overall.score - mean) > 1e-4
 
 
 def test_other_decisions_can_be_scored(table):
-    assert report_on(table, table.truth).overall.score == 1.0
-    assert report_on(table, table.truth.map(np.zeros_like)).overall.recall.vowel == 1 / 11
+    assert make_report(table, table.truth).overall.score == 1.0
+    assert make_report(table, table.truth.map(np.zeros_like)).overall.recall.vowel == 1 / 11
 
 
 def test_the_value_survives_json(table):
-    value = scores_json(report_on(table))
+    value = scores_json(make_report(table))
     assert json.loads(json.dumps(value, allow_nan=False)) == value
     assert set(value) == {"overall", "folds"}
     assert set(value["folds"]) == {"0", "2"}
@@ -75,7 +75,7 @@ def test_the_value_survives_json(table):
 
 
 def test_the_printed_table_is_aligned_and_says_what_is_absent(table):
-    result = report_on(table)
+    result = make_report(table)
     lines = report_lines(result)
     head, *rows = lines[:4]
     assert head.split() == ["fold", "images", "score", "root", "vowel", "consonant"]
@@ -92,14 +92,14 @@ def test_the_worst_classes_are_spelled_in_bengali():
     sure = PerHead(
         *(np.eye(head.classes, dtype=np.float32)[x] for head, x in zip(HEADS, guess, strict=True))
     )
-    lines = report_lines(report_on(OofTable(list("abc"), np.zeros(3, int), truth, sure)))
+    lines = report_lines(make_report(OofTable(list("abc"), np.zeros(3, int), truth, sure)))
     assert "  0.0000        2  23 গ: 15 ক্ট (2)" in lines
     assert "  0.5000        2  1 ◌া: 0 (none) (1)" in lines
     assert "  1.0000        3  4 ◌্য: nothing else" in lines
 
 
 def test_ten_worst_classes_a_head_are_shown(table):
-    lines = report_lines(report_on(table))
+    lines = report_lines(make_report(table))
     for head in HEADS:
         at = lines.index(f"{head.name}: the {min(10, head.classes)} worst classes")
         shown = [float(line.split()[0]) for line in lines[at + 2 : at + 2 + min(10, head.classes)]]

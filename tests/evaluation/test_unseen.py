@@ -11,8 +11,8 @@ import pytest
 from graphemes.competition.labels import grapheme_codes
 from graphemes.evaluation.folds import NEVER
 from graphemes.evaluation.oof import OofTable
-from graphemes.evaluation.score_report import report_lines, report_on, scores_json
-from graphemes.evaluation.unseen import alone_in_fold, private_weights, seen_by_folds
+from graphemes.evaluation.score_report import make_report, report_lines, scores_json
+from graphemes.evaluation.unseen import private_weights, seen_by_folds, unseen_in_training
 from graphemes.foundation.heads import COLUMNS, HEADS, PerHead
 from graphemes.foundation.seeds import stream
 from worlds import macro_recall
@@ -61,7 +61,7 @@ def test_an_image_is_unseen_if_no_row_outside_its_fold_has_its_labels(oof, known
 def test_what_is_never_validated_trains_everywhere():
     codes = np.array([7, 7, 8, 8, 9, 9, 9])
     folds = np.array([0, 0, 0, NEVER, 0, 1, 0])
-    assert alone_in_fold(folds, codes).tolist() == [True, True] + [False] * 5
+    assert unseen_in_training(folds, codes).tolist() == [True, True] + [False] * 5
 
 
 def test_every_triple_has_a_code_of_its_own():
@@ -78,38 +78,39 @@ def test_another_tables_folds_say_nothing(oof, folds, column, value):
     assert seen_by_folds(oof, other) is None
 
 
-def parts_of(table):
+def subsets_of(table):
     """(what the report says, the rows it says it of) by fold and over all."""
-    report = report_on(table)
-    for fold, parts in report.parts.items():
-        yield parts, table.folds == fold
-    yield report.overall_parts, table.folds >= 0
+    report = make_report(table)
+    for fold, subsets in report.subsets.items():
+        yield subsets, table.folds == fold
+    yield report.overall_subsets, table.folds >= 0
 
 
-def test_each_part_agrees_with_scikit_learn(known):
-    for parts, rows in parts_of(known):
-        for part, chosen in ((parts.seen, rows & known.seen), (parts.unseen, rows & ~known.seen)):
+def test_each_subset_agrees_with_scikit_learn(known):
+    for subsets, rows in subsets_of(known):
+        pairs = ((subsets.seen, rows & known.seen), (subsets.unseen, rows & ~known.seen))
+        for subset, chosen in pairs:
             wanted = [
                 macro_recall(truth[chosen], values[chosen].argmax(axis=1))
                 for truth, values in zip(known.truth, known.probabilities, strict=True)
             ]
-            assert part.score.recall == pytest.approx(wanted, abs=1e-12)
-            assert part.score.n == chosen.sum()
+            assert subset.score.recall == pytest.approx(wanted, abs=1e-12)
+            assert subset.score.n == chosen.sum()
             triples = np.stack(known.truth, axis=1)[chosen]
-            assert part.graphemes == len(np.unique(triples, axis=0))
+            assert subset.graphemes == len(np.unique(triples, axis=0))
 
 
 def test_the_weighted_recall_is_scikit_learns(known):
-    for parts, rows in parts_of(known):
+    for subsets, rows in subsets_of(known):
         unseen = ~known.seen[rows]
         weights = np.where(unseen, 0.058 / unseen.sum(), 0.942 / (~unseen).sum())
         wanted = [
             macro_recall(truth[rows], values[rows].argmax(axis=1), weights)
             for truth, values in zip(known.truth, known.probabilities, strict=True)
         ]
-        assert parts.weighted.recall == pytest.approx(wanted, abs=1e-12)
-        assert parts.weighted.score == pytest.approx(np.dot(wanted, [0.5, 0.25, 0.25]), abs=1e-12)
-        assert parts.weighted.n == rows.sum()
+        assert subsets.weighted.recall == pytest.approx(wanted, abs=1e-12)
+        assert subsets.weighted.score == pytest.approx(np.dot(wanted, [0.5, 0.25, 0.25]), abs=1e-12)
+        assert subsets.weighted.n == rows.sum()
 
 
 def test_the_weighted_recall_by_hand():
@@ -119,11 +120,11 @@ def test_the_weighted_recall_by_hand():
     values = HEADS.map(lambda head: np.eye(head.classes, dtype=np.float32)[guess.root])
     seen = np.array([True] * 4 + [False] * 2)
     table = OofTable(list("abcdef"), np.zeros(6, np.int64), truth, values, seen=seen)
-    report = report_on(table)
+    report = make_report(table)
     assert report.overall.score == pytest.approx(4 / 6)
-    assert report.overall_parts.weighted.score == pytest.approx(0.942)
-    assert report.overall_parts.seen.score.score == 1
-    assert report.overall_parts.unseen.score.score == 0
+    assert report.overall_subsets.weighted.score == pytest.approx(0.942)
+    assert report.overall_subsets.seen.score.score == 1
+    assert report.overall_subsets.unseen.score.score == 0
 
 
 def test_unseen_images_weigh_their_share_of_the_private_part():
@@ -137,48 +138,51 @@ def test_unseen_images_weigh_their_share_of_the_private_part():
     assert private_weights(seen, ~seen) is None
 
 
-def test_scores_json_has_the_parts_where_they_are_known(known, oof):
-    value = scores_json(report_on(known))
+def test_scores_json_has_the_subsets_where_they_are_known(known, oof):
+    value = scores_json(make_report(known))
     assert json.loads(json.dumps(value, allow_nan=False)) == value
     for entry in (value["overall"], *value["folds"].values()):
         assert entry["seen"]["n"] + entry["unseen"]["n"] == entry["n"] == entry["weighted"]["n"]
         assert entry["weighted"]["unseen_share"] == 0.058
-        for part in (entry["seen"], entry["unseen"], entry["weighted"]):
-            recall = part["recall"]
+        for subset in (entry["seen"], entry["unseen"], entry["weighted"]):
+            recall = subset["recall"]
             weighted = (2 * recall["root"] + recall["vowel"] + recall["consonant"]) / 4
-            assert math.isclose(part["score"], weighted)
-    unknown = scores_json(report_on(oof))
+            assert math.isclose(subset["score"], weighted)
+    unknown = scores_json(make_report(oof))
     assert not {"seen", "unseen", "weighted"} & unknown["overall"].keys()
 
 
-def test_an_empty_part_is_null_and_not_spoken_of(known):
+def test_an_empty_subset_is_null_and_not_spoken_of(known):
     everything = dataclasses.replace(known, seen=np.ones(len(known.seen), bool))
-    entry = scores_json(report_on(everything))["overall"]
+    entry = scores_json(make_report(everything))["overall"]
     assert (entry["unseen"], entry["weighted"]) == (None, None)
     assert entry["seen"]["score"] == entry["score"]
-    assert not [line for line in report_lines(report_on(everything)) if "seen" in line]
+    assert not [line for line in report_lines(make_report(everything)) if "seen" in line]
     nothing = dataclasses.replace(known, seen=np.zeros(len(known.seen), bool))
-    assert scores_json(report_on(nothing))["overall"]["seen"] is None
-    words = [line.split()[-3] for line in report_lines(report_on(nothing)) if "graphemes" in line]
+    assert scores_json(make_report(nothing))["overall"]["seen"] is None
+    words = [line.split()[-3] for line in report_lines(make_report(nothing)) if "graphemes" in line]
     assert words == ["unseen,"] * 3
     # A fold without unseen images is left out, others are not.
     mixed = dataclasses.replace(known, seen=known.seen | (known.folds == 0))
-    rows = [line.split()[0] for line in report_lines(report_on(mixed)) if "graphemes" in line]
+    rows = [line.split()[0] for line in report_lines(make_report(mixed)) if "graphemes" in line]
     assert rows == ["1", "1", "all", "all"]
 
 
-def test_the_parts_are_printed_by_fold_and_over_all(known):
-    report = report_on(known)
+def test_the_subsets_are_printed_by_fold_and_over_all(known):
+    report = make_report(known)
     lines = report_lines(report)
     at = next(n for n, line in enumerate(lines) if line.startswith("unseen in training: "))
-    assert lines[at + 1].split()[-4:] == ["root", "vowel", "consonant", "part"]
+    assert lines[at + 1].split()[-4:] == ["root", "vowel", "consonant", "subset"]
     rows = lines[at + 2 : at + 11]
     assert [row.split()[0] for row in rows] == ["0"] * 3 + ["1"] * 3 + ["all"] * 3
     assert [row.split()[6].rstrip(",") for row in rows] == ["seen", "unseen", "weighted"] * 3
-    parts = report.overall_parts
-    assert rows[7].split()[1:3] == [str(parts.unseen.score.n), f"{parts.unseen.score.score:.4f}"]
-    assert rows[7].endswith(f"unseen, {parts.unseen.graphemes} graphemes")
-    assert rows[8].split()[2] == f"{parts.weighted.score:.4f}"
+    subsets = report.overall_subsets
+    assert rows[7].split()[1:3] == [
+        str(subsets.unseen.score.n),
+        f"{subsets.unseen.score.score:.4f}",
+    ]
+    assert rows[7].endswith(f"unseen, {subsets.unseen.graphemes} graphemes")
+    assert rows[8].split()[2] == f"{subsets.weighted.score:.4f}"
     assert lines[at + 11].startswith("weighted: unseen images weigh 5.8% in all")
     alone = report_lines(report, by_fold=False)
     assert [line.split()[0] for line in alone if "graphemes" in line] == ["all", "all"]

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from graphemes.competition.labels import read_labels
-from graphemes.evaluation.fold_balance import quality_lines
+from graphemes.evaluation.fold_balance import balance_lines
 from graphemes.evaluation.grapheme_folds import held_out_lines
 from graphemes.foundation.errors import SettingsError
 from graphemes.foundation.progress import say
@@ -36,7 +36,7 @@ def run(settings: FoldsSettings) -> None:
             plan = asked
     plan.write()
     say(f"{plan.path}: {len(plan.table):,} images")
-    lines = quality_lines(plan.table)
+    lines = balance_lines(plan.table)
     if settings.by == "grapheme" or isinstance(settings.folds, Path):
         lines += ["", *held_out_lines(plan.table)]
     for line in lines:

@@ -1,11 +1,11 @@
-"""The cells of a CSV, each with the line it stands on, so that a fault can be pointed at.
+"""Columns of a CSV, each value with the line it stands on, so that a fault can be pointed at.
 
 Read by the csv module rather than by pandas: pandas takes a row's surplus cells for an index,
 fills short rows in silence, skips blank lines without counting them and turns an id 'NA' into a
 gap; and its text dtype changed in version 3.
-"""
 
-# N rows below the header
+N rows below the header.
+"""
 
 import csv
 import re
@@ -24,10 +24,10 @@ _WHOLE = re.compile(r"-?[0-9]{1,18}")  # 18 digits fit in 64 bits
 
 @dataclass(frozen=True)
 class CsvColumns:
-    """Some columns of a CSV as text: every list has N cells, in the file's order."""
+    """Some columns of a CSV as text: every list has N values, in the file's order."""
 
     path: Path
-    columns: dict[str, list[str]]
+    values: dict[str, list[str]]  # by column
     lines: list[int]  # as an editor counts them: the header is line 1
 
     def fault(self, row: int, sentence: str) -> NoReturn:
@@ -36,32 +36,32 @@ class CsvColumns:
 
     def ids(self, column: str) -> list[str]:
         """N texts, none empty and none twice. Raises DataError naming the lines."""
-        cells = self.texts(column)
-        if len(set(cells)) == len(cells):
-            return cells
+        values = self.texts(column)
+        if len(set(values)) == len(values):
+            return values
         first: dict[str, int] = {}
-        row = next(row for row, cell in enumerate(cells) if first.setdefault(cell, row) != row)
-        before = self.lines[first[cells[row]]]
-        self.fault(row, f"{column} {cells[row]!r} stands on line {before} already; keep one")
+        row = next(row for row, value in enumerate(values) if first.setdefault(value, row) != row)
+        before = self.lines[first[values[row]]]
+        self.fault(row, f"{column} {values[row]!r} stands on line {before} already; keep one")
 
     def texts(self, column: str) -> list[str]:
         """N texts, none empty. Raises DataError naming the line."""
-        cells = self.columns[column]
-        if "" in cells:
-            self.fault(cells.index(""), f"{column} is empty; fill it in or remove the row")
-        return cells
+        values = self.values[column]
+        if "" in values:
+            self.fault(values.index(""), f"{column} is empty; fill it in or remove the row")
+        return values
 
     def integers(self, column: str, low: int, high: int | None = None) -> Integers:
-        """(N,) int64, low <= value < high. Raises DataError naming column, line and cell."""
-        cells = self.texts(column)
+        """(N,) int64, low <= value < high. Raises DataError naming column, line and text."""
+        texts = self.texts(column)
         # A column of labels holds few different texts; each is read once.
-        values = {cell: _integer(cell, low, high) for cell in set(cells)}
-        bad = {cell for cell, value in values.items() if value is None}
+        integers = {text: _integer(text, low, high) for text in set(texts)}
+        bad = {text for text, integer in integers.items() if integer is None}
         if bad:
-            row = next(row for row, cell in enumerate(cells) if cell in bad)
+            row = next(row for row, text in enumerate(texts) if text in bad)
             bounds = f"{low} or more" if high is None else f"{low}..{high - 1}"
-            self.fault(row, f"{column}: expected a whole number, {bounds}, got {cells[row]!r}")
-        return np.array([values[cell] for cell in cells], dtype=np.int64)
+            self.fault(row, f"{column}: expected a whole number, {bounds}, got {texts[row]!r}")
+        return np.array([integers[text] for text in texts], dtype=np.int64)
 
 
 def read_csv_columns(
@@ -93,9 +93,9 @@ def _read(
     header = next(rows, None)
     if header is None:
         raise DataError(f"{path}: the file is empty; {advice}")
-    places = _places(path, header, needed, advice, optional)
-    cells = CsvColumns(path, {name: [] for name in places}, [])
-    targets = [(cells.columns[name], place) for name, place in places.items()]
+    positions = _positions(path, header, needed, advice, optional)
+    columns = CsvColumns(path, {name: [] for name in positions}, [])
+    targets = [(columns.values[name], position) for name, position in positions.items()]
     for row in rows:
         if not row:
             continue
@@ -104,18 +104,18 @@ def _read(
                 f"{path}: line {rows.line_num}: expected {len(header)} cells as in the header,"
                 f" got {len(row)}; is the file cut off or a comma unquoted?"
             )
-        cells.lines.append(rows.line_num)
-        for column, place in targets:
-            column.append(row[place])
-    if not cells.lines:
+        columns.lines.append(rows.line_num)
+        for values, position in targets:
+            values.append(row[position])
+    if not columns.lines:
         raise DataError(f"{path}: expected rows below the header, got none; {advice}")
-    return cells
+    return columns
 
 
-def _places(
+def _positions(
     path: Path, header: list[str], needed: Sequence[str], advice: str, optional: Sequence[str]
 ) -> dict[str, int]:
-    """Where each column stands in a row."""
+    """Where each column is in a row."""
     missing = [name for name in needed if name not in header]
     if missing:
         got = ", ".join(header)
@@ -128,9 +128,8 @@ def _places(
     return {name: header.index(name) for name in known}
 
 
-def _integer(cell: str, low: int, high: int | None) -> int | None:
-    text = cell.strip()
-    if not _WHOLE.fullmatch(text):
+def _integer(text: str, low: int, high: int | None) -> int | None:
+    if not _WHOLE.fullmatch(text.strip()):
         return None
     value = int(text)
     return value if low <= value and (high is None or value < high) else None

@@ -1,4 +1,7 @@
-"""train.csv: the true labels of every training image."""
+"""train.csv: the true labels of every training image; three labels as one code.
+
+N images.
+"""
 
 from pathlib import Path
 
@@ -21,13 +24,13 @@ def read_labels(path: Path) -> pd.DataFrame:
     `grapheme` (str) is kept where the file has it; other columns are passed over. Raises
     DataError naming the file, the column and the line.
     """
-    cells = read_csv_columns(path, ["image_id", *COLUMNS], _ADVICE, optional=["grapheme"])
-    columns: dict[str, object] = {"image_id": cells.ids("image_id")}
+    columns = read_csv_columns(path, ["image_id", *COLUMNS], _ADVICE, optional=["grapheme"])
+    table: dict[str, object] = {"image_id": columns.ids("image_id")}
     for head in HEADS:
-        columns[head.column] = cells.integers(head.column, 0, head.classes)
-    if "grapheme" in cells.columns:
-        columns["grapheme"] = cells.columns["grapheme"]
-    return pd.DataFrame(columns)
+        table[head.column] = columns.integers(head.column, 0, head.classes)
+    if "grapheme" in columns.values:
+        table["grapheme"] = columns.values["grapheme"]
+    return pd.DataFrame(table)
 
 
 def label_columns(table: pd.DataFrame) -> PerHead[Integers]:

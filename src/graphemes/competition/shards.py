@@ -4,7 +4,7 @@ A shard is a table with a row an image and a column a pixel, so a plain read mak
 and needs many times the images' size. Here a block of rows and columns is read, transposed into
 its place and forgotten: memory stays within a budget whatever the shard's size.
 
-# R rows (images) of a shard or block, C pixel columns of a block, PIXELS = 137 * 236
+R rows (images) of a shard or block, C pixel columns of a block, PIXELS = 137 * 236.
 """
 
 import contextlib

@@ -1,6 +1,7 @@
-"""The submission: sample_submission.csv's rows in its order, and the probabilities behind it."""
+"""The submission: sample_submission.csv's rows in its order.
 
-# R rows asked for, three an image; N images, C classes of one head
+R rows asked for, three an image; N images.
+"""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -38,10 +39,10 @@ def read_rows(data_dir: Path) -> SubmissionRows:
     test = read_csv_columns(data_dir / "test.csv", ["row_id", "image_id", "component"], _ADVICE)
     row_ids, test_ids = sample.ids("row_id"), test.ids("row_id")
     _check_same(sample.path, test.path, row_ids, test_ids)
-    places = pd.Index(test_ids).get_indexer(pd.Index(row_ids))
-    images, image_ids = pd.factorize(np.array(test.texts("image_id"), dtype=object)[places])
-    heads = _heads(test)[places]
-    _check_threes(test.path, image_ids.tolist(), images, heads)
+    order = pd.Index(test_ids).get_indexer(pd.Index(row_ids))
+    images, image_ids = pd.factorize(np.array(test.texts("image_id"), dtype=object)[order])
+    heads = _heads(test)[order]
+    _check_one_row_a_head(test.path, image_ids.tolist(), images, heads)
     return SubmissionRows(row_ids, image_ids.tolist(), images.astype(np.int64), heads)
 
 
@@ -63,15 +64,17 @@ def _check_same(sample: Path, test: Path, row_ids: list[str], test_ids: list[str
 
 def _heads(test: CsvColumns) -> Integers:
     """(R,) which of HEADS, in test.csv's order."""
-    place = {column: number for number, column in enumerate(COLUMNS)}
+    number = {column: index for index, column in enumerate(COLUMNS)}
     components = test.texts("component")
-    if not place.keys() >= set(components):
-        row = next(row for row, name in enumerate(components) if name not in place)
+    if not number.keys() >= set(components):
+        row = next(row for row, name in enumerate(components) if name not in number)
         test.fault(row, f"component: expected {', '.join(COLUMNS)}, got {components[row]!r}")
-    return np.array([place[name] for name in components], dtype=np.int64)
+    return np.array([number[name] for name in components], dtype=np.int64)
 
 
-def _check_threes(path: Path, image_ids: list[str], images: Integers, heads: Integers) -> None:
+def _check_one_row_a_head(
+    path: Path, image_ids: list[str], images: Integers, heads: Integers
+) -> None:
     counts = np.bincount(images * len(HEADS) + heads, minlength=len(image_ids) * len(HEADS))
     wrong = np.flatnonzero(counts != 1)
     if wrong.size:
@@ -99,8 +102,8 @@ def write_submission(
         assert values.shape == (len(image_ids),), "a label an image"
         if values.size and not 0 <= values.min() <= values.max() < head.classes:
             raise ValueError(f"{head.column} must be 0..{head.classes - 1}")
-    found = _find(path, rows.image_ids, image_ids)
-    targets = np.stack(labels)[rows.heads, found[rows.images]]
+    positions = _positions(path, rows.image_ids, image_ids)
+    targets = np.stack(labels)[rows.heads, positions[rows.images]]
     table = pd.DataFrame({"row_id": rows.row_ids, "target": targets.astype(np.int64)})
     with replacing(path) as temporary:
         table.to_csv(temporary, index=False, lineterminator="\n")
@@ -108,16 +111,16 @@ def write_submission(
             before(file_digest(temporary))
 
 
-def _find(path: Path, asked: Sequence[str], image_ids: Sequence[str]) -> Integers:
-    """Where each image asked for stands in `image_ids`."""
+def _positions(path: Path, asked: Sequence[str], image_ids: Sequence[str]) -> Integers:
+    """Where each image asked for is in `image_ids`."""
     index = pd.Index(image_ids)
     if not index.is_unique:
         raise ValueError("an image is predicted twice")
-    found = index.get_indexer(pd.Index(asked))
-    missing = [name for name, place in zip(asked, found, strict=True) if place < 0]
+    positions = index.get_indexer(pd.Index(asked))
+    missing = [name for name, position in zip(asked, positions, strict=True) if position < 0]
     if missing:
         raise DataError(
             f"{path}: not written: test.csv asks for images that have no prediction,"
             f" {some(missing)}; are all test shards in data_dir?"
         )
-    return found.astype(np.int64)
+    return positions.astype(np.int64)

@@ -22,22 +22,22 @@ from graphemes.foundation.heads import COLUMNS, HEADS, PIXELS
 INDEX = "__index_level_0__"  # pandas' row number, kept by the pandas that wrote the genuine shards
 
 
-def shard_name(part: str, shard: int) -> str:
-    """The name of one file of images; part is 'train' or 'test'."""
-    return f"{part}_image_data_{shard}.parquet"
+def shard_name(split: str, shard: int) -> str:
+    """The name of one file of images, as 'train_image_data_0.parquet'; split: train or test."""
+    return f"{split}_image_data_{shard}.parquet"
 
 
-def image_id(part: str, index: int) -> str:
-    """The id of one image, as 'Train_0'."""
-    return f"{part.capitalize()}_{index}"
+def image_id(split: str, index: int) -> str:
+    """The id of one image, as 'Train_0'; split: train or test."""
+    return f"{split.capitalize()}_{index}"
 
 
 def write_shard(path: Path, ids: Sequence[str], scans: npt.NDArray[np.uint8]) -> None:
-    """One Parquet shard in the genuine layout: one row group, snappy, a column a pixel.
+    """Write one Parquet shard in the genuine layout: one row group, snappy, a column a pixel.
 
-    scans: (n, 137, 236). The row numbers restart at 0 in every shard, as in the genuine ones.
+    `scans`: (N, 137, 236). Row numbers restart at 0 in every shard, as in the genuine ones.
     """
-    # (32332, n): one row a column of the shard; cv2 turns it over faster than numpy copies.
+    # (32332, N): one row a column of the shard; cv2 transposes faster than numpy copies.
     columns = cv2.transpose(scans.reshape(len(ids), PIXELS))
     names = ["image_id", *map(str, range(PIXELS)), INDEX]
     rows = pa.array(np.arange(len(ids), dtype=np.int64))
@@ -50,14 +50,14 @@ def write_shard(path: Path, ids: Sequence[str], scans: npt.NDArray[np.uint8]) ->
 
 
 def _pandas_schema(names: list[str]) -> dict[str, Any]:
-    """What pandas 0.23 wrote beside the columns, from which it makes the index again."""
-    about = [_pandas_column(name, "uint8", "uint8") for name in names]
-    about[0] = _pandas_column("image_id", "unicode", "object")
-    about[-1] = _pandas_column(INDEX, "int64", "int64") | {"name": None}
+    """The metadata of pandas 0.23, from which it makes the index again."""
+    columns = [_pandas_column(name, "uint8", "uint8") for name in names]
+    columns[0] = _pandas_column("image_id", "unicode", "object")
+    columns[-1] = _pandas_column(INDEX, "int64", "int64") | {"name": None}
     return {
         "index_columns": [INDEX],
         "column_indexes": [_pandas_column(None, "mixed-integer", "object") | {"field_name": None}],
-        "columns": about,
+        "columns": columns,
         "pandas_version": "0.23.4",
     }
 
@@ -73,24 +73,27 @@ def _pandas_column(name: str | None, pandas_type: str, numpy_type: str) -> dict[
 
 
 def write_train_csv(path: Path, graphemes: Sequence[Grapheme]) -> None:
-    """train.csv: image_id, the three labels and the grapheme."""
-    rows = ([image_id("train", k), *one.labels, one.text] for k, one in enumerate(graphemes))
+    """Write train.csv: image_id, the three labels and the grapheme."""
+    rows = (
+        [image_id("train", index), *grapheme.labels, grapheme.text]
+        for index, grapheme in enumerate(graphemes)
+    )
     _write_csv(path, ["image_id", *COLUMNS, "grapheme"], rows)
 
 
 def write_test_csv(path: Path, images: int) -> None:
-    """test.csv: row_id, image_id, component; three rows an image, in the genuine order."""
+    """Write test.csv: row_id, image_id, component; three rows an image, in the genuine order."""
     rows = ([row, image, component] for row, image, component in _test_rows(images))
     _write_csv(path, ["row_id", "image_id", "component"], rows)
 
 
 def write_sample_submission(path: Path, images: int) -> None:
-    """sample_submission.csv: row_id and target 0, in the order of test.csv."""
+    """Write sample_submission.csv: row_id and target 0, in the order of test.csv."""
     _write_csv(path, ["row_id", "target"], ([row, 0] for row, _, _ in _test_rows(images)))
 
 
 def write_class_map(path: Path) -> None:
-    """class_map.csv: component_type, label, component; '0' stands for no sign."""
+    """Write class_map.csv: component_type, label, component; '0' stands for no sign."""
     rows = (
         [head.column, label, sign or "0"]
         for head, signs in zip(HEADS, SPELLINGS, strict=True)

@@ -1,6 +1,7 @@
-"""How evenly folds share the classes: what the `folds` command prints."""
+"""How evenly folds share the classes: what the `folds` command prints.
 
-# N images, K folds, C classes of one head
+K folds.
+"""
 
 from dataclasses import dataclass
 
@@ -31,7 +32,7 @@ class FoldShares:
     most: ClassShare
 
 
-def fold_quality(table: pd.DataFrame) -> PerHead[list[FoldShares]]:
+def fold_balance(table: pd.DataFrame) -> PerHead[list[FoldShares]]:
     """For each head and fold the extremes over the classes that occur; 1 / K each is perfect."""
     folds = table["fold"].to_numpy()
     count = fold_count(table)
@@ -41,25 +42,25 @@ def fold_quality(table: pd.DataFrame) -> PerHead[list[FoldShares]]:
 def _shares(truth: Integers, folds: Integers, head: Head, count: int) -> list[FoldShares]:
     totals = np.bincount(truth, minlength=head.classes)
     present = np.flatnonzero(totals)
-    shares = []
+    extremes = []
     for fold in range(count):
         inside = np.bincount(truth[folds == fold], minlength=head.classes)
-        part = inside[present] / totals[present]
+        shares = inside[present] / totals[present]
         least, most = (
-            ClassShare(int(present[place]), int(totals[present[place]]), float(part[place]))
-            for place in (part.argmin(), part.argmax())
+            ClassShare(int(present[index]), int(totals[present[index]]), float(shares[index]))
+            for index in (shares.argmin(), shares.argmax())
         )
-        shares.append(FoldShares(fold, least, most))
-    return shares
+        extremes.append(FoldShares(fold, least, most))
+    return extremes
 
 
-def quality_lines(table: pd.DataFrame) -> list[str]:
-    """`fold_quality` for people: a line for each fold and head."""
-    folds, quality = table["fold"].to_numpy(), fold_quality(table)
+def balance_lines(table: pd.DataFrame) -> list[str]:
+    """`fold_balance` for people: a line for each fold and head."""
+    folds, balance = table["fold"].to_numpy(), fold_balance(table)
     lines = ["fold   images  head       least of a class .. most"]
     for fold in range(fold_count(table)):
         inside = int((folds == fold).sum())
-        for head, shares in zip(HEADS, quality, strict=True):
+        for head, shares in zip(HEADS, balance, strict=True):
             least, most = shares[fold].least, shares[fold].most
             # Bengali last: its letters are not of one width in a terminal.
             lines.append(

@@ -1,6 +1,7 @@
-"""folds.csv: which images each fold is validated on."""
+"""folds.csv: which images each fold is validated on.
 
-# N images, K folds
+N images, K folds.
+"""
 
 import warnings
 from pathlib import Path
@@ -99,14 +100,14 @@ def read_folds(path: Path, labels: pd.DataFrame) -> pd.DataFrame:
     The file needs image_id and fold (-1 or 0..K-1), in any order of rows; label columns, if it
     has some, must agree with `labels`. Raises DataError naming the file and the line or ids.
     """
-    cells = read_csv_columns(path, ["image_id", "fold"], _ADVICE, optional=COLUMNS)
-    ids, folds = cells.ids("image_id"), cells.integers("fold", NEVER)
+    columns = read_csv_columns(path, ["image_id", "fold"], _ADVICE, optional=COLUMNS)
+    ids, folds = columns.ids("image_id"), columns.integers("fold", NEVER)
     _check_ids(path, ids, labels)
     _check_numbers(path, folds)
     rows = pd.Index(ids).get_indexer(pd.Index(labels["image_id"]))
     for head in HEADS:
-        if head.column in cells.columns:
-            _check_labels(cells, head, rows, labels)
+        if head.column in columns.values:
+            _check_labels(columns, head, rows, labels)
     return fold_table(labels, folds[rows])
 
 
@@ -132,11 +133,11 @@ def _check_numbers(path: Path, folds: Integers) -> None:
     if not numbers.size:
         raise DataError(f"{path}: expected folds 0, 1, ..., got only -1: nothing is validated")
     present = set(numbers.tolist())
-    hole = next(number for number in range(len(present) + 1) if number not in present)
-    if hole < len(present):
+    missing = next(number for number in range(len(present) + 1) if number not in present)
+    if missing < len(present):
         raise DataError(
-            f"{path}: expected folds 0..{len(present) - 1} without a hole, got no image in fold"
-            f" {hole} but some in fold {numbers[-1]}; number the folds from 0"
+            f"{path}: expected folds 0..{len(present) - 1} without a gap, got no image in fold"
+            f" {missing} but some in fold {numbers[-1]}; number the folds from 0"
         )
     if (folds == 0).all():
         raise DataError(
@@ -145,17 +146,17 @@ def _check_numbers(path: Path, folds: Integers) -> None:
         )
 
 
-def _check_labels(cells: CsvColumns, head: Head, rows: Integers, labels: pd.DataFrame) -> None:
+def _check_labels(columns: CsvColumns, head: Head, rows: Integers, labels: pd.DataFrame) -> None:
     """`rows`: (N,) where each image of `labels` stands in the file."""
-    got = cells.integers(head.column, 0, head.classes)
+    got = columns.integers(head.column, 0, head.classes)
     want = np.empty_like(got)
     want[rows] = labels[head.column]
     differing = np.flatnonzero(got != want)
     if differing.size:
         row = int(differing[0])
-        cells.fault(
+        columns.fault(
             row,
-            f"{head.column} of {cells.columns['image_id'][row]!r} is {got[row]}, train.csv has"
+            f"{head.column} of {columns.values['image_id'][row]!r} is {got[row]}, train.csv has"
             f" {want[row]} ({differing.size} such); the file was made for other labels",
         )
 

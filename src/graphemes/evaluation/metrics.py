@@ -3,9 +3,9 @@
 A head's macro recall is the mean of recall over the classes that occur in the truth:
 scikit-learn's recall_score(truth, guess, labels=np.unique(truth), average="macro",
 zero_division=0), which the tests compare with.
-"""
 
-# N images, C classes of one head
+N images, C classes of one head.
+"""
 
 from dataclasses import dataclass
 
@@ -76,10 +76,10 @@ def score(
     """
     rows = np.flatnonzero(np.ones(len(truth.root), bool) if chosen is None else chosen)
     assert rows.size, "no images, no score"
-    part = None if weights is None else weights[rows]
+    row_weights = None if weights is None else weights[rows]
     each = PerHead(
         *(
-            recalls(true[rows], guessed[rows], head.classes, part)
+            recalls(true[rows], guessed[rows], head.classes, row_weights)
             for head, true, guessed in zip(HEADS, truth, guess, strict=True)
         )
     )
@@ -99,12 +99,12 @@ def worst_classes(
     order = np.lexsort((-totals[present], recall))[:count]
     return [
         WorstClass(
-            int(present[place]),
-            int(totals[present[place]]),
-            float(recall[place]),
-            _taken_for(counts[present[place]], int(present[place])),
+            int(present[index]),
+            int(totals[present[index]]),
+            float(recall[index]),
+            _taken_for(counts[present[index]], int(present[index])),
         )
-        for place in order
+        for index in order
     ]
 
 

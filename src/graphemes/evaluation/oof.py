@@ -1,6 +1,7 @@
-"""The out-of-fold table: what a fold's network says of the images it was not trained on."""
+"""The out-of-fold table: what a fold's network predicts for images that it was not trained on.
 
-# N images, C classes of one head
+N images, C classes of one head.
+"""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -102,12 +103,12 @@ def _ids(path: Path, column: pa.ChunkedArray) -> list[str]:
 
 def _twice(ids: Sequence[str]) -> list[str]:
     """The ids that stand there more than once, in order."""
-    seen: set[str] = set()
+    met: set[str] = set()
     twice: dict[str, None] = {}
     for name in ids:
-        if name in seen:
+        if name in met:
             twice[name] = None
-        seen.add(name)
+        met.add(name)
     return list(twice)
 
 

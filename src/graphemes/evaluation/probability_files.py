@@ -1,6 +1,7 @@
-"""Probabilities in Parquet: a float32 list for each head, digests in the file's metadata."""
+"""Probabilities in Parquet: a float32 list for each head, digests in the file's metadata.
 
-# N images, C classes of one head
+N images, C classes of one head.
+"""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -87,7 +88,7 @@ def _digests(schema: pa.Schema) -> dict[str, str]:
 
 
 def read_probabilities(path: Path, table: pa.Table, head: Head) -> npt.NDArray[np.float32]:
-    """(N, C) float32 of one head; rows are finite, none negative, and sum to 1.
+    """(N, C) float32 of one head; rows are finite, none negative, normalised.
 
     Takes lists of fixed or free length of any float type. Raises DataError naming the image.
     """
@@ -106,7 +107,7 @@ def read_probabilities(path: Path, table: pa.Table, head: Head) -> npt.NDArray[n
     _check(where, ids, np.isfinite(values).all(axis=1), "finite values")
     _check(where, ids, (values >= 0).all(axis=1), "none below 0", values.min(axis=1))
     sums = values.sum(axis=1, dtype=np.float64)
-    _check(where, ids, np.abs(sums - 1) <= TOLERANCE, "a sum of 1", sums)
+    _check(where, ids, np.abs(sums - 1) <= TOLERANCE, "normalised values, sum 1", sums)
     return np.asarray(values, dtype=np.float32)
 
 

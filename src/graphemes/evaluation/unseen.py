@@ -2,11 +2,11 @@
 
 A grapheme is a root, a vowel and a consonant together. In out-of-fold tables and scores.json an
 image is `unseen` when no training row of its fold has its three labels, else `seen`: it is
-measured, fold by fold, whatever the folds are. (Of drawn data the two words mean the
-competition's 1,295 graphemes instead: `foundation.classes.competition_graphemes`.)
-"""
+measured, fold by fold, whatever the folds are.
+(The words seen and unseen of `synthesise` mean the competition's graphemes instead.)
 
-# N images, G graphemes, K folds
+N images.
+"""
 
 from dataclasses import dataclass
 
@@ -26,34 +26,35 @@ UNSEEN_SHARE = 0.058
 
 
 @dataclass(frozen=True)
-class Part:
-    """The score of a fold's seen images, or of its unseen ones."""
+class SubsetScore:
+    """The score of the seen images of a fold, or of its unseen ones."""
 
     score: Score
     graphemes: int  # how many different ones
 
 
 @dataclass(frozen=True)
-class Parts:
-    """The two parts of a fold, None for one that is empty."""
+class SubsetScores:
+    """The scores of both subsets of some images, None for one that is empty."""
 
-    seen: Part | None
-    unseen: Part | None
+    seen: SubsetScore | None
+    unseen: SubsetScore | None
     weighted: Score | None  # both, the unseen images weighing UNSEEN_SHARE; None if one is empty
 
 
-def alone_in_fold(folds: Integers, codes: Integers) -> Booleans:
-    """(N,) whether all images of an image's grapheme are in its own fold, so that none trains.
+def unseen_in_training(folds: Integers, codes: Integers) -> Booleans:
+    """(N,) whether no training row of an image's fold has the image's code.
 
-    `folds` and `codes` are (N,); an image that is never validated trains everywhere.
+    `folds` and `codes` (of graphemes, or of classes) are (N,); an image that is never validated
+    trains everywhere, and is never unseen itself.
     """
-    _, places = np.unique(codes, return_inverse=True)
-    least = np.full(len(codes), np.iinfo(np.int64).max)
-    most = np.full(len(codes), NEVER)
-    np.minimum.at(least, places, folds)
-    np.maximum.at(most, places, folds)
-    alone: Booleans = (least == most)[places] & (folds != NEVER)
-    return alone
+    _, groups = np.unique(codes, return_inverse=True)
+    lowest = np.full(len(codes), np.iinfo(np.int64).max)
+    highest = np.full(len(codes), NEVER)
+    np.minimum.at(lowest, groups, folds)
+    np.maximum.at(highest, groups, folds)
+    unseen: Booleans = (lowest == highest)[groups] & (folds != NEVER)
+    return unseen
 
 
 def seen_by_folds(table: OofTable, folds: pd.DataFrame) -> Booleans | None:
@@ -67,37 +68,39 @@ def seen_by_folds(table: OofTable, folds: pd.DataFrame) -> Booleans | None:
         return None
     numbers, codes = folds["fold"].to_numpy(), grapheme_codes(label_columns(folds))
     same = (numbers[rows] == table.folds) & (codes[rows] == grapheme_codes(table.truth))
-    return ~alone_in_fold(numbers, codes)[rows] if same.all() else None
+    return ~unseen_in_training(numbers, codes)[rows] if same.all() else None
 
 
-def score_parts(
+def score_subsets(
     truth: PerHead[Integers], guess: PerHead[Integers], seen: Booleans, chosen: Booleans
-) -> Parts:
-    """Score the seen and unseen ones of the `chosen` images apart; all are (N,)."""
+) -> SubsetScores:
+    """Score the seen and the unseen ones of the `chosen` images; all are (N,)."""
     weights = private_weights(seen, chosen)
-    return Parts(
-        _part(truth, guess, chosen & seen),
-        _part(truth, guess, chosen & ~seen),
+    return SubsetScores(
+        _subset(truth, guess, chosen & seen),
+        _subset(truth, guess, chosen & ~seen),
         None if weights is None else score(truth, guess, chosen, weights),
     )
 
 
-def _part(truth: PerHead[Integers], guess: PerHead[Integers], chosen: Booleans) -> Part | None:
+def _subset(
+    truth: PerHead[Integers], guess: PerHead[Integers], chosen: Booleans
+) -> SubsetScore | None:
     if not chosen.any():
         return None
     graphemes = np.unique(grapheme_codes(truth)[chosen]).size
-    return Part(score(truth, guess, chosen), int(graphemes))
+    return SubsetScore(score(truth, guess, chosen), int(graphemes))
 
 
 def private_weights(seen: Booleans, chosen: Booleans) -> Floats | None:
-    """(N,) weights with which the chosen unseen images have UNSEEN_SHARE of the whole, 1.
+    """(N,) weights, normalised, with which the chosen unseen images have UNSEEN_SHARE of all.
 
     None if the chosen ones are all seen, or all unseen.
     """
-    known, unknown = chosen & seen, chosen & ~seen
-    if not known.any() or not unknown.any():
+    some_seen, some_unseen = chosen & seen, chosen & ~seen
+    if not some_seen.any() or not some_unseen.any():
         return None
     weights = np.zeros(len(seen))
-    weights[known] = (1 - UNSEEN_SHARE) / known.sum()
-    weights[unknown] = UNSEEN_SHARE / unknown.sum()
+    weights[some_seen] = (1 - UNSEEN_SHARE) / some_seen.sum()
+    weights[some_unseen] = UNSEEN_SHARE / some_unseen.sum()
     return weights

@@ -72,7 +72,10 @@ def class_name(head: str, label: int) -> str:
 
 @functools.cache
 def competition_graphemes() -> tuple[Grapheme, ...]:
-    """The competition's 1,295 graphemes (1,292 triples), ordered by labels: `seen` means these."""
+    """The competition's 1,295 graphemes (1,292 triples), ordered by labels.
+
+    `synthesise` calls these seen, and all others unseen.
+    """
     source = resources.files("graphemes.foundation").joinpath("graphemes.csv")
     with source.open(encoding="utf-8") as file:
         return tuple(

@@ -12,7 +12,7 @@ import pandas as pd
 from graphemes.competition.labels import read_labels
 from graphemes.evaluation.folds import read_folds
 from graphemes.evaluation.oof import OofTable, concatenate, read_oof
-from graphemes.evaluation.score_report import report_lines, report_on, scores_json
+from graphemes.evaluation.score_report import make_report, report_lines, scores_json
 from graphemes.evaluation.unseen import seen_by_folds
 from graphemes.foundation.errors import DataError, UserError
 from graphemes.foundation.files import write_json
@@ -41,7 +41,7 @@ def score_run(layout: Layout, asked: dict[str, Any] | None = None) -> None:
             " train one first: bash run.sh fold=0"
         )
     table = concatenate(_read_all(paths, layout))
-    write_json(layout.scores, scores_json(report_on(table)))
+    write_json(layout.scores, scores_json(make_report(table)))
     _print(table)
     say(f"{layout.scores}: written")
 
@@ -92,7 +92,7 @@ def _with_seen(table: OofTable, known: list[pd.DataFrame]) -> OofTable:
 
 
 def _print(table: OofTable, *, by_fold: bool = True) -> None:
-    for line in report_lines(report_on(table), by_fold=by_fold):
+    for line in report_lines(make_report(table), by_fold=by_fold):
         say(line)
 
 
