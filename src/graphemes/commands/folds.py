@@ -2,13 +2,10 @@
 
 from pathlib import Path
 
-from graphemes.competition.labels import read_labels
-from graphemes.evaluation.fold_balance import balance_lines
-from graphemes.evaluation.grapheme_folds import held_out_lines
 from graphemes.foundation.errors import SettingsError
 from graphemes.foundation.progress import say
 from graphemes.foundation.settings.commands import FoldsSettings
-from graphemes.pipeline.fold_plan import give_way, new_folds, plan_folds
+from graphemes.pipeline.fold_plan import plan_asked_folds
 from graphemes.pipeline.workspace import find_source
 
 SETTINGS = FoldsSettings
@@ -16,28 +13,12 @@ SETTINGS = FoldsSettings
 
 def run(settings: FoldsSettings) -> None:
     """Folds from train.csv alone: no image is decoded."""
-    if settings.by == "grapheme" and isinstance(settings.folds, Path):
+    brought = isinstance(settings.folds, Path)
+    if settings.by == "grapheme" and brought:
         raise SettingsError(
             "by=grapheme makes new folds, folds=PATH reads a file; give one of them"
         )
-    source = find_source(settings)
-    labels = read_labels(source.directory / "train.csv")
-    plan = plan_folds(settings, source, labels, settings.by)
-    if plan.birth is None and plan.path != settings.folds:
-        # Only this command asks whose seed it was: a run takes any folds that fit.
-        asked = new_folds(settings, source, labels, settings.by)
-        if not plan.table.equals(asked.table):
-            assert plan.path
-            problem = (
-                f"isn't what seed={settings.seed} gives (it is another seed's, an earlier version's"
-                " or your own)"
-            )
-            give_way(plan.path, problem, overwrite=settings.overwrite)
-            plan = asked
+    plan = plan_asked_folds(settings, find_source(settings))
     plan.write()
-    say(f"{plan.path}: {len(plan.table):,} images")
-    lines = balance_lines(plan.table)
-    if settings.by == "grapheme" or isinstance(settings.folds, Path):
-        lines += ["", *held_out_lines(plan.table)]
-    for line in lines:
+    for line in plan.report_lines(held_out=settings.by == "grapheme" or brought):
         say(line)

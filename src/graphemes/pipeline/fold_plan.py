@@ -10,6 +10,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from graphemes.competition.labels import read_labels
+from graphemes.evaluation.fold_balance import balance_lines
 from graphemes.evaluation.folds import (
     NEVER,
     fold_count,
@@ -18,7 +20,7 @@ from graphemes.evaluation.folds import (
     read_folds,
     write_folds,
 )
-from graphemes.evaluation.grapheme_folds import make_grapheme_folds
+from graphemes.evaluation.grapheme_folds import held_out_lines, make_grapheme_folds
 from graphemes.foundation.errors import DataError, PlaceTaken, SettingsError
 from graphemes.foundation.files import file_digest, read_json, write_json
 from graphemes.foundation.layout import Layout
@@ -44,6 +46,11 @@ class FoldPlan:
         write_folds(self.path, self.table)
         write_json(_about(self.path), {**self.birth, "digest": file_digest(self.path)})
 
+    def report_lines(self, *, held_out: bool) -> list[str]:
+        """How evenly the folds share the classes, and what they hold out whole, for people."""
+        lines = [f"{self.path}: {len(self.table):,} images", *balance_lines(self.table)]
+        return [*lines, "", *held_out_lines(self.table)] if held_out else lines
+
 
 def plan_folds(
     settings: TrainSettings | FoldsSettings,
@@ -59,8 +66,27 @@ def plan_folds(
         table, problem = _kept_folds(path, settings.folds, labels)
         if table is not None:
             return FoldPlan(table, path)
-        give_way(path, problem or "", overwrite=settings.overwrite)
+        _give_way(path, problem or "", overwrite=settings.overwrite)
     return new_folds(settings, source, labels, by)
+
+
+def plan_asked_folds(settings: FoldsSettings, source: Source) -> FoldPlan:
+    """The user's file, or exactly the folds that the rule and the seed give for train.csv.
+
+    Only the folds command asks whose seed it was: a run takes any folds that fit. Raises
+    PlaceTaken where a file holds others and nobody allowed to replace it.
+    """
+    labels = read_labels(source.directory / "train.csv")
+    plan = plan_folds(settings, source, labels, settings.by)
+    if plan.birth is not None or plan.path is None or plan.path == settings.folds:
+        return plan
+    asked = new_folds(settings, source, labels, settings.by)
+    if plan.table.equals(asked.table):
+        return plan
+    problem = f"isn't what seed={settings.seed} gives"
+    origins = "(it is another seed's, an earlier version's or your own)"
+    _give_way(plan.path, f"{problem} {origins}", overwrite=settings.overwrite)
+    return asked
 
 
 def _place(layout: Layout, by: FoldRule) -> Path:
@@ -72,7 +98,7 @@ def _about(path: Path) -> Path:
     return path.with_suffix(".json")
 
 
-def give_way(path: Path, problem: str, *, overwrite: bool) -> None:
+def _give_way(path: Path, problem: str, *, overwrite: bool) -> None:
     """Say that a folds.csv will be replaced. Raises PlaceTaken if nobody allowed it."""
     if _is_demos(path):
         say(f"{path}: was the demo's; replaced")
