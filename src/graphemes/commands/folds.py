@@ -2,14 +2,13 @@
 
 from pathlib import Path
 
-from graphemes.competition.labels import read_labels
 from graphemes.evaluation.fold_balance import quality_lines
 from graphemes.evaluation.grapheme_folds import held_out_lines
 from graphemes.foundation.errors import SettingsError
 from graphemes.foundation.progress import say
 from graphemes.foundation.settings.commands import FoldsSettings
 from graphemes.pipeline.fold_plan import give_way, new_folds, plan_folds
-from graphemes.pipeline.workspace import find_source
+from graphemes.pipeline.workspace import find_workspace
 
 SETTINGS = FoldsSettings
 
@@ -20,12 +19,12 @@ def run(settings: FoldsSettings) -> None:
         raise SettingsError(
             "by=grapheme makes new folds, folds=PATH reads a file; give one of them"
         )
-    source = find_source(settings)
-    labels = read_labels(source.directory / "train.csv")
-    plan = plan_folds(settings, source, labels, settings.by)
-    if plan.birth is None and plan.path != settings.folds:
+    workspace = find_workspace(settings)
+    workspace.draw_demo()
+    plan = plan_folds(settings, workspace, settings.by)
+    if plan.origin is None and plan.path != settings.folds:
         # Only this command asks whose seed it was: a run takes any folds that fit.
-        asked = new_folds(settings, source, labels, settings.by)
+        asked = new_folds(settings, workspace, settings.by)
         if not plan.table.equals(asked.table):
             assert plan.path
             problem = f"isn't what seed={settings.seed} gives"

@@ -1,4 +1,4 @@
-"""Likeness: what can be measured of a scan's handwriting, to hold drawings against real images."""
+"""What can be measured of a scan's handwriting, to hold drawings against real images."""
 
 from collections.abc import Iterable
 from typing import NamedTuple
