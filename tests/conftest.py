@@ -16,10 +16,9 @@ from pathlib import Path
 
 import pytest
 
-from graphemes.competition.labels import read_labels
 from graphemes.foundation.settings.groups import Places
 from graphemes.pipeline.training_data import open_training_data
-from graphemes.pipeline.workspace import find_source
+from graphemes.pipeline.workspace import find_workspace
 from graphemes.synthesis.demo import make_demo
 
 REPOSITORY = Path(__file__).resolve().parents[1]
@@ -76,8 +75,7 @@ def decoded(kaggle_like, untested, tmp_path_factory) -> Path:
     """A work directory whose cache holds the training images of both; no test changes it."""
     work = tmp_path_factory.mktemp("decoded")
     for directory in (kaggle_like, untested):
-        source = find_source(Places(data_dir=str(directory), work_dir=str(work)))
-        open_training_data(source, read_labels(directory / "train.csv"))
+        open_training_data(find_workspace(Places(data_dir=str(directory), work_dir=str(work))))
     return work
 
 

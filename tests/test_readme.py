@@ -1,95 +1,124 @@
-"""The READMEs tell the truth: the map of src/ is whole, the examples are words we know."""
+"""The READMEs tell the truth: map, examples, links, tables and figures are those of the code."""
 
-import importlib
 import re
-import shlex
-from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
 from graphemes.__main__ import COMMANDS
-from graphemes.foundation.errors import SettingsError
-from graphemes.foundation.settings.words import read_words
+from graphemes.foundation.settings.commands import TrainSettings
+from graphemes.foundation.settings.recipes import RECIPES
+from graphemes.foundation.settings.words import shown
+from readmes import (
+    CODE,
+    READMES,
+    ROOT,
+    SOURCE,
+    absent_modules,
+    broken_links,
+    calls,
+    complaint,
+    mapped,
+    read,
+    tables,
+    too_wide,
+)
+from test_floors import FLOORS
 
-ROOT = Path(__file__).resolve().parents[1]
-SOURCE = ROOT / "src" / "graphemes"
-# A fenced block is under the last heading above it; headings inside a fence are comments.
-FENCE = re.compile(r"^```(\w*)\n(.*?)^```", re.MULTILINE | re.DOTALL)
-HEADING = re.compile(r"^#+ (.+)$", re.MULTILINE)
-
-
-def blocks(text: str) -> Iterator[tuple[str, str, str]]:
-    """(heading, language, lines) of each fenced block."""
-    heading, end = "", 0
-    for fence in FENCE.finditer(text):
-        above = HEADING.findall(text[end : fence.start()])
-        heading, end = (above[-1] if above else heading), fence.end()
-        yield heading, fence[1], fence[2]
-
-
-def mapped(text: str) -> dict[str, str]:
-    """The files that a map of src/ names, and what it says of each."""
-    found: dict[str, str] = {}
-    for heading, _, lines in blocks(text):
-        if re.search(r"\bmap\b", heading, re.IGNORECASE):
-            for line in lines.splitlines():
-                entry = re.match(r"\s*([\w/]+\.py)(?:\s{2,}(\S.*))?$", line)
-                if entry:
-                    assert entry[1] not in found, f"the map names {entry[1]} twice"
-                    found[entry[1]] = entry[2] or ""
-    return found
-
-
-def calls(text: str) -> Iterator[list[str]]:
-    """The words after `bash run.sh` in the README's examples; outlines with ... are left out."""
-    for _, language, lines in blocks(text):
-        if language not in ("bash", "sh", "console"):
-            continue
-        for line in lines.replace("\\\n", " ").splitlines():
-            found = re.match(r"\s*(?:\$ )?bash (?:\S*/)?run\.sh\b(.*)$", line)
-            if found and "..." not in found[1]:
-                yield re.split(r"\s(?:&&|\|\|?|>|;)\s", shlex_text(found[1]))[0].split()
-
-
-def shlex_text(line: str) -> str:
-    return " ".join(shlex.split(line, comments=True))
-
-
-def complaint(words: list[str]) -> str | None:
-    """What is wrong with the words of one example; None if nothing is."""
-    name, rest = (words[0], words[1:]) if words and "=" not in words[0] else ("train", words)
-    if name not in (*COMMANDS, "help"):
-        return f"no command {name!r}"
-    if name in ("help", "test") or rest == ["help"]:
-        return None
-    model = importlib.import_module(f"graphemes.commands.{name}").SETTINGS
-    try:
-        read_words(model, rest)
-    except SettingsError as error:
-        return str(error)
-    return None
+each_readme = pytest.mark.parametrize(
+    "path", READMES, ids=lambda path: path.relative_to(ROOT).as_posix()
+)
 
 
 @pytest.fixture(scope="module")
 def readme() -> str:
-    return (ROOT / "README.md").read_text(encoding="utf-8")
+    return read(ROOT / "README.md")
 
 
 def test_the_map_names_every_module_and_no_other():
     modules = {path.relative_to(SOURCE).as_posix() for path in SOURCE.rglob("*.py")}
     modules = {module for module in modules if not module.endswith("__init__.py")}
-    named = mapped((SOURCE / "README.md").read_text(encoding="utf-8"))
+    named = mapped(read(SOURCE / "README.md"))
     assert named.keys() - modules == set(), "in the map, not in src/graphemes"
     assert modules - named.keys() == set(), "in src/graphemes, not in the map"
     assert [module for module, text in named.items() if not text] == [], "a line says nothing"
 
 
-def test_the_examples_are_commands_and_settings_that_exist(readme):
-    found = list(calls(readme))
-    assert found, "the README shows no `bash run.sh`"
+@each_readme
+def test_the_examples_are_commands_and_settings_that_exist(path):
+    found = list(calls(read(path)))
+    assert found or path != ROOT / "README.md", "the README shows no `bash run.sh`"
     wrong = {" ".join(words): complaint(words) for words in found if complaint(words)}
     assert not wrong
+
+
+@each_readme
+def test_links_pictures_and_named_modules_are_there(path):
+    text = read(path)
+    assert broken_links(path, text) == []
+    assert absent_modules(path, text) == []
+
+
+@each_readme
+def test_lines_are_no_wider_than_a_page(path):
+    assert too_wide(read(path)) == []
+
+
+def test_the_readme_is_short(readme):
+    assert len(readme.splitlines()) <= 200
+
+
+def test_what_is_changed_is_found_where_the_readme_says(readme):
+    for what, where in tables(readme)["what, where"]:
+        places = [name for name in CODE.findall(where) if "/" in name or name.endswith(".py")]
+        assert places, f"{what}: no place is named"
+        assert [name for name in places if not (SOURCE / name).exists()] == []
+
+
+def test_the_table_of_commands_is_that_of_the_door(readme):
+    names = [CODE.findall(cell)[0] for cell, _ in tables(readme)["command, what it does"]]
+    assert names == list(COMMANDS)
+
+
+def test_the_eight_settings_have_the_defaults_that_are_told(readme):
+    rows = tables(readme)["setting, default"]
+    assert len(rows) == 8
+    quick = RECIPES["quick"](3000)
+    for cell, default, meaning in rows:
+        key = CODE.findall(cell)[0]
+        assert default.strip("`") == shown(TrainSettings.model_fields[key].default).strip("()")
+        for value in re.findall(r"(\S+) on the demo", meaning):
+            assert value == shown(quick[key])
+
+
+def test_the_defaults_of_networks_are_the_bold_ones():
+    rows = tables(read(SOURCE / "network" / "README.md"))["setting, values"]
+    told = [(CODE.findall(row[0]), re.findall(r"\*\*`([^`]+)`\*\*", row[1])) for row in rows]
+    assert sum(len(values) for _, values in told) >= 12
+    for keys, values in told:
+        for key, value in zip(keys, values, strict=False):
+            assert shown(TrainSettings.model_fields[key].default) == value
+
+
+@pytest.mark.parametrize("path", [ROOT / "README.md", SOURCE / "README.md"], ids=["top", "package"])
+def test_the_floors_are_those_that_imports_are_held_to(path):
+    told = {
+        name.strip("/").removesuffix(".py"): int(floor)
+        for floor, rooms, _ in tables(read(path))["floor, rooms"]
+        for name in CODE.findall(rooms)
+    }
+    assert told == FLOORS
+
+
+def test_results_are_those_that_were_measured(readme):
+    rows = [row for row in tables(readme)["what, images"] if "ours" in row[0]]
+    figures = {row[0]: re.findall(r"\d\.\d+", " ".join(row[2:])) for row in rows}
+    assert [len(found) for found in figures.values()] == [4, 4, 4]
+    results = read(SOURCE / "experiments" / "RESULTS.md").replace("\n", " ")
+    for found in figures.values():
+        # Score, root, vowel, consonant stand together, in a table's row or in a sentence.
+        assert re.search(".{1,60}?".join(map(re.escape, found)), results), found
+    score, root = next(found for what, found in figures.items() if "on the demo" in what)[:2]
+    assert f"score {score}, root recall {root}" in str(RECIPES["quick"].__doc__)
 
 
 EXAMPLE = """# Title
@@ -133,3 +162,19 @@ def test_the_reader_complains_of_unknown_words():
         "unknown setting 'epoch'; did you mean 'epochs'?",
         "no command 'dance'",
     ]
+
+
+def test_the_reader_finds_broken_links_and_absent_modules(tmp_path):
+    (tmp_path / "there.md").write_text("# A heading, twice")
+    text = (
+        "[a](there.md) [b](there.md#a-heading-twice) ![c](gone.png) [d](there.md#else)"
+        " [e](https://example.org/#x) `heads.py` `foundation/heads.py`\n```\n[f](gone)\n```\n"
+    )
+    assert broken_links(tmp_path / "README.md", text) == ["gone.png", "there.md#else"]
+    assert absent_modules(tmp_path / "README.md", text) == ["heads.py"]
+
+
+def test_the_reader_reads_tables_and_measures_lines():
+    text = "| a | b |\n|---|---|\n| | `x` |\n\n| c | d |\n|---|---|\n" + "z" * 111
+    assert tables(text) == {"a, b": [["", "`x`"]], "c, d": []}
+    assert too_wide(text + "\n| " + "z" * 200) == ["z" * 111]

@@ -197,7 +197,7 @@ def test_a_trunk_of_timm_goes_on_where_it_was_stopped(untested, work, train, mon
     monkeypatch.undo()
     said = train(**words, name="halves")
     assert said.code == 0, said.err
-    assert "goes on after epoch 1 of 2" in said.out
+    assert "resumed after epoch 1 of 2" in said.out
     first, second = (
         load_weights(work / "folds" / name / "fold0" / "weights.safetensors")[0].state_dict()
         for name in ("whole", "halves")

@@ -200,7 +200,7 @@ def test_time_limit_stops_cleanly_and_the_same_command_goes_on(again, kaggle_lik
     epochs = len(log.read_text().splitlines())
     said = train(**settings, resume="true", time_limit="1s")
     assert said.code == 0, said.err
-    assert f"goes on after epoch {epochs} of 1000" in said.out
+    assert f"resumed after epoch {epochs} of 1000" in said.out
     said = train(**{**settings, "epochs": 1}, overwrite="true")
     assert said.code == 0, said.err
     assert len(log.read_text().splitlines()) == 1
@@ -260,7 +260,7 @@ def test_an_end_in_the_middle_loses_no_whole_epoch(sent, code, untested, work, t
         assert "Traceback" not in err
     epochs = len(log.read_text().splitlines())
     said = train(**settings, time_limit="1s")
-    assert f"goes on after epoch {epochs} of 50" in said.out
+    assert f"resumed after epoch {epochs} of 50" in said.out
 
 
 def test_two_runs_at_once_do_not_train_the_same_fold(untested, work, train):

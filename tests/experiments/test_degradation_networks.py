@@ -88,7 +88,9 @@ def test_judging_leaves_running_statistics_as_training_left_them(few, monkeypatc
 
 
 def test_a_broken_loss_is_told(few):
-    with pytest.raises(UserError, match="plain, 18 layers, seed 0, epoch 1: the loss is nan"):
+    with pytest.raises(
+        UserError, match="plain, 18 layers, seed 0, epoch 1, step 1: the loss is nan"
+    ):
         errors_of((few[0] * torch.nan, few[1]))
 
 

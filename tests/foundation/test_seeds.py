@@ -1,31 +1,34 @@
-"""Randomness has an address: neighbours differ, order and company don't matter."""
+"""Random streams have keys: neighbours differ, order and company don't matter."""
 
 import itertools
+import re
+from pathlib import Path
 
 import numpy as np
 import pytest
 
-from graphemes.foundation.seeds import seed_at, stream
+from graphemes.foundation import seeds
+from graphemes.foundation.seeds import LibraryPurpose, Purpose, seed_at, stream
 
 
-def first(*place: int) -> tuple[float, ...]:
-    return tuple(stream(*place).random(4))
+def first(*key: int) -> tuple[float, ...]:
+    return tuple(stream(*key).random(4))
 
 
-def test_the_same_place_gives_the_same_stream():
+def test_the_same_key_gives_the_same_stream():
     assert first(7, 1, 2) == first(7, 1, 2)
 
 
-def test_a_longer_address_is_another_place():
-    places = [(7,), (7, 0), (7, 0, 0), (0, 7), (0,), (0, 0), (8,), (7, 1), (1, 7)]
-    assert len({first(*place) for place in places}) == len(places)
+def test_a_longer_key_is_another_key():
+    keys = [(7,), (7, 0), (7, 0, 0), (0, 7), (0,), (0, 0), (8,), (7, 1), (1, 7)]
+    assert len({first(*key) for key in keys}) == len(keys)
     # The trap: numpy pads its entropy with zeros.
     assert np.random.default_rng([7]).random() == np.random.default_rng([7, 0]).random()
 
 
-def test_a_small_box_of_addresses_has_no_two_alike():
+def test_a_small_box_of_keys_has_no_two_alike():
     box = list(itertools.product(range(3), range(3), range(3), range(20)))
-    assert len({seed_at(*place) for place in box}) == len(box)
+    assert len({seed_at(*key) for key in box}) == len(box)
 
 
 def test_streams_do_not_depend_on_who_drew_before():
@@ -51,3 +54,44 @@ GOLDEN_SEED = 6246038554070098266
 @pytest.mark.parametrize("seed", [0, 2**32 - 1])
 def test_every_allowed_seed_serves(seed):
     assert 0 <= seed_at(seed, 2**16, 10_000, 200_840) < 2**63
+
+
+PURPOSES = {name: value for name, value in vars(seeds).items() if isinstance(value, Purpose)}
+
+
+def overlap(one: Purpose, other: Purpose) -> bool:
+    """Whether numbers of the callers' can make their keys equal."""
+    return len(one.key) == len(other.key) and all(
+        a is None or b is None or a == b for a, b in zip(one.key, other.key, strict=True)
+    )
+
+
+def test_no_two_purposes_share_a_key():
+    assert len(PURPOSES) > 10
+    for (name, one), (other_name, other) in itertools.combinations(PURPOSES.items(), 2):
+        apart = one.of != other.of or type(one) is not type(other)
+        assert apart or not overlap(one, other), f"{name}, {other_name}"
+
+
+def test_a_purpose_fills_its_key_with_the_callers_numbers():
+    purpose = Purpose("run", (None, 4, None))
+    assert purpose.stream(9, 1, 2).random() == stream(9, 1, 4, 2).random()
+    assert LibraryPurpose("run", (None, 4)).seed(9, 1) == seed_at(9, 1, 4)
+    with pytest.raises(AssertionError):
+        purpose.stream(9, 1)
+    with pytest.raises(AssertionError):
+        purpose.stream(9, 1, 2, 3)
+
+
+def test_whoever_draws_names_a_purpose():
+    """A stream of a bare key could be another's."""
+    source = Path(seeds.__file__).parents[1]
+    bare = re.compile(r"import .*\b(stream|seed_at)\b|^    (stream|seed_at),$", re.MULTILINE)
+    found = [
+        path.relative_to(source).as_posix()
+        for path in sorted(source.rglob("*.py"))
+        if path != Path(seeds.__file__)
+        and not {"synthesis", "grapheme_folds.py"} & {*path.parts}
+        and bare.search(path.read_text(encoding="utf-8"))
+    ]
+    assert found == []

@@ -9,6 +9,7 @@ import pytest
 import torch
 
 from graphemes.foundation.heads import HEIGHT, WIDTH, PerHead
+from graphemes.foundation.seeds import AUGMENTATION
 from graphemes.foundation.settings.types import ImageSize, Share
 from graphemes.images import dataset
 from graphemes.images.dataset import (
@@ -139,7 +140,9 @@ def test_the_order_of_training_is_the_one_it_always_was():
 
 def test_a_picture_is_drawn_at_seed_fold_epoch_and_row(pixels):
     scans = training(pixels)
-    assert torch.equal(scans[4, 5].ink, apply_transform(scans.compose, pixels[5], *SEEDS, 4, 5))
+    assert torch.equal(
+        scans[4, 5].ink, apply_transform(scans.compose, pixels[5], AUGMENTATION.seed(*SEEDS, 4, 5))
+    )
 
 
 def test_validation_keeps_the_order_of_its_rows():
@@ -212,7 +215,8 @@ def test_rows_behind_a_stores_last_are_the_other_stores(pixels, tmp_path):
         was = row - 9  # the row it is a copy of
         assert both[1, row].labels == alone[1, was].labels.map(lambda label: label + 100)
         assert torch.equal(
-            both[1, row].ink, apply_transform(alone.compose, pixels[was], *SEEDS, 1, row)
+            both[1, row].ink,
+            apply_transform(alone.compose, pixels[was], AUGMENTATION.seed(*SEEDS, 1, row)),
         )
         assert not torch.equal(both[1, row].ink, alone[1, was].ink)  # moved by its own address
 

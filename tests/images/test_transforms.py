@@ -1,4 +1,4 @@
-"""Pictures: shape and range, the writing's own proportions, randomness by address."""
+"""Pictures: shape and range, the writing's own proportions, randomness by seeds."""
 
 import os
 import subprocess
@@ -10,6 +10,7 @@ import pytest
 import torch
 
 from graphemes.foundation.heads import HEIGHT, WIDTH
+from graphemes.foundation.seeds import seed_at
 from graphemes.foundation.settings.types import ImageSize
 from graphemes.images.transforms import Augmentation, apply_transform, make_transform
 
@@ -36,7 +37,7 @@ def extent(ink: torch.Tensor) -> tuple[int, int]:
 @pytest.mark.parametrize("crop", ["ink", "none"])
 @pytest.mark.parametrize("by", [None, MOVES])
 def test_shape_type_and_range(square, size, crop, by):
-    ink = apply_transform(make_transform(size, crop, by), square, *((0, 0, 0, 0) if by else ()))
+    ink = apply_transform(make_transform(size, crop, by), square, 0 if by else None)
     assert ink.shape == (1, size.height, size.width)
     assert ink.dtype == torch.float32
     assert ink.is_contiguous()
@@ -102,7 +103,7 @@ def test_any_scan_makes_a_picture():
     ]
     for scan in scans:
         for by in (None, MOVES):
-            ink = apply_transform(make_transform(ImageSize(64, 64), "ink", by), scan, 1, 2)
+            ink = apply_transform(make_transform(ImageSize(64, 64), "ink", by), scan, seed_at(1, 2))
             assert ink.shape == (1, 64, 64)
             assert torch.isfinite(ink).all()
 
@@ -114,22 +115,25 @@ def test_a_read_only_scan_is_taken_and_left_alone(square):
     assert (scan == square).all()
 
 
-def test_the_same_address_gives_the_same_picture_whoever_drew_before(square):
+def test_the_same_seed_gives_the_same_picture_whoever_drew_before(square):
     compose = make_transform(ImageSize(48, 48), "ink", MOVES)
-    alone = apply_transform(compose, square, 1, 2, 3, 4)
+    alone = apply_transform(compose, square, seed_at(1, 2, 3, 4))
     for other in range(5):
-        apply_transform(compose, square, 9, other)
+        apply_transform(compose, square, seed_at(9, other))
     np.random.default_rng(0).random()
-    assert torch.equal(apply_transform(compose, square, 1, 2, 3, 4), alone)
+    assert torch.equal(apply_transform(compose, square, seed_at(1, 2, 3, 4)), alone)
     assert torch.equal(
-        apply_transform(make_transform(ImageSize(48, 48), "ink", MOVES), square, 1, 2, 3, 4), alone
+        apply_transform(
+            make_transform(ImageSize(48, 48), "ink", MOVES), square, seed_at(1, 2, 3, 4)
+        ),
+        alone,
     )
 
 
-def test_every_part_of_an_address_counts(square):
+def test_every_part_of_a_key_counts(square):
     compose = make_transform(ImageSize(48, 48), "ink", MOVES)
-    places = [(1, 2, 3, 4), (0, 2, 3, 4), (1, 0, 3, 4), (1, 2, 0, 4), (1, 2, 3, 0), (1, 2, 3)]
-    drawn = [apply_transform(compose, square, *place) for place in places]
+    keys = [(1, 2, 3, 4), (0, 2, 3, 4), (1, 0, 3, 4), (1, 2, 0, 4), (1, 2, 3, 0), (1, 2, 3)]
+    drawn = [apply_transform(compose, square, seed_at(*key)) for key in keys]
     for number, first in enumerate(drawn):
         assert not any(torch.equal(first, other) for other in drawn[number + 1 :])
 
@@ -155,7 +159,7 @@ def test_moves_of_nothing_change_nothing(square):
 def test_moves_keep_the_writing_in_the_picture(square):
     compose = make_transform(ImageSize(64, 64), "ink", MOVES)
     plain = float(apply_transform(make_transform(ImageSize(64, 64), "ink"), square).sum())
-    sums = [float(apply_transform(compose, square, 0, index).sum()) for index in range(40)]
+    sums = [float(apply_transform(compose, square, seed_at(0, index)).sum()) for index in range(40)]
     assert np.std(sums) > 0.01 * plain
     assert all(0.6 * plain < total < 1.5 * plain for total in sums)
 
@@ -164,7 +168,7 @@ def test_validation_pictures_are_without_randomness(square):
     compose = make_transform(ImageSize(64, 64), "ink")
     first = apply_transform(compose, square)
     assert torch.equal(apply_transform(compose, square), first)
-    assert torch.equal(apply_transform(compose, square, 5, 6, 7), first)
+    assert torch.equal(apply_transform(compose, square, 567), first)
 
 
 def test_importing_asks_nobody_for_updates():

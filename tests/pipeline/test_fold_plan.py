@@ -9,12 +9,13 @@ from graphemes.foundation.errors import PlaceTaken
 from graphemes.foundation.layout import Layout
 from graphemes.foundation.settings.commands import FoldsSettings, TrainSettings
 from graphemes.pipeline.fold_plan import plan_asked_folds, plan_folds
-from graphemes.pipeline.workspace import Source
+from graphemes.pipeline.workspace import Workspace
 
 
 @pytest.fixture
-def source(tmp_path) -> Source:
-    return Source(Layout(tmp_path), tmp_path, demo=False)
+def workspace(tmp_path, labels) -> Workspace:
+    labels.to_csv(tmp_path / "train.csv", index=False)
+    return Workspace(Layout(tmp_path), tmp_path, demo=False)
 
 
 @pytest.fixture
@@ -23,31 +24,30 @@ def labels() -> pd.DataFrame:
     return pd.DataFrame({"image_id": [f"Train_{row}" for row in range(12)]} | columns)
 
 
-def test_a_run_keeps_folds_that_were_made_by_another_method(source, labels):
+def test_a_run_keeps_folds_that_were_made_by_another_method(workspace, labels):
     table = fold_table(labels, np.arange(12) // 6)  # no method of ours gives it
-    write_folds(source.layout.folds_csv, table)
-    before = source.layout.folds_csv.read_bytes()
-    plan = plan_folds(TrainSettings(folds=2), source, labels)
+    write_folds(workspace.layout.folds_csv, table)
+    before = workspace.layout.folds_csv.read_bytes()
+    plan = plan_folds(TrainSettings(folds=2), workspace)
     pd.testing.assert_frame_equal(plan.table, table)
     plan.write()
-    assert source.layout.folds_csv.read_bytes() == before
+    assert workspace.layout.folds_csv.read_bytes() == before
 
 
-def test_a_run_refuses_folds_of_another_number(source, labels):
-    write_folds(source.layout.folds_csv, fold_table(labels, np.arange(12) // 6))
+def test_a_run_refuses_folds_of_another_number(workspace, labels):
+    write_folds(workspace.layout.folds_csv, fold_table(labels, np.arange(12) // 6))
     with pytest.raises(PlaceTaken, match="has 2 folds, asked for 3; overwrite=true replaces it"):
-        plan_folds(TrainSettings(folds=3), source, labels)
+        plan_folds(TrainSettings(folds=3), workspace)
 
 
-def test_the_folds_command_alone_insists_on_its_seed(source, labels):
-    write_folds(source.layout.folds_csv, fold_table(labels, np.arange(12) // 6))
-    labels.to_csv(source.directory / "train.csv", index=False)
+def test_the_folds_command_alone_insists_on_its_seed(workspace, labels):
+    write_folds(workspace.layout.folds_csv, fold_table(labels, np.arange(12) // 6))
     with pytest.raises(PlaceTaken, match=r"isn't what seed=0 gives .*an earlier version's"):
-        plan_asked_folds(FoldsSettings(folds=2), source)
-    plan = plan_asked_folds(FoldsSettings(folds=2, overwrite=True), source)
+        plan_asked_folds(FoldsSettings(folds=2), workspace)
+    plan = plan_asked_folds(FoldsSettings(folds=2, overwrite=True), workspace)
     plan.write()
-    pd.testing.assert_frame_equal(read_folds(source.layout.folds_csv, labels), plan.table)
-    again = plan_asked_folds(FoldsSettings(folds=2), source)
-    assert again.birth is None
+    pd.testing.assert_frame_equal(read_folds(workspace.layout.folds_csv, labels), plan.table)
+    again = plan_asked_folds(FoldsSettings(folds=2), workspace)
+    assert again.origin is None
     pd.testing.assert_frame_equal(again.table, plan.table)
     assert again.report_lines(held_out=False) == again.report_lines(held_out=True)[:-2]

@@ -1,5 +1,7 @@
 """Two runs know how they differ: in settings, data, classes."""
 
+import dataclasses
+import json
 from pathlib import Path
 
 import pytest
@@ -9,17 +11,22 @@ from graphemes.foundation.files import file_digest
 from graphemes.foundation.settings.commands import TrainSettings
 from graphemes.foundation.settings.groups import LATER, Learning
 from graphemes.pipeline.existing_results import place_taken_error
-from graphemes.pipeline.identity import differences, identity, learning_settings
+from graphemes.pipeline.identity import RunIdentity, run_identity
 
 DIGESTS = {"data": "d", "folds": "f"}
 
 
-def born(seed: int = 0, digests: dict[str, str] = DIGESTS, **values: object) -> dict:
-    return identity(learning_settings(TrainSettings(**values)), seed, digests, demo=False)
+def asked(seed: int = 0, digests: dict[str, str] = DIGESTS, **values: object) -> RunIdentity:
+    return run_identity(TrainSettings(**values), seed, digests, demo=False)
+
+
+def differences(kept: RunIdentity, wanted: RunIdentity) -> list[str]:
+    """By way of the file."""
+    return RunIdentity.from_json(json.loads(json.dumps(kept.as_json()))).differences(wanted)
 
 
 def test_equal_settings_have_equal_identities():
-    assert differences(born(epochs=3), born(epochs=3)) == []
+    assert differences(asked(epochs=3), asked(epochs=3)) == []
 
 
 @pytest.mark.parametrize(
@@ -37,26 +44,28 @@ def test_equal_settings_have_equal_identities():
     ],
 )
 def test_where_a_run_is_made_is_no_part_of_what_it_is(values):
-    assert differences(born(), born(**values)) == []
+    assert differences(asked(), asked(**values)) == []
 
 
 def test_what_decides_the_weights_is_told_for_people():
-    asked = born(epochs=4, image_size="64", seed=7)
-    assert differences(born(epochs=3, image_size="128"), asked) == [
+    wanted = asked(epochs=4, image_size="64", seed=7)
+    assert differences(asked(epochs=3, image_size="128"), wanted) == [
         "epochs is 3, asked for 4",
         "image_size is 128x128, asked for 64x64",
         "seed is 0, asked for 7",
     ]
-    assert differences(born(), born(digests={"data": "x", "folds": "f"})) == ["its data differ"]
-    assert differences(born(), {**born(), "classes": [1, 2, 3]}) == ["its classes differ"]
+    assert differences(asked(), asked(digests={"data": "x", "folds": "f"})) == ["its data differ"]
+    assert differences(asked(), dataclasses.replace(asked(), classes=[1, 2, 3])) == [
+        "its classes differ"
+    ]
 
 
 def test_what_an_older_or_newer_version_knew_is_a_difference_too():
-    older, newer = born(ema=0.75), born(ema=0.75)
-    del older["settings"]["ema"]
+    older, newer = asked(ema=0.75), asked(ema=0.75)
+    del older.settings["ema"]
     assert differences(older, newer) == ["ema is None, asked for 0.75"]
     assert differences(newer, older) == ["ema is 0.75, asked for None"]
-    assert differences({}, born())[-1] == "its classes differ"
+    assert RunIdentity.from_json({}).differences(asked())[-1] == "its classes differ"
 
 
 CHANGED = {
@@ -75,20 +84,20 @@ CHANGED = {
 
 def test_every_learning_setting_is_part_of_the_identity():
     values = {key: CHANGED.get(key, not Learning.model_fields[key].default) for key in LATER}
-    settings = born(**values)["settings"]
+    settings = asked(**values).settings
     assert settings.keys() == Learning.model_fields.keys() | {"seed"}
 
 
 def test_settings_that_came_later_are_left_out_at_their_defaults():
-    assert not set(LATER) & set(born()["settings"])
-    assert differences(born(), born(stem="3x3")) == ["stem is 7x7, asked for 3x3"]
-    assert differences(born(neck=8), born()) == ["neck is 8, asked for 0"]
+    assert not set(LATER) & set(asked().settings)
+    assert differences(asked(), asked(stem="3x3")) == ["stem is 7x7, asked for 3x3"]
+    assert differences(asked(neck=8), asked()) == ["neck is 8, asked for 0"]
 
 
 def test_runs_without_synthetic_images_fit_those_of_before_there_were_any():
-    assert "synthetic_share" not in born()["settings"]
-    asked = born(digests={**DIGESTS, "synthetic": "s"}, synthetic_share="0.80:0.2")
-    assert differences(born(), asked) == [
+    assert "synthetic_share" not in asked().settings
+    wanted = asked(digests={**DIGESTS, "synthetic": "s"}, synthetic_share="0.80:0.2")
+    assert differences(asked(), wanted) == [
         "synthetic_share is None, asked for 0.8:0.2",
         "its synthetic images differ",
     ]
@@ -98,11 +107,11 @@ def test_files_count_by_what_is_in_them(tmp_path):
     first, second, other = (tmp_path / name for name in "abc")
     for path, text in ((first, "x"), (second, "x"), (other, "y")):
         path.write_text(text)
-    assert born(init=first) == born(init=second)
-    assert born(init=first)["settings"]["init"] == file_digest(first)
-    assert differences(born(exclude=first), born(exclude=other))[0].startswith("exclude is ")
+    assert asked(init=first) == asked(init=second)
+    assert asked(init=first).settings["init"] == file_digest(first)
+    assert differences(asked(exclude=first), asked(exclude=other))[0].startswith("exclude is ")
     with pytest.raises(DataError, match="gone: can't be read"):
-        born(init=tmp_path / "gone")
+        asked(init=tmp_path / "gone")
 
 
 def test_a_taken_place_names_what_differs_and_both_ways_out():
@@ -114,3 +123,9 @@ def test_a_taken_place_names_what_differs_and_both_ways_out():
     )
     assert "(a; b; c; d; and more)" in str(place_taken_error(Path("/w"), list("abcde")))
     assert "(a; b; c; d)" in str(place_taken_error(Path("/w"), list("abcd")))
+
+
+@pytest.mark.parametrize("value", [None, [], "x", {"settings": 3}, {"digests": []}])
+def test_what_is_no_identity_is_told(value):
+    with pytest.raises(ValueError, match="no "):
+        RunIdentity.from_json(value)

@@ -10,10 +10,10 @@ from torch import nn
 from graphemes.foundation.errors import DataError, UserError
 from graphemes.foundation.settings.groups import Learning
 from graphemes.network.devices import Engine
-from graphemes.training.checkpoints import Progress, load_checkpoint, save_checkpoint
+from graphemes.training.checkpoints import History, load_checkpoint, save_checkpoint
 from graphemes.training.epoch import Learner, make_learner
 
-PROGRESS = Progress(
+HISTORY = History(
     epochs=2,
     image_passes=40,
     train_seconds=1.5,
@@ -54,13 +54,13 @@ def trained():
 
 @pytest.fixture
 def path(tmp_path, trained):
-    save_checkpoint(tmp_path / "state" / "last.pt", trained, PROGRESS)
+    save_checkpoint(tmp_path / "state" / "last.pt", trained, HISTORY)
     return tmp_path / "state" / "last.pt"
 
 
 def test_a_learner_goes_on_exactly_where_it_stopped(path, trained):
     other = learner(9)
-    assert load_checkpoint(path, other) == PROGRESS
+    assert load_checkpoint(path, other) == HISTORY
     for seed in range(3, 6):
         step(trained, seed)
         step(other, seed)
@@ -135,7 +135,7 @@ def test_a_full_disk_is_a_sentence_and_leaves_the_old_file(path, trained):
     resource.setrlimit(resource.RLIMIT_FSIZE, (1_000, before[1]))
     try:
         with pytest.raises(UserError, match=r"last\.pt: could not be written: "):
-            save_checkpoint(path, trained, PROGRESS)
+            save_checkpoint(path, trained, HISTORY)
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, before)
     assert path.read_bytes() == content

@@ -148,11 +148,11 @@ def test_bfloat16_on_a_cpu_takes_a_step_near_that_of_float32():
     assert all(p.dtype == torch.float32 for p in rough.network.parameters())
 
 
-def test_what_a_network_draws_depends_on_the_place_alone():
-    def drawn(place: tuple[int, int, int], before: int) -> list[Tensor]:
+def test_what_a_network_draws_depends_on_the_key_alone():
+    def drawn(key: tuple[int, int, int], before: int) -> list[Tensor]:
         ours = learner(network=Flat(dropout=0.5))
         torch.rand(before)
-        train_epoch(ours, [batch(8)] * 2, place, nothing)
+        train_epoch(ours, [batch(8)] * 2, key, nothing)
         return parameters(ours.network)
 
     first = drawn((0, 1, 2), before=0)

@@ -24,8 +24,8 @@ from graphemes.foundation.settings.groups import Learning
 from graphemes.network.devices import Engine
 from graphemes.network.model import Logits
 from graphemes.network.weights import TRAINED_ON, WeightsRecord, trained_on
-from graphemes.training.epoch import NotFinite
-from graphemes.training.fold import Batch, Deadline, FoldWork, train_fold
+from graphemes.training.epoch import Batch, NotFinite
+from graphemes.training.fold import Deadline, FoldJob, train_fold
 
 EPOCHS, STEPS, SIZE = 3, 4, 8
 SEEDS = (5, 1)
@@ -62,6 +62,15 @@ def batches(epoch: int) -> Iterator[Batch]:
     return (batch(epoch, step) for step in range(STEPS))
 
 
+@dataclasses.dataclass(frozen=True)
+class Epochs:
+    """The batches of all epochs; `epoch` may be another's."""
+
+    epoch: Callable[[int], Iterator[Batch]] = batches
+    images: int = STEPS * SIZE
+    steps: int = STEPS
+
+
 VALIDATION = batch(1000)
 
 
@@ -85,11 +94,11 @@ def scoring(*values: float) -> Callable[[nn.Module], Score]:
 
 
 @pytest.fixture
-def work(tmp_path) -> FoldWork:
-    return work_in(tmp_path / "fold1")
+def job(tmp_path) -> FoldJob:
+    return job_in(tmp_path / "fold1")
 
 
-def work_in(directory: Path) -> FoldWork:
+def job_in(directory: Path) -> FoldJob:
     record = WeightsRecord(
         settings={"trunk": "tiny"},
         fold="1",
@@ -100,32 +109,28 @@ def work_in(directory: Path) -> FoldWork:
         demo=True,
         classes=[168, 11, 7],
     )
-    return FoldWork(
-        place=FoldPaths(directory),
-        fold="1",
+    return FoldJob(
+        paths=FoldPaths(directory),
         seeds=SEEDS,
         settings=Learning(epochs=EPOCHS, batch_size=SIZE, lr=0.02, warmup=0.15, ema=0.9),
         engine=Engine(torch.device("cpu"), "fp32"),
-        images=STEPS * SIZE,
-        steps=STEPS,
-        epoch=batches,
+        batches=Epochs(),
         validate=validate,
         record=record,
         trained_on=np.array([3, 1, 2]),
         deadline=Deadline(),
-        say=lambda _line: None,
     )
 
 
-def pressed(work: FoldWork) -> FoldWork:
-    """The same work with time for one epoch."""
+def pressed(job: FoldJob) -> FoldJob:
+    """The same job with time for one epoch."""
     deadline = Deadline(time.monotonic() + 3600)
 
     def epoch(number: int) -> Iterator[Batch]:
         yield from batches(number)
         deadline.at = time.monotonic()
 
-    return dataclasses.replace(work, deadline=deadline, epoch=epoch)
+    return dataclasses.replace(job, deadline=deadline, batches=Epochs(epoch))
 
 
 def weights(place: FoldPaths) -> dict[str, Tensor]:
@@ -155,24 +160,24 @@ def untimed(entry: dict) -> dict:
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory) -> FoldPaths:
     """A fold that nothing interrupted."""
-    work = work_in(tmp_path_factory.mktemp("whole") / "fold1")
-    train_fold(work, Tiny())
-    return work.place
+    job = job_in(tmp_path_factory.mktemp("whole") / "fold1")
+    train_fold(job, Tiny())
+    return job.paths
 
 
-def test_a_fold_is_trained_to_its_end(work):
-    said: list[str] = []
-    done = train_fold(dataclasses.replace(work, say=said.append), Tiny())
+def test_a_fold_is_trained_to_its_end(job, capsys):
+    done = train_fold(job, Tiny())
+    said = capsys.readouterr().out.splitlines()
     assert (done.epochs, done.image_passes) == (EPOCHS, EPOCHS * STEPS * SIZE)
     assert done.train_seconds > 0
     assert done.best_score == max(entry["score"] for entry in done.log)
     assert [entry["score"] for entry in done.log][done.best_epoch - 1] == done.best_score
-    assert cv2.imread(str(work.place.curves)) is not None
+    assert cv2.imread(str(job.paths.curves)) is not None
     assert len(said) == EPOCHS
     assert said[0].startswith("fold 1 epoch 1/3: loss ")
     assert said[0].endswith(" left")
     assert "left" not in said[-1]
-    assert [path.name for path in work.place.directory.rglob("*.tmp")] == []
+    assert [path.name for path in job.paths.directory.rglob("*.tmp")] == []
 
 
 def test_the_log_has_a_line_an_epoch(whole):
@@ -199,11 +204,11 @@ def test_the_weights_say_what_they_are(whole):
 
 def test_the_kept_weights_are_the_mean_unless_it_is_off(tmp_path):
     for ema, part in ((0.9, "average"), (0.0, "network")):
-        work = work_in(tmp_path / part)
-        settings = work.settings.model_copy(update={"ema": ema})
-        train_fold(dataclasses.replace(work, settings=settings, validate=None), Tiny())
-        state = torch.load(work.place.state / "last.pt", weights_only=True)[part]
-        kept = weights(work.place)
+        job = job_in(tmp_path / part)
+        settings = job.settings.model_copy(update={"ema": ema})
+        train_fold(dataclasses.replace(job, settings=settings, validate=None), Tiny())
+        state = torch.load(job.paths.state / "last.pt", weights_only=True)[part]
+        kept = weights(job.paths)
         prefix = "module." if part == "average" else ""
         assert len(kept) > 10
         for name, tensor in kept.items():
@@ -211,35 +216,36 @@ def test_the_kept_weights_are_the_mean_unless_it_is_off(tmp_path):
                 assert torch.equal(tensor, state[prefix + name])
         other = state["module.norm.bias"] if ema else None
         if other is not None:
-            trained = torch.load(work.place.state / "last.pt", weights_only=True)["network"]
+            trained = torch.load(job.paths.state / "last.pt", weights_only=True)["network"]
             assert not torch.equal(other, trained["norm.bias"])
 
 
-def test_the_same_seeds_give_the_same_bits_and_others_do_not(work, whole, tmp_path):
-    train_fold(dataclasses.replace(work, deadline=Deadline(time.monotonic() + 3600)), Tiny())
-    assert same(work.place, whole)
-    other = dataclasses.replace(work_in(tmp_path / "other"), seeds=(6, 1))
+def test_the_same_seeds_give_the_same_bits_and_others_do_not(job, whole, tmp_path):
+    train_fold(dataclasses.replace(job, deadline=Deadline(time.monotonic() + 3600)), Tiny())
+    assert same(job.paths, whole)
+    other = dataclasses.replace(job_in(tmp_path / "other"), seeds=(6, 1))
     train_fold(other, Tiny())
-    assert not same(other.place, whole)
+    assert not same(other.paths, whole)
 
 
-def test_a_deadline_stops_after_an_epoch_and_the_rest_is_exact(work, whole):
+def test_a_deadline_stops_after_an_epoch_and_the_rest_is_exact(job, whole, capsys):
     for epoch in (1, 2):
         torch.rand(epoch)  # whoever draws between two commands makes no difference
         with pytest.raises(Stopped) as caught:
-            train_fold(pressed(work), Tiny(seed=epoch - 1))
+            train_fold(pressed(job), Tiny(seed=epoch - 1))
         assert str(caught.value) == (
             f"time_limit: fold 1 stopped after epoch {epoch} of 3;"
             " the same command goes on from there"
         )
-        assert len(read_log(work.place)) == epoch
-        assert not work.place.weights.exists()
-        assert work.place.curves.exists()
-    said: list[str] = []
-    done = train_fold(dataclasses.replace(pressed(work), say=said.append), Tiny(seed=3))
+        assert len(read_log(job.paths)) == epoch
+        assert not job.paths.weights.exists()
+        assert job.paths.curves.exists()
+    capsys.readouterr()
+    done = train_fold(pressed(job), Tiny(seed=3))
+    said = capsys.readouterr().out.splitlines()
     assert done.epochs == EPOCHS
-    assert said[0] == "fold 1: goes on after epoch 2 of 3"
-    assert same(work.place, whole)
+    assert said[0] == "fold 1: resumed after epoch 2 of 3"
+    assert same(job.paths, whole)
 
 
 def test_a_deadline_leaves_what_fits():
@@ -250,35 +256,35 @@ def test_a_deadline_leaves_what_fits():
     assert not Deadline(now - 1).leaves_an_epoch()
 
 
-def test_an_epoch_that_does_not_fit_is_not_begun(work, whole):
+def test_an_epoch_that_does_not_fit_is_not_begun(job, whole):
     deadline = Deadline(time.monotonic() + 3600)
-    deadline.take_in(4000)  # of the fold before
+    deadline.note(4000)  # of the fold before
     with pytest.raises(Stopped, match="no time for an epoch of fold 1, so it was not begun"):
-        train_fold(dataclasses.replace(work, deadline=deadline), Tiny())
-    assert not work.place.log.exists()
+        train_fold(dataclasses.replace(job, deadline=deadline), Tiny())
+    assert not job.paths.log.exists()
     with pytest.raises(Stopped):
-        train_fold(pressed(work), Tiny())
+        train_fold(pressed(job), Tiny())
     resumed = Deadline(time.monotonic() + 3600)
-    state = torch.load(work.place.state / "last.pt", weights_only=True)
+    state = torch.load(job.paths.state / "last.pt", weights_only=True)
     state["progress"]["log"][0]["train_seconds"] = 4000  # as if that epoch had been long
-    torch.save(state, work.place.state / "last.pt")
+    torch.save(state, job.paths.state / "last.pt")
     with pytest.raises(Stopped, match="fold 1 stopped after epoch 1 of 3"):
-        train_fold(dataclasses.replace(work, deadline=resumed), Tiny())
-    assert len(read_log(work.place)) == 1
+        train_fold(dataclasses.replace(job, deadline=resumed), Tiny())
+    assert len(read_log(job.paths)) == 1
 
 
-def test_what_a_kill_left_between_two_files_is_mended(work, whole):
+def test_what_a_kill_left_between_two_files_is_mended(job, whole):
     with pytest.raises(Stopped):
-        train_fold(pressed(work), Tiny())
-    work.place.log.write_text("")  # killed before the log
-    (work.place.state / "best-2.safetensors").write_text("killed before the checkpoint")
-    train_fold(work, Tiny(seed=9))
-    assert same(work.place, whole)
-    assert len(list(work.place.state.glob("best-*"))) == 1
+        train_fold(pressed(job), Tiny())
+    job.paths.log.write_text("")  # killed before the log
+    (job.paths.state / "best-2.safetensors").write_text("killed before the checkpoint")
+    train_fold(job, Tiny(seed=9))
+    assert same(job.paths, whole)
+    assert len(list(job.paths.state.glob("best-*"))) == 1
 
 
 @pytest.mark.parametrize("error", [KeyboardInterrupt, Stopped])
-def test_an_interruption_loses_only_its_epoch(work, whole, error):
+def test_an_interruption_loses_only_its_epoch(job, whole, error):
     def interrupted(epoch: int) -> Iterator[Batch]:
         for step, each in enumerate(batches(epoch)):
             if (epoch, step) == (1, 2):
@@ -286,13 +292,13 @@ def test_an_interruption_loses_only_its_epoch(work, whole, error):
             yield each
 
     with pytest.raises(error):
-        train_fold(dataclasses.replace(work, epoch=interrupted), Tiny())
-    assert len(read_log(work.place)) == 1
-    train_fold(work, Tiny(seed=9))
-    assert same(work.place, whole)
+        train_fold(dataclasses.replace(job, batches=Epochs(interrupted)), Tiny())
+    assert len(read_log(job.paths)) == 1
+    train_fold(job, Tiny(seed=9))
+    assert same(job.paths, whole)
 
 
-def test_an_interruption_in_validation_loses_only_its_epoch(work, whole):
+def test_an_interruption_in_validation_loses_only_its_epoch(job, whole):
     seen = []
 
     def interrupted(network: nn.Module) -> Score:
@@ -302,48 +308,48 @@ def test_an_interruption_in_validation_loses_only_its_epoch(work, whole):
         return validate(network)
 
     with pytest.raises(KeyboardInterrupt):
-        train_fold(dataclasses.replace(work, validate=interrupted), Tiny())
-    train_fold(work, Tiny(seed=9))
-    assert same(work.place, whole)
+        train_fold(dataclasses.replace(job, validate=interrupted), Tiny())
+    train_fold(job, Tiny(seed=9))
+    assert same(job.paths, whole)
 
 
-def test_a_finished_state_is_not_trained_again(work, whole):
-    train_fold(work, Tiny())
-    work.place.weights.unlink()
+def test_a_finished_state_is_not_trained_again(job, whole):
+    train_fold(job, Tiny())
+    job.paths.weights.unlink()
 
     def none(_epoch: int) -> Iterator[Batch]:
         raise AssertionError("there is nothing left to train")
 
-    done = train_fold(dataclasses.replace(work, epoch=none), Tiny(seed=9))
+    done = train_fold(dataclasses.replace(job, batches=Epochs(none)), Tiny(seed=9))
     assert done.epochs == EPOCHS
-    assert same(work.place, whole)
+    assert same(job.paths, whole)
 
 
-def test_the_best_epoch_is_kept_when_the_last_is_worse(work, tmp_path):
-    done = train_fold(dataclasses.replace(work, validate=scoring(0.2, 0.6, 0.4)), Tiny())
+def test_the_best_epoch_is_kept_when_the_last_is_worse(job, tmp_path):
+    done = train_fold(dataclasses.replace(job, validate=scoring(0.2, 0.6, 0.4)), Tiny())
     assert (done.best_epoch, done.best_score) == (2, 0.6)
-    shorter = dataclasses.replace(work_in(tmp_path / "shorter"), validate=scoring(0.2, 0.6))
+    shorter = dataclasses.replace(job_in(tmp_path / "shorter"), validate=scoring(0.2, 0.6))
     for _ in range(2):
         with pytest.raises(Stopped):
             train_fold(pressed(shorter), Tiny())
-    second = load_file(shorter.place.state / "best-2.safetensors")
-    assert all(torch.equal(second[name], tensor) for name, tensor in weights(work.place).items())
+    second = load_file(shorter.paths.state / "best-2.safetensors")
+    assert all(torch.equal(second[name], tensor) for name, tensor in weights(job.paths).items())
 
 
-def test_of_equal_epochs_the_first_is_kept(work):
-    done = train_fold(dataclasses.replace(work, validate=scoring(0.5, 0.5, 0.5)), Tiny())
+def test_of_equal_epochs_the_first_is_kept(job):
+    done = train_fold(dataclasses.replace(job, validate=scoring(0.5, 0.5, 0.5)), Tiny())
     assert (done.best_epoch, done.best_score) == (1, 0.5)
 
 
-def test_without_validation_the_last_epoch_is_kept(work):
-    done = train_fold(dataclasses.replace(work, fold="none", validate=None), Tiny())
+def test_without_validation_the_last_epoch_is_kept(job):
+    done = train_fold(dataclasses.replace(job, validate=None), Tiny())
     assert (done.best_epoch, done.best_score) == (EPOCHS, None)
-    assert not any("score" in entry for entry in read_log(work.place))
-    last = torch.load(work.place.state / "last.pt", weights_only=True)["average"]
-    assert torch.equal(weights(work.place)["norm.bias"], last["module.norm.bias"])
+    assert not any("score" in entry for entry in read_log(job.paths))
+    last = torch.load(job.paths.state / "last.pt", weights_only=True)["average"]
+    assert torch.equal(weights(job.paths)["norm.bias"], last["module.norm.bias"])
 
 
-def test_a_broken_loss_names_fold_epoch_and_step_and_keeps_the_last_epoch(work, whole):
+def test_a_broken_loss_names_fold_epoch_and_step_and_keeps_the_last_epoch(job, whole):
     def spoilt(epoch: int) -> Iterator[Batch]:
         for step, (ink, labels) in enumerate(batches(epoch)):
             yield (ink * float("nan") if (epoch, step) == (1, 2) else ink), labels
@@ -351,18 +357,18 @@ def test_a_broken_loss_names_fold_epoch_and_step_and_keeps_the_last_epoch(work, 
     with pytest.raises(
         NotFinite, match=r"^fold 1, epoch 2, step 3: the loss is nan at learning ra"
     ):
-        train_fold(dataclasses.replace(work, epoch=spoilt), Tiny())
-    train_fold(work, Tiny(seed=9))
-    assert same(work.place, whole)
+        train_fold(dataclasses.replace(job, batches=Epochs(spoilt)), Tiny())
+    train_fold(job, Tiny(seed=9))
+    assert same(job.paths, whole)
 
 
-def test_a_damaged_checkpoint_is_said(work):
+def test_a_damaged_checkpoint_is_said(job):
     with pytest.raises(Stopped):
-        train_fold(pressed(work), Tiny())
-    checkpoint = work.place.state / "last.pt"
+        train_fold(pressed(job), Tiny())
+    checkpoint = job.paths.state / "last.pt"
     checkpoint.write_bytes(checkpoint.read_bytes()[:-200])
     with pytest.raises(DataError, match=r"last\.pt: can't go on from it .*; resume=false starts"):
-        train_fold(work, Tiny())
+        train_fold(job, Tiny())
 
 
 GOLDEN = [3.6175, 2.9323, 2.1586, 1.7569, 1.4927, 1.4823]
@@ -380,8 +386,8 @@ def test_the_loss_follows_its_golden_curve(tmp_path):
         warmup=0.15,
         clip=1.0,
     )
-    work = dataclasses.replace(work_in(tmp_path / "fold1"), settings=settings, validate=None)
-    done = train_fold(work, Tiny(dropout=0.0))
+    job = dataclasses.replace(job_in(tmp_path / "fold1"), settings=settings, validate=None)
+    done = train_fold(job, Tiny(dropout=0.0))
     losses = [entry["loss"] for entry in done.log]
     assert losses == pytest.approx(GOLDEN, rel=1e-3)
     assert done.log[2]["lr"] == pytest.approx(GOLDEN_RATE, rel=1e-3)

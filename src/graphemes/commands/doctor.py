@@ -16,7 +16,7 @@ from graphemes.foundation.settings.commands import DoctorSettings
 from graphemes.foundation.versions import PACKAGES, commit, versions
 from graphemes.network.devices import choose_engine
 from graphemes.pipeline.data_check import check_shards, check_synthetic, check_tables
-from graphemes.pipeline.run_checks import folds_bytes
+from graphemes.pipeline.run_plan import folds_bytes
 from graphemes.pipeline.workspace import DEMO_IMAGES, find_data, find_layout
 
 SETTINGS = DoctorSettings

@@ -6,7 +6,7 @@ from graphemes.foundation.errors import SettingsError
 from graphemes.foundation.progress import say
 from graphemes.foundation.settings.commands import FoldsSettings
 from graphemes.pipeline.fold_plan import plan_asked_folds
-from graphemes.pipeline.workspace import find_source
+from graphemes.pipeline.workspace import find_workspace
 
 SETTINGS = FoldsSettings
 
@@ -18,7 +18,9 @@ def run(settings: FoldsSettings) -> None:
         raise SettingsError(
             "by=grapheme makes new folds, folds=PATH reads a file; give one of them"
         )
-    plan = plan_asked_folds(settings, find_source(settings))
+    workspace = find_workspace(settings)
+    workspace.draw_demo()
+    plan = plan_asked_folds(settings, workspace)
     plan.write()
     for line in plan.report_lines(held_out=settings.by == "grapheme" or brought):
         say(line)

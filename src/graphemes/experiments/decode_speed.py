@@ -8,21 +8,22 @@ from graphemes.experiments.peak_memory import peak_anonymous_memory
 from graphemes.foundation.errors import DataError
 from graphemes.foundation.progress import say
 from graphemes.foundation.settings.commands import BenchSettings
-from graphemes.pipeline.workspace import find_source
+from graphemes.pipeline.workspace import find_workspace
 
 
 def measure_decoding(settings: BenchSettings) -> None:
     """The first train shard by pandas.read_parquet and into a store alternating."""
-    source = find_source(settings)
-    shards = find_shards(source.directory, "train")
+    workspace = find_workspace(settings)
+    workspace.draw_demo()
+    shards = find_shards(workspace.directory, "train")
     if not shards or shards[0].suffix != ".parquet":
-        raise DataError(f"{source.directory}: no train_image_data_*.parquet to decode")
+        raise DataError(f"{workspace.directory}: no train_image_data_*.parquet to decode")
     spent: dict[str, list[float]] = {name: [] for name in DECODINGS}
     peaks: dict[str, list[float]] = {name: [] for name in DECODINGS}
     rows = 0
     for _ in range(settings.repeats):
         for name, call in DECODINGS.items():
-            (rows, seconds), peak = peak_anonymous_memory(call, shards[0], source.layout.cache)
+            (rows, seconds), peak = peak_anonymous_memory(call, shards[0], workspace.layout.cache)
             spent[name].append(seconds)
             peaks[name].append(peak or float("nan"))
     say(f"decoding {shards[0].name}: {rows:,} images, medians of {settings.repeats}")

@@ -8,7 +8,6 @@ from typing import Any
 import torch
 from pydantic import TypeAdapter, ValidationError
 
-from graphemes.competition.labels import read_labels
 from graphemes.experiments.degradation_networks import (
     BATCH,
     DEPTHS,
@@ -21,25 +20,26 @@ from graphemes.foundation.errors import DataError, SettingsError
 from graphemes.foundation.files import read_json, write_json
 from graphemes.foundation.layout import ROOT
 from graphemes.foundation.progress import progress, say
-from graphemes.foundation.seeds import stream
+from graphemes.foundation.seeds import DEGRADATION_IMAGES
 from graphemes.foundation.settings.commands import BenchSettings
 from graphemes.foundation.versions import commit
 from graphemes.images.dataset import StoreDataset
 from graphemes.images.transforms import make_transform
 from graphemes.network.devices import Engine, choose_engine
 from graphemes.pipeline.training_data import TrainingData, open_training_data
-from graphemes.pipeline.workspace import find_source
+from graphemes.pipeline.workspace import find_workspace
 
 
 def measure_degradation(settings: BenchSettings) -> None:
     """Train each network on each seed, print the errors, draw them; what is done is kept."""
     engine = _engine(settings)
-    source = find_source(settings)
-    data = open_training_data(source, read_labels(source.directory / "train.csv"))
+    workspace = find_workspace(settings)
+    workspace.draw_demo()
+    data = open_training_data(workspace)
     if len(data.rows) < settings.images:
         raise DataError(
-            f"{source.directory}: {len(data.rows):,} labelled images, expected {settings.images:,};"
-            " give images=, fewer"
+            f"{workspace.directory}: {len(data.rows):,} labelled images, expected"
+            f" {settings.images:,}; give images=, fewer"
         )
     ink, roots = _chosen(data, settings)
     asked = {
@@ -51,7 +51,7 @@ def measure_degradation(settings: BenchSettings) -> None:
         "batch": BATCH,
         "commit": commit(ROOT),
     }
-    place = source.layout.work_dir / "data" / "degradation"
+    place = workspace.layout.work_dir / "data" / "degradation"
     kept = _kept(place / "errors.json", asked)
     errors: dict[str, dict[int, list[list[float]]]] = {
         kind: {layers: [] for layers in DEPTHS} for kind in KINDS
@@ -99,7 +99,7 @@ def _engine(settings: BenchSettings) -> Engine:
 
 def _chosen(data: TrainingData, settings: BenchSettings) -> tuple[torch.Tensor, torch.Tensor]:
     """Ink (N, 1, H, W) and roots (N,) of some labelled images, the same at every call."""
-    rows = stream(0).permutation(data.rows)[: settings.images]
+    rows = DEGRADATION_IMAGES.stream(0).permutation(data.rows)[: settings.images]
     scans = StoreDataset(data.store.pixels, make_transform(settings.image_size, "ink"), data.by_row)
     samples = [scans[(0, int(row))] for row in rows]
     return (

@@ -3,6 +3,7 @@
 He et al. 2015 (arXiv:1512.03385), figures 1 and 4. N pictures, H x W pixels.
 """
 
+import dataclasses
 from pathlib import Path
 
 import matplotlib as mpl
@@ -16,14 +17,13 @@ from torch.nn import functional
 from graphemes.foundation.files import replacing
 from graphemes.foundation.heads import HEADS
 from graphemes.foundation.progress import Advance
-from graphemes.foundation.seeds import seed_at, stream
+from graphemes.foundation.seeds import DEGRADATION_SHUFFLE, DEGRADATION_WEIGHTS
 from graphemes.foundation.settings.groups import Learning
 from graphemes.foundation.settings.types import Shortcut
 from graphemes.network.devices import Engine
 from graphemes.network.gradient_checkpointing import frozen_norm_statistics
 from graphemes.network.resnet import BasicBlock, ResNet
-from graphemes.training.epoch import NotFinite
-from graphemes.training.optimisation import make_optimiser, make_schedule
+from graphemes.training.epoch import NotFinite, make_learner, train_epoch
 
 # Layers to blocks a stage: table 1's two networks of basic blocks, and one twice as deep.
 DEPTHS = {18: (2, 2, 2, 2), 34: (3, 4, 6, 3), 66: (6, 8, 12, 6)}
@@ -51,45 +51,41 @@ def training_errors(
     pictures (N, 1, H, W), roots (N,). The error is of the batches as training sees them, with
     their own statistics: running ones lag behind in so few steps.
     """
-    network = fresh_network(kind, layers, seed).to(engine.device)
-    network = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-    steps = len(pictures) // BATCH
     # No decay of weights: it is asked what can be learned by heart.
-    learning = Learning(epochs=epochs, lr=RATE, weight_decay=0)
-    optimiser = make_optimiser(network, learning)
-    schedule = make_schedule(optimiser, learning, epochs * steps)
+    learning = Learning(epochs=epochs, lr=RATE, weight_decay=0, ema=0)
+    steps = len(pictures) // BATCH
+    learner = make_learner(fresh_network(kind, layers, seed), learning, engine, epochs * steps)
+    learner = dataclasses.replace(learner, loss=_loss)
     errors = []
     for epoch in range(epochs):
-        order = stream(seed, epoch).permutation(len(pictures))
-        batches = [torch.from_numpy(rows) for rows in np.array_split(order, steps)]
-        for rows in batches:
-            said = _said(network.train(), pictures[rows], engine)
-            loss = functional.cross_entropy(said, roots[rows].to(engine.device))
-            if not loss.isfinite():
-                raise NotFinite(
-                    f"{kind}, {layers} layers, seed {seed}, epoch {epoch + 1}: the loss is"
-                    f" {loss.item()}, expected a finite number; try precision=fp32"
-                )
-            optimiser.zero_grad()
-            loss.backward()  # type: ignore[no-untyped-call]
-            nn.utils.clip_grad_norm_(network.parameters(), learning.clip)
-            optimiser.step()
-            schedule.step()
-            advance(len(rows))
-        with torch.no_grad(), frozen_norm_statistics(network):
-            right = sum(_right(network, pictures[rows], roots[rows], engine) for rows in batches)
+        order = DEGRADATION_SHUFFLE.stream(seed, epoch).permutation(len(pictures))
+        rows = [torch.from_numpy(part) for part in np.array_split(order, steps)]
+        batches = [(pictures[part], roots[part]) for part in rows]
+        try:
+            train_epoch(learner, batches, (seed, 0, epoch), advance)
+        except NotFinite as error:
+            raise NotFinite(f"{kind}, {layers} layers, seed {seed}, {error}") from None
+        with torch.no_grad(), frozen_norm_statistics(learner.network):
+            right = sum(_right(learner.network, *batch, engine) for batch in batches)
         errors.append(1 - right / len(pictures))
     return errors
 
 
+def _loss(logits: Tensor, roots: Tensor) -> Tensor:
+    return functional.cross_entropy(logits.float(), roots)
+
+
 def _right(network: nn.Module, pictures: Tensor, roots: Tensor, engine: Engine) -> int:
-    return int((_said(network, pictures, engine).argmax(1).cpu() == roots).sum())
+    with engine.autocast():
+        ink = pictures.to(engine.device, memory_format=torch.channels_last)
+        guess = network(ink).argmax(1)
+    return int((guess.cpu() == roots).sum())
 
 
 def fresh_network(kind: str, layers: int, seed: int) -> ResNet:
     """Equal weights for both kinds: they differ in their shortcuts alone."""
     with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed_at(seed, layers))
+        torch.manual_seed(DEGRADATION_WEIGHTS.seed(seed, layers))
         shape = (BasicBlock, DEPTHS[layers], 1, HEADS.root.classes)
         network = ResNet(*shape, shortcut=KINDS[kind])
     for block in network.modules():
@@ -109,12 +105,6 @@ def verdict(by_layers: dict[int, list[list[float]]]) -> str:
     if max(other) < min(one):
         return f"depth helps: {every} smaller error than any of {shallow}"
     return f"no degradation at this scale: trainings of {shallow} and {deep} layers overlap"
-
-
-def _said(network: nn.Module, pictures: Tensor, engine: Engine) -> Tensor:
-    with engine.autocast():
-        ink = pictures.to(engine.device, memory_format=torch.channels_last)
-        return network(ink).float()  # type: ignore[no-any-return]
 
 
 def draw_degradation(

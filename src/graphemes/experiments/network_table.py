@@ -15,8 +15,10 @@ from graphemes.network.cost import multiply_adds, parameters
 from graphemes.network.devices import choose_engine
 from graphemes.network.model import build_network
 from graphemes.network.trunks import OPTIONS, TRUNKS
-from graphemes.pipeline.run_records import FIELDS, _bare, known_scores
+from graphemes.pipeline.run_records import bare, known_scores
 from graphemes.pipeline.workspace import find_layout
+
+_FIELDS = Architecture.model_fields
 
 
 def print_networks(settings: NetworksSettings) -> None:
@@ -43,7 +45,7 @@ def print_networks(settings: NetworksSettings) -> None:
         for measure in (training_speed, inference_speed):
             speed = f"{measure(network, settings, engine):,.1f}/s" if settings.repeats else "-"
             line += f"{speed:>15}"
-        say(f"{line}  {known.get(_bare(one), '-')}")
+        say(f"{line}  {known.get(bare(one), '-')}")
     if settings.trunk is None:
         for line in paper_lines():
             say(line)
@@ -51,7 +53,7 @@ def print_networks(settings: NetworksSettings) -> None:
 
 def _supporting(settings: NetworksSettings) -> list[str]:
     """Our trunks that support the options that were given."""
-    made = {key for key in OPTIONS if getattr(settings, key) != FIELDS[key].default}
+    made = {key for key in OPTIONS if getattr(settings, key) != _FIELDS[key].default}
     found = [name for name, kind in TRUNKS.items() if made <= kind.options]
     if not found:
         named = " and ".join(f"{key}={shown(getattr(settings, key))}" for key in sorted(made))
@@ -63,5 +65,5 @@ def _supporting(settings: NetworksSettings) -> list[str]:
 
 
 def _asked(settings: NetworksSettings, trunk: str) -> Architecture:
-    chosen = {key: getattr(settings, key) for key in FIELDS}
+    chosen = {key: getattr(settings, key) for key in _FIELDS}
     return Architecture.model_validate({**chosen, "trunk": trunk})

@@ -7,21 +7,20 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from graphemes.competition.labels import read_labels
 from graphemes.experiments.scan_statistics import ScanStatistics, measure_scan, table
 from graphemes.experiments.two_sample_test import classifier_auc
 from graphemes.foundation.errors import DataError, PlaceTaken, SettingsError
 from graphemes.foundation.files import need_writable, read_json, write_json
 from graphemes.foundation.heads import COLUMNS, PerHead
 from graphemes.foundation.progress import progress, say
-from graphemes.foundation.seeds import stream
+from graphemes.foundation.seeds import COMPARED, COMPARED_ORDER
 from graphemes.foundation.settings.commands import SynthesiseSettings
 from graphemes.foundation.settings.groups import Places
 from graphemes.foundation.settings.types import ImageSize
 from graphemes.images.contact_sheets import mixed, pairs, write_png
 from graphemes.images.transforms import apply_transform, make_transform
 from graphemes.pipeline.training_data import open_training_data
-from graphemes.pipeline.workspace import Source, find_layout
+from graphemes.pipeline.workspace import Workspace, find_layout
 from graphemes.synthesis.combinations import spelling
 from graphemes.synthesis.jobs import drawn, ordered
 from graphemes.synthesis.manifest import MARKER
@@ -40,7 +39,7 @@ def compare(settings: SynthesiseSettings, directory: Path, fonts: tuple[str, ...
     layout = find_layout(Places(work_dir=settings.work_dir))
     out = settings.out or layout.work_dir / "data" / "comparison"
     _check_place(out)
-    real, texts = _real(settings, Source(layout, directory, demo=False))
+    real, texts = _real(settings, Workspace(layout, directory, demo=False))
     ours = _drawn(settings, texts, fonts)
     measured = {"real": _measured(real, f"compare={directory}"), "drawn": _measured(ours, "drawn")}
     for line in table(*measured.values()):
@@ -80,24 +79,26 @@ def _check_place(out: Path) -> None:
         )
 
 
-def _real(settings: SynthesiseSettings, source: Source) -> tuple[npt.NDArray[np.uint8], list[str]]:
+def _real(
+    settings: SynthesiseSettings, workspace: Workspace
+) -> tuple[npt.NDArray[np.uint8], list[str]]:
     """Real scans (N, 137, 236), as many as asked for, drawn at random, and their strings."""
-    if not source.directory.is_dir():
-        what = "is a file" if source.directory.exists() else "no such directory"
+    if not workspace.directory.is_dir():
+        what = "is a file" if workspace.directory.exists() else "no such directory"
         raise DataError(
-            f"compare={source.directory}: {what}; expected one with train.csv and shards"
+            f"compare={workspace.directory}: {what}; expected one with train.csv and shards"
         )
     asked = settings.images or IMAGES
     if asked < LEAST:
         raise SettingsError(f"images={asked}: expected {LEAST} or more to compare")
-    labels = read_labels(source.directory / "train.csv")
+    labels = workspace.labels
     count = min(asked, len(labels))
     if count < LEAST:
         raise DataError(
-            f"compare={source.directory}: {count} labelled images, expected {LEAST} or more"
+            f"compare={workspace.directory}: {count} labelled images, expected {LEAST} or more"
         )
-    data = open_training_data(source, labels)
-    chosen = stream(settings.seed, PLACE).permutation(len(labels))[:count]
+    data = open_training_data(workspace)
+    chosen = COMPARED.stream(settings.seed).permutation(len(labels))[:count]
     if "grapheme" in labels:
         known = labels["grapheme"].to_numpy()[chosen].tolist()
     else:
@@ -152,5 +153,5 @@ def _write_sheets(
     half = MIXED // 2
     # Other scans than the pairs' where there are enough, or the pairs would give them away.
     both = np.concatenate([real[-half:], ours[-half:]])
-    order = stream(seed, PLACE, 1).permutation(len(both))
+    order = COMPARED_ORDER.stream(seed).permutation(len(both))
     write_png(out / SHEETS[1], mixed(list(both[order]), ACROSS))

@@ -1,18 +1,21 @@
-"""Telling two sets of pictures apart: how well a small network learns it.
+"""A classifier two-sample test: how well a small network tells two sets of pictures apart.
 
-N pictures of each set, H x W pixels.
+Lopez-Paz and Oquab 2017 (arXiv:1610.06545). N pictures of each set, H x W pixels.
 """
 
-import numpy as np
 import torch
 from sklearn.metrics import roc_auc_score
 from torch import Tensor, nn
 
 from graphemes.foundation.progress import progress
-from graphemes.foundation.seeds import seed_at, stream
+from graphemes.foundation.seeds import TEST_SHUFFLE, TEST_SPLIT, TEST_WEIGHTS
+from graphemes.network.devices import Engine
+from graphemes.training.epoch import Learner, train_epoch
+from graphemes.training.optimisation import WeightAverage
 
 EPOCHS = 12
 BATCH = 64
+_CPU = Engine(torch.device("cpu"), "fp32")
 
 
 def classifier_auc(first: Tensor, second: Tensor, seed: int = 0) -> float:
@@ -22,16 +25,16 @@ def classifier_auc(first: Tensor, second: Tensor, seed: int = 0) -> float:
     """
     pictures = torch.cat([first, second])
     truth = torch.cat([torch.zeros(len(first)), torch.ones(len(second))])
-    order = torch.from_numpy(stream(seed, 0).permutation(len(pictures)))
+    order = torch.from_numpy(TEST_SPLIT.stream(seed).permutation(len(pictures)))
     learned, held = order[: len(order) // 2], order[len(order) // 2 :]
     with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed_at(seed, 1))
+        torch.manual_seed(TEST_WEIGHTS.seed(seed))
         network = _network()
-        _learn(network, pictures[learned], truth[learned], seed)
+        _train(network, pictures[learned], truth[learned], seed)
     network.eval()
     with torch.no_grad():
-        said = torch.cat([network(part) for part in torch.split(pictures[held], 256)])[:, 0]
-    return float(roc_auc_score(truth[held].numpy(), said.numpy()))
+        scores = torch.cat([network(part) for part in torch.split(pictures[held], 256)])
+    return float(roc_auc_score(truth[held].numpy(), scores[:, 0].numpy()))
 
 
 def _network() -> nn.Sequential:
@@ -45,21 +48,28 @@ def _network() -> nn.Sequential:
     return nn.Sequential(*layers, nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(96, 1))
 
 
-def _learn(network: nn.Module, pictures: Tensor, truth: Tensor, seed: int) -> None:
-    steps = EPOCHS * (len(pictures) // BATCH)
-    optimiser = torch.optim.AdamW(network.parameters(), 3e-3, weight_decay=0.05)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, 3e-3, max(steps, 2))
-    network.train()
+def _train(network: nn.Module, pictures: Tensor, truth: Tensor, seed: int) -> None:
+    steps = len(pictures) // BATCH
+    learner = _learner(network, EPOCHS * steps)
     with progress("learning to tell real from drawn", EPOCHS * len(pictures)) as advance:
-        for epoch in range(EPOCHS):
-            order = stream(seed, 2, epoch).permutation(len(pictures))
-            for rows in np.split(order, range(BATCH, len(order), BATCH)):
-                if len(rows) < BATCH:
-                    continue
-                said = network(pictures[rows])[:, 0]
-                loss = nn.functional.binary_cross_entropy_with_logits(said, truth[rows])
-                optimiser.zero_grad()
-                loss.backward()  # type: ignore[no-untyped-call]
-                optimiser.step()
-                schedule.step()
-                advance(len(rows))
+        for epoch in range(EPOCHS if steps else 0):
+            order = TEST_SHUFFLE.stream(seed, epoch).permutation(len(pictures))
+            batches = [order[k * BATCH : (k + 1) * BATCH] for k in range(steps)]
+            pairs = [(pictures[rows], truth[rows]) for rows in batches]
+            train_epoch(learner, pairs, (seed, 0, epoch), advance)
+
+
+def _learner(network: nn.Module, steps: int) -> Learner:
+    optimiser = torch.optim.AdamW(network.parameters(), 3e-3, weight_decay=0.05)
+    return Learner(
+        network=network,
+        average=WeightAverage(network, 0),
+        optimiser=optimiser,
+        schedule=torch.optim.lr_scheduler.OneCycleLR(optimiser, 3e-3, max(steps, 2)),
+        scaler=torch.amp.GradScaler("cpu", enabled=False),
+        engine=_CPU,
+        clip=float("inf"),
+        loss=lambda scores, labels: nn.functional.binary_cross_entropy_with_logits(
+            scores[:, 0], labels
+        ),
+    )

@@ -21,7 +21,7 @@ class FoldPaths:
 
     @property
     def run(self) -> Path:
-        """The birth certificate, written last: a fold with it is finished."""
+        """The run record, written last: a fold with it is finished."""
         return self.directory / "run.json"
 
     @property
@@ -47,7 +47,7 @@ class FoldPaths:
 
     @property
     def finished(self) -> bool:
-        """Whether its birth certificate and its weights are there."""
+        """Whether its run record and its weights are there."""
         return self.run.is_file() and self.weights.is_file()
 
     @property

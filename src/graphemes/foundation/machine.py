@@ -38,7 +38,7 @@ def cpu_flags() -> frozenset[str]:
 
 
 def machine_name() -> str:
-    """The processor, for a birth certificate."""
+    """The processor, for a run record."""
     return _cpuinfo("model name") or platform.processor() or platform.machine()
 
 

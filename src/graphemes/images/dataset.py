@@ -21,6 +21,7 @@ from torch.utils.data import DataLoader, Dataset, Sampler
 
 from graphemes.foundation.heads import PerHead
 from graphemes.foundation.machine import usable_cores
+from graphemes.foundation.seeds import AUGMENTATION
 from graphemes.images.sampling import SampleKey
 from graphemes.images.transforms import apply_transform
 
@@ -56,9 +57,9 @@ class StoreDataset(Dataset[Sample]):
 
     def __getitem__(self, key: SampleKey) -> Sample:
         epoch, row = key
-        stream_key = () if self.seeds is None else (*self.seeds, epoch, row)
+        seed = None if self.seeds is None else AUGMENTATION.seed(*self.seeds, epoch, row)
         at = row - self.first
-        ink = apply_transform(self.compose, np.asarray(self.pixels[at]), *stream_key)
+        ink = apply_transform(self.compose, np.asarray(self.pixels[at]), seed)
         labels = self.labels.map(lambda column: int(column[at])) if self.labels else UNLABELLED
         return Sample(ink, labels)
 

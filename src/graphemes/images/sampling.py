@@ -10,14 +10,10 @@ import numpy as np
 import numpy.typing as npt
 from torch.utils.data import Sampler
 
-from graphemes.foundation.seeds import stream
+from graphemes.foundation.seeds import MIX, SHUFFLE, SYNTHETIC_SHUFFLE, Purpose
 from graphemes.foundation.settings.types import Share
 
 SampleKey = tuple[int, int]  # (epoch, or how often the row was shown before; store row)
-# Streams at (seed, fold, round or epoch, 0, one of these): longer than any picture's key, so that
-# no two are one. Real rows are shuffled at (seed, fold, round), where an epoch without synthetic
-# ones is shuffled.
-_SYNTHETIC, _MIXED = 1, 2
 
 
 class Batches(Sampler[list[SampleKey]]):
@@ -35,7 +31,7 @@ class Batches(Sampler[list[SampleKey]]):
     def __iter__(self) -> Iterator[list[SampleKey]]:
         rows = self.rows
         if self.seeds is not None:
-            rows = stream(*self.seeds, self.epoch).permutation(rows)
+            rows = SHUFFLE.stream(*self.seeds, self.epoch).permutation(rows)
         for batch in range(len(self)):
             part = rows[batch * self.size : (batch + 1) * self.size]
             yield [(self.epoch, int(row)) for row in part]
@@ -60,7 +56,7 @@ class CyclingSampler:
 
     rows: npt.NDArray[np.int64]  # (n,)
     seeds: tuple[int, int]  # (seed, fold)
-    kind: tuple[int, ...] = ()  # ends the stream key of each round's shuffle
+    shuffle: Purpose = SHUFFLE
 
     def take(self, start: int, count: int) -> list[SampleKey]:
         """`count` keys from the `start`th on, as (round, row): in each round a row comes once."""
@@ -74,7 +70,7 @@ class CyclingSampler:
 
     def order(self, round_: int) -> npt.NDArray[np.int64]:
         """(n,) the rows in a round's order."""
-        return stream(*self.seeds, round_, *self.kind).permutation(self.rows)
+        return self.shuffle.stream(*self.seeds, round_).permutation(self.rows)
 
 
 class MixedBatches(Sampler[list[SampleKey]]):
@@ -105,7 +101,7 @@ class MixedBatches(Sampler[list[SampleKey]]):
         self.seeds = seeds
         self.samplers = (
             CyclingSampler(real, seeds),
-            CyclingSampler(synthetic, seeds, (0, _SYNTHETIC)),
+            CyclingSampler(synthetic, seeds, SYNTHETIC_SHUFFLE),
         )
         self.epoch = 0
 
@@ -122,7 +118,7 @@ class MixedBatches(Sampler[list[SampleKey]]):
     def _kinds(self, drawn: int) -> npt.NDArray[np.int64]:
         """(batches, B): 1 where a picture is synthetic, `drawn` times in all."""
         spread = np.diff(np.arange(self.images + 1) * drawn // self.images)
-        mixed = stream(*self.seeds, self.epoch, 0, _MIXED)
+        mixed = MIX.stream(*self.seeds, self.epoch)
         return mixed.permuted(spread.reshape(len(self), self.size), axis=1)
 
     def __len__(self) -> int:

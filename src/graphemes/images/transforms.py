@@ -17,7 +17,6 @@ import numpy.typing as npt
 import torch
 from albumentations.pytorch import ToTensorV2
 
-from graphemes.foundation.seeds import seed_at
 from graphemes.foundation.settings.types import Crop, ImageSize
 from graphemes.images.ink import Levels, ink_box
 
@@ -114,11 +113,13 @@ def make_transform(size: ImageSize, crop: Crop, by: Augmentation | None = None) 
     return A.Compose(steps)
 
 
-def apply_transform(compose: A.Compose, scan: npt.NDArray[np.uint8], *key: int) -> torch.Tensor:
-    """One picture (1, H, W) float32 of a scan (H, W) uint8; key is (seed, fold, epoch, index).
+def apply_transform(
+    compose: A.Compose, scan: npt.NDArray[np.uint8], seed: int | None = None
+) -> torch.Tensor:
+    """One picture (1, H, W) float32 of a scan (H, W) uint8.
 
-    The same key gives the same picture, whoever drew before.
+    The same seed gives the same picture, whoever drew before; None: nothing is drawn.
     """
-    if key:
-        compose.set_random_seed(seed_at(*key) % 2**32)
+    if seed is not None:
+        compose.set_random_seed(seed % 2**32)
     return compose(image=scan[..., None])["image"]  # type: ignore[no-any-return]

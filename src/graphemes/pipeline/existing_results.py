@@ -1,14 +1,14 @@
-"""What happens a second time: results that fit are kept, others are guarded.
+"""What stands there already: kept where it fits, resumed where unfinished, else refused.
 
-Finished with the same settings and data: kept. Unfinished: gone on with. Anything else in the place
-is an error, unless the user says overwrite=true or it belongs to the demo.
+Anything of other settings or data is refused, unless the user says overwrite=true or it is the
+demo's.
 """
 
 import json
 import shutil
 from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 from graphemes.evaluation.probability_files import read_digests
 from graphemes.foundation.errors import DataError, PlaceTaken
@@ -17,70 +17,62 @@ from graphemes.foundation.files import (
     file_digest,
     locked,
     need_writable,
-    read_json,
     write_json,
 )
 from graphemes.foundation.layout import FoldPaths, Layout, probabilities_beside
 from graphemes.foundation.progress import say
-from graphemes.pipeline.identity import differences
+from graphemes.pipeline.identity import RunIdentity
+from graphemes.pipeline.run_records import read_identity
 
 Status = Literal["empty", "unfinished", "finished"]
 
 
-def fold_status(place: FoldPaths, asked: dict[str, Any], *, overwrite: bool) -> Status:
-    """How far the fold at `place` is; raises PlaceTaken if something else is there."""
-    kept, status = kept_identity(place)
+def fold_status(paths: FoldPaths, asked: RunIdentity, *, overwrite: bool) -> Status:
+    """How far the fold at `paths` is; raises PlaceTaken if something else is there."""
+    kept, status = kept_identity(paths)
     if kept is None:
         return "empty"
-    found = differences(kept, asked)
+    found = kept.differences(asked)
     if not found:
         return status
-    if overwrite or kept.get("demo"):
+    if overwrite or kept.demo:
         return "empty"
-    raise place_taken_error(place.directory, found)
+    raise place_taken_error(paths.directory, found)
 
 
-def kept_identity(place: FoldPaths) -> tuple[dict[str, Any] | None, Status]:
-    """The identity of what is at a fold's place, and whether it is finished."""
-    if place.finished:
-        return _identity_in(place.run), "finished"
-    unfinished = place.state / "identity.json"
+def kept_identity(paths: FoldPaths) -> tuple[RunIdentity | None, Status]:
+    """The identity of what a fold's folder holds, and whether it is finished."""
+    if paths.finished:
+        return read_identity(paths.run), "finished"
+    unfinished = paths.state / "identity.json"
     if unfinished.is_file():
-        return _identity_in(unfinished), "unfinished"
+        return read_identity(unfinished), "unfinished"
     return None, "empty"
 
 
-def _identity_in(path: Path) -> dict[str, Any]:
-    value = read_json(path)
-    identity = value.get("identity") if isinstance(value, dict) else None
-    if not isinstance(identity, dict):
-        raise DataError(f"{path}: holds no identity; delete its folder or restore it")
-    return identity
+def fold_lock(paths: FoldPaths) -> AbstractContextManager[None]:
+    """The lock under which a fold's folder is written. Raises UserError if another run has it."""
+    busy = f"{paths.directory}: another run is training this fold; wait for it, or use name="
+    return locked(paths.directory / ".lock", busy=busy)
 
 
-def fold_lock(place: FoldPaths) -> AbstractContextManager[None]:
-    """The lock under which a fold's place is written. Raises UserError if another run has it."""
-    busy = f"{place.directory}: another run is training this fold; wait for it, or use name="
-    return locked(place.directory / ".lock", busy=busy)
-
-
-def clear_fold(place: FoldPaths) -> None:
-    """Remove what a fold left, its birth certificate first, so that no half of it seems whole."""
-    for path in (place.run, place.weights, place.oof, place.log, place.curves):
+def clear_fold(paths: FoldPaths) -> None:
+    """Remove what a fold left, its run record first, so that no half of it seems whole."""
+    for path in (paths.run, paths.weights, paths.oof, paths.log, paths.curves):
         path.unlink(missing_ok=True)
-    if place.state.exists():
-        shutil.rmtree(place.state)
+    if paths.state.exists():
+        shutil.rmtree(paths.state)
 
 
-def begin_fold(place: FoldPaths, asked: dict[str, Any]) -> None:
-    """Note whose the place is, before anything else is written there."""
-    write_json(place.state / "identity.json", {"identity": asked})
+def begin_fold(paths: FoldPaths, asked: RunIdentity) -> None:
+    """Note whose the folder is, before anything else is written there."""
+    write_json(paths.state / "identity.json", {"identity": asked.as_json()})
 
 
-def submission_origin(identity: dict[str, Any]) -> dict[str, str]:
+def submission_origin(identity: RunIdentity) -> dict[str, str]:
     """What a submission remembers of the run it comes from."""
-    settings = json.dumps(identity["settings"], sort_keys=True).encode()
-    return {**identity["digests"], "settings": digest(settings), "demo": str(identity["demo"])}
+    settings = json.dumps(identity.settings, sort_keys=True).encode()
+    return {**identity.digests, "settings": digest(settings), "demo": str(identity.demo)}
 
 
 def guard_submission(path: Path, origin: dict[str, str], *, overwrite: bool) -> dict[str, str]:
@@ -109,14 +101,14 @@ def guard_submission(path: Path, origin: dict[str, str], *, overwrite: bool) -> 
     return kept
 
 
-def forget_demo_folds(layout: Layout, asked: dict[str, Any]) -> None:
+def forget_demo_folds(layout: Layout, asked: RunIdentity) -> None:
     """Clear the demo's folds that a run of other settings or data finds beside its own."""
-    for place in layout.folds():
-        kept, _ = kept_identity(place)
-        if kept is not None and kept.get("demo") and differences(kept, asked):
-            with fold_lock(place):
-                say(f"{place.directory}: was the demo's; replaced")
-                clear_fold(place)
+    for paths in layout.folds():
+        kept, _ = kept_identity(paths)
+        if kept is not None and kept.demo and kept.differences(asked):
+            with fold_lock(paths):
+                say(f"{paths.directory}: was the demo's; replaced")
+                clear_fold(paths)
 
 
 def place_taken_error(what: Path, found: list[str]) -> PlaceTaken:

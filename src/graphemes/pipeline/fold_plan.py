@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from graphemes.competition.labels import read_labels
 from graphemes.evaluation.fold_balance import balance_lines
 from graphemes.evaluation.folds import (
     NEVER,
@@ -28,23 +27,23 @@ from graphemes.foundation.progress import say
 from graphemes.foundation.settings.commands import FoldsSettings, TrainSettings
 from graphemes.foundation.settings.groups import Folding
 from graphemes.foundation.settings.types import FoldRule
-from graphemes.pipeline.workspace import Source
+from graphemes.pipeline.workspace import Workspace
 
 
 @dataclass(frozen=True)
 class FoldPlan:
-    """The folds of a run; `birth` is set for new ones, which aren't written yet."""
+    """The folds of a run; `origin` is set for new ones, which aren't written yet."""
 
     table: pd.DataFrame
     path: Path | None  # of the file; None for fold=none
-    birth: dict[str, Any] | None = None
+    origin: dict[str, Any] | None = None
 
     def write(self) -> None:
         """Write the file if it is new, with a word beside it on where it comes from."""
-        if self.birth is None or self.path is None:
+        if self.origin is None or self.path is None:
             return
         write_folds(self.path, self.table)
-        write_json(_about(self.path), {**self.birth, "digest": file_digest(self.path)})
+        write_json(_about(self.path), {**self.origin, "digest": file_digest(self.path)})
 
     def report_lines(self, *, held_out: bool) -> list[str]:
         """How evenly the folds share the classes, and what they hold out whole, for people."""
@@ -54,33 +53,31 @@ class FoldPlan:
 
 def plan_folds(
     settings: TrainSettings | FoldsSettings,
-    source: Source,
-    labels: pd.DataFrame,
+    workspace: Workspace,
     by: FoldRule = "stratified",
 ) -> FoldPlan:
     """The table of folds: the user's file, the rule's if it fits, or a new one, not written yet."""
     if isinstance(settings.folds, Path):
-        return FoldPlan(read_folds(settings.folds, labels), settings.folds)
-    path = _place(source.layout, by)
+        return FoldPlan(read_folds(settings.folds, workspace.labels), settings.folds)
+    path = _place(workspace.layout, by)
     if path.exists():
-        table, problem = _kept_folds(path, settings.folds, labels)
+        table, problem = _kept_folds(path, settings.folds, workspace.labels)
         if table is not None:
             return FoldPlan(table, path)
         _give_way(path, problem or "", overwrite=settings.overwrite)
-    return new_folds(settings, source, labels, by)
+    return new_folds(settings, workspace, by)
 
 
-def plan_asked_folds(settings: FoldsSettings, source: Source) -> FoldPlan:
-    """The user's file, or exactly the folds that the rule and the seed give for train.csv.
+def plan_asked_folds(settings: FoldsSettings, workspace: Workspace) -> FoldPlan:
+    """The user's file, or exactly the folds that the rule and the seed give.
 
     Only the folds command asks whose seed it was: a run takes any folds that fit. Raises
     PlaceTaken where a file holds others and nobody allowed to replace it.
     """
-    labels = read_labels(source.directory / "train.csv")
-    plan = plan_folds(settings, source, labels, settings.by)
-    if plan.birth is not None or plan.path is None or plan.path == settings.folds:
+    plan = plan_folds(settings, workspace, settings.by)
+    if plan.origin is not None or plan.path is None or plan.path == settings.folds:
         return plan
-    asked = new_folds(settings, source, labels, settings.by)
+    asked = new_folds(settings, workspace, settings.by)
     if plan.table.equals(asked.table):
         return plan
     problem = f"isn't what seed={settings.seed} gives"
@@ -111,16 +108,15 @@ def _give_way(path: Path, problem: str, *, overwrite: bool) -> None:
         )
 
 
-def new_folds(
-    settings: Folding, source: Source, labels: pd.DataFrame, by: FoldRule = "stratified"
-) -> FoldPlan:
+def new_folds(settings: Folding, workspace: Workspace, by: FoldRule = "stratified") -> FoldPlan:
     """A table of folds, made by that rule."""
     assert isinstance(settings.folds, int)
+    labels = workspace.labels
     say(f"folds: splitting {len(labels):,} images into {settings.folds} folds")
     make = make_grapheme_folds if by == "grapheme" else make_folds
     table = fold_table(labels, make(labels, settings.folds, settings.seed))
-    birth = {"by": by, "folds": settings.folds, "seed": settings.seed, "demo": source.demo}
-    return FoldPlan(table, _place(source.layout, by), birth)
+    origin = {"by": by, "folds": settings.folds, "seed": settings.seed, "demo": workspace.demo}
+    return FoldPlan(table, _place(workspace.layout, by), origin)
 
 
 def _kept_folds(

@@ -14,11 +14,11 @@ from graphemes.evaluation.folds import (
     folds_digest,
 )
 from graphemes.foundation.errors import DataError
-from graphemes.foundation.seeds import stream
+from graphemes.foundation.seeds import SUBSET
 from graphemes.foundation.settings.groups import Learning
 from graphemes.pipeline.training_data import TrainingData
 
-_LIMIT, _TRAINED, _VALIDATED = 1, 0, 1  # addresses of the streams that pick a subset
+_TRAINED, _VALIDATED = 0, 1  # parts of a fold, in SUBSET's key
 
 
 @dataclass(frozen=True)
@@ -45,8 +45,8 @@ def rows_of_fold(
     for kind, mask in ((_TRAINED, ~validated & kept), (_VALIDATED, validated & kept)):
         rows = data.rows[mask]
         if settings.limit is not None and len(rows) > settings.limit:
-            place = (_LIMIT, 0 if fold == "none" else int(fold) + 1, kind)
-            rows = np.sort(stream(seed, *place).permutation(rows)[: settings.limit])
+            random = SUBSET.stream(seed, 0 if fold == "none" else int(fold) + 1, kind)
+            rows = np.sort(random.permutation(rows)[: settings.limit])
         parts.append(rows)
     real, validated = parts
     synthetic = np.empty(0, np.int64)

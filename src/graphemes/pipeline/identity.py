@@ -1,14 +1,66 @@
 """What makes a fold the one that is asked for: settings, data, classes."""
 
-from typing import Any
+from dataclasses import asdict, dataclass
+from typing import Any, Self
 
 from graphemes.foundation.files import file_digest
 from graphemes.foundation.heads import HEADS
 from graphemes.foundation.settings.groups import LATER, Learning
 
-_LEFT_OUT = {
+_DEFAULTS = {
     key: value for key, value in Learning().model_dump(mode="json").items() if key in LATER
 }
+
+
+@dataclass(frozen=True)
+class RunIdentity:
+    """Equal identities, equal weights: fold by fold of one run."""
+
+    settings: dict[str, Any]  # as JSON values, with the seed
+    digests: dict[str, str]  # of data, folds and, where they join, synthetic images
+    classes: list[int]
+    demo: bool
+
+    def differences(self, asked: Self) -> list[str]:
+        """What differs from another that is asked for, for people: 'epochs is 3, asked for 4'."""
+        old, new = {**_DEFAULTS, **self.settings}, {**_DEFAULTS, **asked.settings}
+        found = [
+            f"{key} is {old.get(key)}, asked for {new.get(key)}"
+            for key in {**asked.settings, **self.settings}
+            if old.get(key) != new.get(key)
+        ]
+        found += [
+            f"its {name}{' images' if name == 'synthetic' else ''} differ"
+            for name in {**asked.digests, **self.digests}
+            if self.digests.get(name) != asked.digests.get(name)
+        ]
+        return found if self.classes == asked.classes else [*found, "its classes differ"]
+
+    def as_json(self) -> dict[str, Any]:
+        """The value that `from_json` takes."""
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, value: Any) -> Self:
+        """An identity as it was written, by whatever version. Raises ValueError for another value.
+
+        What an earlier version didn't know is left empty: it differs then.
+        """
+        parts: dict[str, Any] = {"settings": {}, "digests": {}, "classes": [], "demo": False}
+        if not isinstance(value, dict):
+            raise ValueError("no object")  # noqa: TRY004  # one kind of fault for the reader
+        parts |= {key: value[key] for key in parts if key in value}
+        if not isinstance(parts["settings"], dict) or not isinstance(parts["digests"], dict):
+            raise ValueError("no settings or digests")  # noqa: TRY004
+        return cls(**parts)
+
+
+def run_identity(
+    settings: Learning, seed: int, digests: dict[str, str], *, demo: bool
+) -> RunIdentity:
+    """The identity that settings and data ask for. Raises DataError for a file of theirs."""
+    learning = {**learning_settings(settings), "seed": seed}
+    return RunIdentity(learning, digests, [head.classes for head in HEADS], demo)
 
 
 def learning_settings(settings: Learning) -> dict[str, Any]:
@@ -22,33 +74,3 @@ def learning_settings(settings: Learning) -> dict[str, Any]:
         if getattr(settings, key) == Learning.model_fields[key].default:
             del chosen[key]
     return chosen
-
-
-def identity(
-    learning: dict[str, Any], seed: int, digests: dict[str, str], demo: bool
-) -> dict[str, Any]:
-    """What makes a fold the one that is asked for: equal identities, equal weights."""
-    return {
-        "settings": {**learning, "seed": seed},
-        "digests": digests,
-        "classes": [head.classes for head in HEADS],
-        "demo": demo,
-    }
-
-
-def differences(kept: dict[str, Any], asked: dict[str, Any]) -> list[str]:
-    """What differs between two identities, for people: 'epochs is 3, asked for 4'."""
-    found = []
-    for group in ("settings", "digests"):
-        keys = {**asked[group], **kept.get(group, {})}
-        left_out = _LEFT_OUT if group == "settings" else {}
-        old, new = {**left_out, **kept.get(group, {})}, {**left_out, **asked[group]}
-        for key in keys:
-            if old.get(key) != new.get(key):
-                if group == "digests":
-                    found.append(f"its {key}{' images' if key == 'synthetic' else ''} differ")
-                else:
-                    found.append(f"{key} is {old.get(key)}, asked for {new.get(key)}")
-    if kept.get("classes") != asked["classes"]:
-        found.append("its classes differ")
-    return found

@@ -25,15 +25,16 @@ from graphemes.images.transforms import make_transform
 from graphemes.inference.predict import probabilities
 from graphemes.network.devices import Engine
 from graphemes.pipeline.existing_results import guard_submission, submission_origin
+from graphemes.pipeline.identity import RunIdentity
 from graphemes.pipeline.trained_networks import (
     ReadyNetworks,
     load_networks,
 )
-from graphemes.pipeline.workspace import Source
+from graphemes.pipeline.workspace import Workspace
 
 
 @dataclass(frozen=True)
-class Plan:
+class PredictionPlan:
     """What is asked for, and where it is."""
 
     rows: SubmissionRows
@@ -42,20 +43,19 @@ class Plan:
 
 
 def predict_run(
-    source: Source,
-    engine: Engine,
+    workspace: Workspace,
     settings: PredictSettings | TrainSettings,
     weights: Sequence[Path],
-    plan: Plan | None,
+    plan: PredictionPlan | None,
 ) -> None:
     """Write the submission of these weights, unless it is there already."""
     if plan is None:
-        say(f"{source.directory}: no test images, so no submission")
+        say(f"{workspace.directory}: no test images, so no submission")
         return
-    path = settings.submission or source.layout.submission
+    path = settings.submission or workspace.layout.submission
     pool = settings.grapheme_pool if isinstance(settings, PredictSettings) else None
-    ready = load_networks(weights, engine, pool)
-    origin = _origin(ready, source, list(plan.shards))
+    ready = load_networks(weights, workspace.engine, pool)
+    origin = _origin(ready, workspace, list(plan.shards))
     made_from = {**origin, "weights": ",".join(file_digest(file) for file in weights)}
     with locked(path.with_name(f".{path.name}.lock")):
         kept = guard_submission(path, origin, overwrite=settings.overwrite)
@@ -67,14 +67,14 @@ def predict_run(
         if plan.ignored:
             say(f"{plan.ignored:,} images of the test shards are asked for by no row: ignored")
         say(f"predicting {len(plan.rows.image_ids):,} test images with {len(weights)} network(s)")
-        work = _Work(ready, engine, settings, source.layout.cache)
+        work = _Work(ready, workspace.engine, settings, workspace.layout.cache)
         found = [work.shard(shard, wanted) for shard, wanted in plan.shards.items() if wanted]
         together = PerHead(*(np.concatenate(parts) for parts in zip(*found, strict=True)))
         _write(path, plan, together, made_from)
     say(f"{path}: {len(plan.rows.row_ids):,} rows written")
 
 
-def plan_prediction(directory: Path) -> Plan | None:
+def plan_prediction(directory: Path) -> PredictionPlan | None:
     """Which images to predict from which shard; None without test shards.
 
     Raises DataError if the files don't fit.
@@ -100,10 +100,12 @@ def plan_prediction(directory: Path) -> Plan | None:
             f"{directory / 'test.csv'}: asks for {len(missing):,} images that are in no test shard,"
             f" first '{missing[0]}'; are all test shards there?"
         )
-    return Plan(rows, plan, len(home) - len(asked))
+    return PredictionPlan(rows, plan, len(home) - len(asked))
 
 
-def _write(path: Path, plan: Plan, found: Probabilities, made_from: dict[str, str]) -> None:
+def _write(
+    path: Path, plan: PredictionPlan, found: Probabilities, made_from: dict[str, str]
+) -> None:
     ids = [name for wanted in plan.shards.values() for name in wanted]
 
     def before(summary: str) -> None:
@@ -115,20 +117,15 @@ def _write(path: Path, plan: Plan, found: Probabilities, made_from: dict[str, st
     write_submission(path, plan.rows, ids, likeliest(found), before)
 
 
-def _origin(ready: ReadyNetworks, source: Source, shards: list[Path]) -> dict[str, str]:
+def _origin(ready: ReadyNetworks, workspace: Workspace, shards: list[Path]) -> dict[str, str]:
     """What the submission is made from: the run, and the test images as far as is cheap to know."""
     record = ready.records[0]
-    run_ = submission_origin(
-        {
-            "settings": {**record.settings, **ready.otherwise},
-            "digests": record.digests,
-            "demo": record.demo,
-        }
-    )
-    tables = [source.directory / name for name in ("sample_submission.csv", "test.csv")]
+    settings = {**record.settings, **ready.otherwise}
+    run = submission_origin(RunIdentity(settings, record.digests, record.classes, record.demo))
+    tables = [workspace.directory / name for name in ("sample_submission.csv", "test.csv")]
     about = [file_digest(path) for path in tables]
     about += [f"{path.name} {path.stat().st_size}" for path in shards]
-    return {**run_, "test": digest("\n".join(about).encode())}
+    return {**run, "test": digest("\n".join(about).encode())}
 
 
 @dataclass(frozen=True)

@@ -1,20 +1,114 @@
-"""run.json, the run record: what made a fold, and what it reached."""
+"""run.json, the run record: what made a fold, and what it reached. Written last, it ends a fold."""
 
 import contextlib
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any, Self
 
 from pydantic import ValidationError
 
 from graphemes.foundation.errors import DataError
-from graphemes.foundation.files import read_json
-from graphemes.foundation.layout import Layout, numbered
+from graphemes.foundation.files import read_json, write_json
+from graphemes.foundation.layout import ROOT, FoldPaths, Layout, numbered
+from graphemes.foundation.machine import machine_name
+from graphemes.foundation.settings.commands import TrainSettings
 from graphemes.foundation.settings.groups import Architecture
+from graphemes.foundation.versions import commit, versions
+from graphemes.network.devices import Engine
+from graphemes.pipeline.fold_rows import FoldRows
+from graphemes.pipeline.identity import RunIdentity
+from graphemes.pipeline.leakage import Leakage
+from graphemes.training.checkpoints import History
 
-FIELDS = Architecture.model_fields
+_FIELDS = Architecture.model_fields
 
 
-def _bare(one: Architecture) -> Architecture:
-    """Without what only training does: the same network."""
-    return one.model_copy(update={key: FIELDS[key].default for key in ("dropout", "drop_path")})
+@dataclass(frozen=True)
+class RunRecord:
+    """The fields of run.json, in its order."""
+
+    identity: RunIdentity
+    digests: dict[str, str]
+    fold: str
+    settings: dict[str, Any]
+    seed: int
+    commit: str | None
+    versions: dict[str, str]
+    device: str
+    machine: str
+    training_images: int
+    synthetic_images: int
+    validation_images: int
+    validation_images_seen_by_init: int
+    validation_images_among_synthetic: int
+    epoch: int
+    best_score: float | None
+    last_epoch: int
+    last_score: float | None
+    image_passes: int
+    synthetic_passes: int
+    train_seconds: float
+    images_per_second: float
+
+    def write(self, path: Path) -> None:
+        """Whole or not at all."""
+        write_json(path, {**vars(self), "identity": self.identity.as_json()})
+
+    @classmethod
+    def read(cls, path: Path) -> Self:
+        """A record of any version, None where it lacks a field. Raises DataError."""
+        value = read_json(path)
+        identity = read_identity(path, value)
+        known = {field.name: value.get(field.name) for field in fields(cls)}
+        return cls(**{**known, "identity": identity})
+
+
+def make_record(
+    settings: TrainSettings,
+    *,
+    identity: RunIdentity,
+    fold: str,
+    engine: Engine,
+    rows: FoldRows,
+    leakage: Leakage,
+    synthetic_passes: int,
+    history: History,
+) -> RunRecord:
+    """The record of a fold that has just been trained, on this machine."""
+    last = history.log[-1]
+    return RunRecord(
+        identity=identity,
+        digests=identity.digests,
+        fold=fold,
+        settings=settings.model_dump(mode="json"),
+        seed=settings.seed,
+        commit=commit(ROOT),
+        versions=versions(),
+        device=engine.describe(),
+        machine=machine_name(),
+        training_images=len(rows.trained),
+        synthetic_images=len(rows.synthetic),
+        validation_images=len(rows.validated),
+        validation_images_seen_by_init=leakage.seen_by_init,
+        validation_images_among_synthetic=leakage.among_synthetic,
+        epoch=history.best_epoch,
+        best_score=history.best_score,
+        last_epoch=last["epoch"],
+        last_score=last.get("score"),
+        image_passes=history.image_passes,
+        synthetic_passes=synthetic_passes,
+        train_seconds=round(history.train_seconds, 3),
+        images_per_second=round(history.image_passes / history.train_seconds, 3),
+    )
+
+
+def read_identity(path: Path, value: Any = None) -> RunIdentity:
+    """The identity in a JSON file, or in its `value` that was read already. Raises DataError."""
+    value = read_json(path) if value is None else value
+    try:
+        return RunIdentity.from_json(value.get("identity"))
+    except (AttributeError, ValueError):
+        raise DataError(f"{path}: holds no identity; delete its folder or restore it") from None
 
 
 def known_scores(layout: Layout) -> dict[Architecture, str]:
@@ -22,15 +116,29 @@ def known_scores(layout: Layout) -> dict[Architecture, str]:
     best: dict[Architecture, tuple[float, str]] = {}
     root = layout.folds_csv.parent
     runs = [root, *sorted(path for path in root.glob("*") if path.is_dir())]
-    for place in (place for run_ in runs for place in numbered(run_)):
-        with contextlib.suppress(DataError, ValidationError, KeyError, TypeError, ValueError):
-            said = read_json(place.run)
-            settings = said["settings"]
-            chosen = {key: settings[key] for key in FIELDS if key in settings}
-            one, score = _bare(Architecture.model_validate(chosen)), float(said["best_score"])
-            where = f"{place.directory.relative_to(root)}, {settings['image_size']}"
-            where += "".join(f", {key}" for key in ("pretrained", "init") if settings.get(key))
-            where += ", demo" if said["identity"]["demo"] else ""
-            if score > best.get(one, (-1.0, ""))[0]:
-                best[one] = score, f"{score:.3f} ({where})"
-    return {one: text for one, (_, text) in best.items()}
+    for paths in (paths for run_dir in runs for paths in numbered(run_dir)):
+        with contextlib.suppress(DataError, ValidationError, KeyError, TypeError):
+            record = RunRecord.read(paths.run)
+            network = trained_network(record.settings)
+            if record.best_score is not None and record.best_score > best.get(network, (-1, ""))[0]:
+                where = _where(record, paths, root)
+                best[network] = record.best_score, f"{record.best_score:.3f} ({where})"
+    return {network: text for network, (_, text) in best.items()}
+
+
+def trained_network(settings: dict[str, Any]) -> Architecture:
+    """The network of a record's settings, bare."""
+    return bare(Architecture.model_validate({k: settings[k] for k in _FIELDS if k in settings}))
+
+
+def bare(network: Architecture) -> Architecture:
+    """Without what only training does: the same network."""
+    return network.model_copy(
+        update={key: _FIELDS[key].default for key in ("dropout", "drop_path")}
+    )
+
+
+def _where(record: RunRecord, paths: FoldPaths, root: Path) -> str:
+    found = f"{paths.directory.relative_to(root)}, {record.settings['image_size']}"
+    found += "".join(f", {key}" for key in ("pretrained", "init") if record.settings.get(key))
+    return found + (", demo" if record.identity.demo else "")

@@ -23,16 +23,16 @@ from graphemes.images.dataset import StoreDataset, loader, loader_workers
 from graphemes.images.sampling import Batches
 from graphemes.images.transforms import make_transform
 from graphemes.inference.predict import probabilities
-from graphemes.network.devices import Engine, choose_engine
+from graphemes.network.devices import Engine
 from graphemes.network.weights import trained_on
 from graphemes.pipeline.existing_results import kept_identity
-from graphemes.pipeline.identity import differences
+from graphemes.pipeline.identity import RunIdentity
 from graphemes.pipeline.trained_networks import ReadyNetworks, find_weights, load_networks
 from graphemes.pipeline.training_data import TrainingData, open_training_data
-from graphemes.pipeline.workspace import find_layout, find_source
+from graphemes.pipeline.workspace import find_layout, find_workspace
 
 
-def score_run(layout: Layout, asked: dict[str, Any] | None = None) -> None:
+def score_run(layout: Layout, asked: RunIdentity | None = None) -> None:
     """Score a run's finished folds (those of the identity `asked`), print it, write scores.json."""
     paths = [place.oof for place in layout.folds() if _counts(place, asked)]
     if not paths:
@@ -46,11 +46,11 @@ def score_run(layout: Layout, asked: dict[str, Any] | None = None) -> None:
     say(f"{layout.scores}: written")
 
 
-def _counts(place: FoldPaths, asked: dict[str, Any] | None) -> bool:
-    kept, status = kept_identity(place)
-    if kept is None or status != "finished" or not place.oof.is_file():
+def _counts(paths: FoldPaths, asked: RunIdentity | None) -> bool:
+    kept, status = kept_identity(paths)
+    if kept is None or status != "finished" or not paths.oof.is_file():
         return False
-    return asked is None or not differences(kept, asked)
+    return asked is None or not kept.differences(asked)
 
 
 def score_tables(named: Sequence[Path], settings: ScoreSettings) -> None:
@@ -98,14 +98,14 @@ def _print(table: OofTable, *, by_fold: bool = True) -> None:
 
 def score_weights(named: Sequence[Path], settings: ScoreSettings) -> None:
     """Score weights on the labelled images that none of them was trained on."""
-    engine = choose_engine(settings.device, settings.precision)
+    workspace = find_workspace(settings)
     paths = find_weights(named)
-    ready = load_networks(paths, engine, settings.grapheme_pool)
-    source = find_source(settings)
-    data = open_training_data(source, read_labels(source.directory / "train.csv"))
+    ready = load_networks(paths, workspace.engine, settings.grapheme_pool)
+    workspace.draw_demo()
+    data = open_training_data(workspace)
     rows = _untrained_rows(data, paths)
     say(f"{len(rows):,} of {len(data.rows):,} labelled images are outside the training rows")
-    _print(_table(data, rows, ready, engine, settings), by_fold=False)
+    _print(_table(data, rows, ready, workspace.engine, settings), by_fold=False)
 
 
 def _untrained_rows(data: TrainingData, paths: list[Path]) -> Any:

@@ -21,7 +21,7 @@ class ReadyNetworks:
     records: list[WeightsRecord]
     image_size: ImageSize
     crop: Crop
-    otherwise: dict[str, str]  # settings that they were told to differ in from their training
+    otherwise: dict[str, str]  # settings that were asked to differ from their training
 
 
 def find_weights(named: Sequence[Path]) -> list[Path]:

@@ -17,7 +17,7 @@ from graphemes.foundation.files import digest
 from graphemes.foundation.heads import HEADS, PerHead
 from graphemes.foundation.progress import progress, say
 from graphemes.images.store import Store, open_store
-from graphemes.pipeline.workspace import Source
+from graphemes.pipeline.workspace import Workspace
 
 
 @dataclass(frozen=True)
@@ -52,38 +52,35 @@ def store_name(directory: Path, part: str) -> str:
     return f"{readable}-{digest(str(directory).encode())[:8]}-{part}"
 
 
-def open_training_data(
-    source: Source, labels: pd.DataFrame, synthetic: TrainingData | None = None
-) -> TrainingData:
+def open_training_data(workspace: Workspace, synthetic: TrainingData | None = None) -> TrainingData:
     """The store of the training shards, with the labels of train.csv, and what joins them.
 
     Raises DataError if they don't fit.
     """
-    shards = find_shards(source.directory, "train")
+    shards = find_shards(workspace.directory, "train")
     if not shards:
         raise DataError(
-            f"{source.directory}: no train_image_data_*.parquet (or .feather);"
+            f"{workspace.directory}: no train_image_data_*.parquet (or .feather);"
             " point data_dir at the competition's files"
         )
-    name = store_name(source.directory, "train")
-
-    def rows_in(ids: list[str]) -> npt.NDArray[np.int64]:
-        return rows_of_labels(source, labels, ids)
-
-    store = open_store(shards, source.layout.cache, name, say, progress, check=rows_in)
-    unlabelled = len(store.ids) - len(labels)
+    name = store_name(workspace.directory, "train")
+    check = functools.partial(rows_of_labels, workspace)
+    store = open_store(shards, workspace.layout.cache, name, say, progress, check=check)
+    unlabelled = len(store.ids) - len(workspace.labels)
     if unlabelled:
         say(f"{unlabelled:,} images of the shards have no label in train.csv: ignored")
-    return TrainingData(store, labels, rows_in(store.ids), synthetic)
+    return TrainingData(store, workspace.labels, check(store.ids), synthetic)
 
 
-def rows_of_labels(source: Source, labels: pd.DataFrame, ids: list[str]) -> npt.NDArray[np.int64]:
+def rows_of_labels(workspace: Workspace, ids: list[str]) -> npt.NDArray[np.int64]:
     """(N,) where each labelled image stands in `ids`. Raises DataError if one doesn't."""
-    rows = pd.Index(ids).get_indexer(pd.Index(labels["image_id"].astype(object)))
+    wanted = workspace.labels["image_id"]
+    rows = pd.Index(ids).get_indexer(pd.Index(wanted.astype(object)))
     if (rows < 0).any():
-        missing = labels["image_id"][rows < 0]
+        missing = wanted[rows < 0]
         raise DataError(
-            f"{source.directory / 'train.csv'}: {len(missing):,} of {len(labels):,} images are in"
-            f" no shard, first '{missing.iloc[0]}'; are all train shards in {source.directory}?"
+            f"{workspace.directory / 'train.csv'}: {len(missing):,} of {len(wanted):,} images are"
+            f" in no shard, first '{missing.iloc[0]}'; are all train shards in"
+            f" {workspace.directory}?"
         )
     return rows.astype(np.int64)

@@ -1,13 +1,19 @@
 """Where a command reads and writes: the places of its results, the data found or drawn."""
 
+import dataclasses
+import functools
 import os
 from dataclasses import dataclass
 from pathlib import Path
 
+import pandas as pd
+
+from graphemes.competition.labels import read_labels
 from graphemes.foundation.errors import DataError, UserError
 from graphemes.foundation.layout import ROOT, Layout
 from graphemes.foundation.progress import say
-from graphemes.foundation.settings.groups import Places
+from graphemes.foundation.settings.groups import Machine, Places
+from graphemes.network.devices import Engine, choose_engine
 from graphemes.synthesis.demo import is_demo, make_demo
 
 COMPETITION = "bengaliai-cv19"
@@ -22,30 +28,65 @@ DEMO_IMAGES = 3000
 
 
 @dataclass(frozen=True)
-class Source:
-    """Where the data comes from and the results go."""
+class Workspace:
+    """Where the data comes from, where results go, and what it runs on."""
 
     layout: Layout
-    directory: Path
+    directory: Path  # of the competition's files, or where the demo's are or will be
     demo: bool
+    draws_demo: bool = False  # there is no data, so the demo's is drawn when it is needed
+    device: str = "auto"  # as the settings have it, and precision
+    precision: str = "auto"
+
+    @functools.cached_property
+    def engine(self) -> Engine:
+        """The device and its precision. Raises SettingsError for one that isn't here."""
+        return choose_engine(self.device, self.precision)
+
+    @functools.cached_property
+    def labels(self) -> pd.DataFrame:
+        """train.csv, N rows: image_id and three label columns. Raises DataError."""
+        return read_labels(self.directory / "train.csv")
+
+    @property
+    def labelled_images(self) -> int:
+        """How many there are, or will be when the demo is drawn."""
+        undrawn = self.draws_demo and not is_demo(self.directory)
+        return DEMO_IMAGES if undrawn else len(self.labels)
+
+    def draw_demo(self) -> None:
+        """Draw the demo unless it is there; where there is data do nothing."""
+        if not self.draws_demo:
+            return
+        if not is_demo(self.directory):
+            say(f"drawing {DEMO_IMAGES:,} graphemes into {self.directory}")
+        # What an earlier version drew, or a damaged demo, gives way.
+        make_demo(self.directory, images=DEMO_IMAGES, replace=True)
 
 
-def find_source(settings: Places) -> Source:
-    """The data directory of the settings, or the demo's, drawn now if it isn't there yet."""
-    layout = find_layout(settings)
-    directory = find_data(settings)
-    if directory is not None:
-        return Source(layout, directory, is_demo(directory))
-    directory = demo_directory(layout)
-    say(
-        "*** DEMO: no competition data found, so this runs on drawings made from fonts;"
-        " its scores say nothing about handwriting. README.md says how to get the data. ***"
+def find_workspace(settings: Places) -> Workspace:
+    """The places and the device of the settings; without data the demo's turn is said.
+
+    Raises UserError where results can't be put, DataError for a data_dir that isn't there,
+    SettingsError for a device that this machine lacks. Nothing is drawn yet (`draw_demo`).
+    """
+    layout, directory = find_layout(settings), find_data(settings)
+    workspace = Workspace(
+        layout,
+        directory or demo_directory(layout),
+        directory is None or is_demo(directory),
+        draws_demo=directory is None,
     )
-    if not is_demo(directory):
-        say(f"drawing {DEMO_IMAGES:,} graphemes into {directory}")
-    # What an earlier version drew, or a damaged demo, gives way.
-    make_demo(directory, images=DEMO_IMAGES, replace=True)
-    return Source(layout, directory, demo=True)
+    if isinstance(settings, Machine):
+        asked = {"device": settings.device, "precision": settings.precision}
+        workspace = dataclasses.replace(workspace, **asked)
+        _ = workspace.engine  # a device that isn't here is refused before all else
+    if directory is None:
+        say(
+            "*** DEMO: no competition data found, so this runs on drawings made from fonts;"
+            " its scores say nothing about handwriting. README.md says how to get the data. ***"
+        )
+    return workspace
 
 
 def find_layout(settings: Places) -> Layout:

@@ -16,7 +16,7 @@ DAMAGES = (OSError, RuntimeError, LookupError, ValueError, TypeError, EOFError, 
 
 
 @dataclass
-class Progress:
+class History:
     """How far a fold has come."""
 
     epochs: int = 0  # whole ones
@@ -27,24 +27,24 @@ class Progress:
     log: list[dict[str, Any]] = field(default_factory=list)  # an entry an epoch
 
 
-def save_checkpoint(path: Path, learner: Learner, progress: Progress) -> None:
-    """Write learner and progress, whole or not at all."""
+def save_checkpoint(path: Path, learner: Learner, history: History) -> None:
+    """Write learner and history, whole or not at all."""
     state = {name: part.state_dict() for name, part in _parts(learner).items()}
     with replacing(path) as temporary:
         try:
-            torch.save({"progress": asdict(progress), **state}, temporary)
+            torch.save({"progress": asdict(history), **state}, temporary)
         except RuntimeError as error:  # torch's word for a full disk
             raise OSError(" ".join(str(error).split())) from None
 
 
-def load_checkpoint(path: Path, learner: Learner) -> Progress:
-    """Put the learner back where it was; its progress. Raises DataError if the file is damaged."""
+def load_checkpoint(path: Path, learner: Learner) -> History:
+    """Put the learner back where it was; its history. Raises DataError if the file is damaged."""
     try:
         state = torch.load(path, map_location=learner.engine.device, weights_only=True)
         for name, part in _parts(learner).items():
             if state[name] or name != "scaler":  # one that didn't scale has nothing to say
                 part.load_state_dict(state[name])
-        return Progress(**state["progress"])
+        return History(**state["progress"])
     except DAMAGES as error:
         reason = " ".join(str(error).split())[:200]
         raise DataError(

@@ -4,8 +4,10 @@ B images, H x W pixels.
 """
 
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from functools import partial
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -15,12 +17,14 @@ from torch.optim.lr_scheduler import LRScheduler
 from graphemes.foundation.errors import UserError
 from graphemes.foundation.heads import PerHead
 from graphemes.foundation.progress import Advance
-from graphemes.foundation.seeds import seed_at
+from graphemes.foundation.seeds import TORCH
 from graphemes.foundation.settings.groups import Learning
 from graphemes.network.devices import Engine
 from graphemes.network.gradient_checkpointing import recomputing
 from graphemes.training.loss import training_loss
 from graphemes.training.optimisation import WeightAverage, make_optimiser, make_schedule
+
+Batch = tuple[Tensor, PerHead[Tensor]]  # ink (B, 1, H, W), labels (B,) of each head
 
 
 class NotFinite(UserError):
@@ -38,7 +42,7 @@ class Learner:
     scaler: torch.amp.GradScaler
     engine: Engine
     clip: float
-    grapheme_weight: float
+    loss: Callable[[Any, Any], Tensor]  # of the network's output and the labels -> ()
 
 
 @dataclass(frozen=True)
@@ -64,37 +68,39 @@ def make_learner(network: nn.Module, settings: Learning, engine: Engine, steps: 
         scaler=torch.amp.GradScaler(engine.device.type, enabled=engine.needs_scaler),
         engine=engine,
         clip=settings.clip,
-        grapheme_weight=settings.grapheme_weight,
+        loss=partial(training_loss, grapheme_weight=settings.grapheme_weight),
     )
 
 
 def train_epoch(
     learner: Learner,
-    batches: Iterable[tuple[Tensor, PerHead[Tensor]]],
-    place: tuple[int, int, int],
+    batches: Iterable[tuple[Tensor, Any]],
+    key: tuple[int, int, int],
     advance: Advance,
 ) -> EpochResult:
-    """One pass. batches: (ink (B, 1, H, W), labels PerHead[(B,)]); place: (seed, fold, epoch).
+    """One pass over batches of ink (B, 1, H, W) and labels as the loss takes them.
+
+    key: (seed, fold, epoch).
 
     Raises NotFinite before a step that would spoil the weights.
     """
-    torch.manual_seed(seed_at(*place))  # for what a network may draw itself, as dropout
+    torch.manual_seed(TORCH.seed(*key))  # for what a network may draw itself, as dropout
     learner.network.train()
     started, total, images = time.monotonic(), 0.0, 0
     for step, (ink, labels) in enumerate(batches):
-        loss = _step(learner, ink, labels, f"epoch {place[2] + 1}, step {step + 1}")
+        loss = _step(learner, ink, labels, f"epoch {key[2] + 1}, step {step + 1}")
         total, images = total + loss * len(ink), images + len(ink)
         advance(len(ink), loss=f"{total / images:.3f}")
     lr = float(learner.optimiser.param_groups[0]["lr"])
     return EpochResult(total / images, images, time.monotonic() - started, lr)
 
 
-def _step(learner: Learner, ink: Tensor, labels: PerHead[Tensor], where: str) -> float:
+def _step(learner: Learner, ink: Tensor, labels: Any, where: str) -> float:
     device = learner.engine.device
     ink = ink.to(device, non_blocking=True, memory_format=torch.channels_last)
-    labels = labels.map(lambda column: column.to(device, non_blocking=True))
+    labels = _moved(labels, device)
     with learner.engine.autocast():
-        loss = training_loss(learner.network(ink), labels, learner.grapheme_weight)
+        loss = learner.loss(learner.network(ink), labels)
     learner.optimiser.zero_grad(set_to_none=True)
     with recomputing(learner.network):
         learner.scaler.scale(loss).backward()  # type: ignore[no-untyped-call]
@@ -116,6 +122,12 @@ def _step(learner: Learner, ink: Tensor, labels: PerHead[Tensor], where: str) ->
         learner.schedule.step()
         learner.average.update(learner.network)
     return value
+
+
+def _moved(labels: Any, device: torch.device) -> Any:
+    if isinstance(labels, PerHead):
+        return labels.map(lambda column: column.to(device, non_blocking=True))
+    return labels.to(device, non_blocking=True)
 
 
 def _finite(value: float) -> bool:

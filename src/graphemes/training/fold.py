@@ -9,26 +9,31 @@ import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
-from torch import Tensor, nn
+from torch import nn
 
 from graphemes.evaluation.metrics import Score
 from graphemes.foundation.errors import DataError, Stopped
 from graphemes.foundation.files import replacing, write_text
-from graphemes.foundation.heads import HEADS, PerHead
+from graphemes.foundation.heads import HEADS
 from graphemes.foundation.layout import FoldPaths
-from graphemes.foundation.progress import Say, duration, progress
+from graphemes.foundation.progress import duration, progress, say
 from graphemes.foundation.settings.groups import Learning
 from graphemes.network.devices import Engine
 from graphemes.network.weights import WeightsRecord, save_weights
-from graphemes.training.checkpoints import Progress, load_checkpoint, save_checkpoint
+from graphemes.training.checkpoints import History, load_checkpoint, save_checkpoint
 from graphemes.training.curves import draw_curves
-from graphemes.training.epoch import EpochResult, Learner, NotFinite, make_learner, train_epoch
-
-Batch = tuple[Tensor, PerHead[Tensor]]
+from graphemes.training.epoch import (
+    Batch,
+    EpochResult,
+    Learner,
+    NotFinite,
+    make_learner,
+    train_epoch,
+)
 
 
 @dataclass
@@ -42,163 +47,185 @@ class Deadline:
         """Whether one more epoch would end in time, with a tenth to spare."""
         return self.at is None or time.monotonic() + 1.1 * self.slowest < self.at
 
-    def take_in(self, seconds: float) -> None:
+    def note(self, seconds: float) -> None:
         """An epoch and its validation took so long."""
         self.slowest = max(self.slowest, seconds)
 
 
+class TrainingBatches(Protocol):
+    """The batches of a fold's epochs."""
+
+    @property
+    def images(self) -> int:
+        """Of an epoch."""
+        ...
+
+    @property
+    def steps(self) -> int:
+        """Of an epoch."""
+        ...
+
+    def epoch(self, number: int) -> Iterable[Batch]:
+        """The batches of epoch 0, 1, ..."""
+        ...
+
+
+Validate = Callable[[nn.Module], Score]  # a network as the one that is trained
+
+
 @dataclass(frozen=True)
-class FoldWork:
+class FoldJob:
     """What one fold's training needs from outside."""
 
-    place: FoldPaths
-    fold: str  # "0" .. or "none"
+    paths: FoldPaths
     seeds: tuple[int, int]  # (seed, fold) of every random stream
     settings: Learning
     engine: Engine
-    images: int  # of an epoch
-    steps: int  # of an epoch
-    epoch: Callable[[int], Iterable[Batch]]  # the batches of epoch 0, 1, ...
-    validate: Callable[[Any], Score] | None  # of a network as the one trained
+    batches: TrainingBatches
+    validate: Validate | None
     record: WeightsRecord  # of the weights, epoch and score left open
     trained_on: npt.NDArray[np.int64]  # fingerprints of the training images
     deadline: Deadline
-    say: Say
+
+    @property
+    def fold(self) -> str:
+        """ "0" .. or "none"."""
+        return self.record.fold
 
 
-def train_fold(work: FoldWork, network: nn.Module) -> Progress:
+def train_fold(job: FoldJob, network: nn.Module) -> History:
     """Train to the last epoch, from the checkpoint if there is one; weights and curves are written.
 
     Raises Stopped when the deadline comes first, NotFinite when the loss breaks.
     """
-    epochs = work.settings.epochs
-    learner = make_learner(network, work.settings, work.engine, epochs * work.steps)
-    done = _begin(work, learner)
-    while done.epochs < epochs:
-        if not work.deadline.leaves_an_epoch():
-            raise _out_of_time(work, done)
+    epochs = job.settings.epochs
+    learner = make_learner(network, job.settings, job.engine, epochs * job.batches.steps)
+    history = _begin(job, learner)
+    while history.epochs < epochs:
+        if not job.deadline.leaves_an_epoch():
+            raise _out_of_time(job, history)
         started = time.monotonic()
-        result = _train(work, learner, done.epochs, done.best_score)
-        _take_in(work, learner, done, result)
-        work.deadline.take_in(time.monotonic() - started)
-    best = _best(work.place, done)
+        result = _train(job, learner, history.epochs, history.best_score)
+        _finish_epoch(job, learner, history, result)
+        job.deadline.note(time.monotonic() - started)
+    best = _best(job.paths, history)
     if not best.is_file():
         raise DataError(f"{best}: is gone; resume=false starts the fold afresh")
-    with replacing(work.place.weights) as temporary:
+    with replacing(job.paths.weights) as temporary:
         shutil.copyfile(best, temporary)
-    draw_curves(work.place.curves, done.log, _title(work))
-    return done
+    draw_curves(job.paths.curves, history.log, _title(job))
+    return history
 
 
-def _begin(work: FoldWork, learner: Learner) -> Progress:
-    checkpoint = work.place.checkpoint
+def _begin(job: FoldJob, learner: Learner) -> History:
+    checkpoint = job.paths.checkpoint
     if not checkpoint.exists():
-        return Progress()
-    done = load_checkpoint(checkpoint, learner)
-    _write_log(work.place, done)  # what was killed between checkpoint and log left that one short
-    for spent in _spent(done):
-        work.deadline.take_in(spent)
-    work.say(f"fold {work.fold}: goes on after epoch {done.epochs} of {work.settings.epochs}")
-    return done
+        return History()
+    history = load_checkpoint(checkpoint, learner)
+    _write_log(job.paths, history)  # what was killed between checkpoint and log left that one short
+    for spent in _spent(history):
+        job.deadline.note(spent)
+    say(f"fold {job.fold}: resumed after epoch {history.epochs} of {job.settings.epochs}")
+    return history
 
 
-def _out_of_time(work: FoldWork, done: Progress) -> Stopped:
-    if not done.epochs:
+def _out_of_time(job: FoldJob, history: History) -> Stopped:
+    if not history.epochs:
         return Stopped(
-            f"time_limit: no time for an epoch of fold {work.fold}, so it was not begun;"
+            f"time_limit: no time for an epoch of fold {job.fold}, so it was not begun;"
             " the same command goes on from there"
         )
-    draw_curves(work.place.curves, done.log, _title(work))
+    draw_curves(job.paths.curves, history.log, _title(job))
     return Stopped(
-        f"time_limit: fold {work.fold} stopped after epoch {done.epochs} of"
-        f" {work.settings.epochs}; the same command goes on from there"
+        f"time_limit: fold {job.fold} stopped after epoch {history.epochs} of"
+        f" {job.settings.epochs}; the same command goes on from there"
     )
 
 
-def _best(place: FoldPaths, done: Progress) -> Path:
+def _best(paths: FoldPaths, history: History) -> Path:
     """The best epoch's weights; its number is in the name, so that a checkpoint finds its own."""
-    return place.state / f"best-{done.best_epoch}.safetensors"
+    return paths.state / f"best-{history.best_epoch}.safetensors"
 
 
-def _train(work: FoldWork, learner: Learner, epoch: int, best_score: float | None) -> EpochResult:
-    label = f"fold {work.fold} epoch {epoch + 1}/{work.settings.epochs}"
+def _train(job: FoldJob, learner: Learner, epoch: int, best_score: float | None) -> EpochResult:
+    label = f"fold {job.fold} epoch {epoch + 1}/{job.settings.epochs}"
     if best_score is not None:
         label += f" (best score {best_score:.3f})"
     try:
-        with progress(label, work.images) as advance:
-            return train_epoch(learner, work.epoch(epoch), (*work.seeds, epoch), advance)
+        with progress(label, job.batches.images) as advance:
+            return train_epoch(learner, job.batches.epoch(epoch), (*job.seeds, epoch), advance)
     except NotFinite as error:
-        raise NotFinite(f"fold {work.fold}, {error}") from None
+        raise NotFinite(f"fold {job.fold}, {error}") from None
 
 
-def _take_in(work: FoldWork, learner: Learner, done: Progress, result: EpochResult) -> None:
+def _finish_epoch(job: FoldJob, learner: Learner, history: History, result: EpochResult) -> None:
     """Validate, keep the best weights, write checkpoint and log, say how it went."""
     started = time.monotonic()
-    candidate = learner.average.network if work.settings.ema else learner.network
-    judged = work.validate(candidate) if work.validate else None
-    done.epochs += 1
-    done.image_passes += result.images
-    done.train_seconds += result.seconds
-    best = judged is None or done.best_score is None or judged.score > done.best_score
+    candidate = learner.average.network if job.settings.ema else learner.network
+    validated = job.validate(candidate) if job.validate else None
+    history.epochs += 1
+    history.image_passes += result.images
+    history.train_seconds += result.seconds
+    best = validated is None or history.best_score is None or validated.score > history.best_score
     if best:
-        done.best_epoch = done.epochs
-        done.best_score = None if judged is None else judged.score
-    done.log.append(_entry(done, result, judged, time.monotonic() - started))
+        history.best_epoch = history.epochs
+        history.best_score = None if validated is None else validated.score
+    history.log.append(_entry(history, result, validated, time.monotonic() - started))
     if best:
-        _save_best(work, candidate, done)
-    save_checkpoint(work.place.checkpoint, learner, done)
-    for path in work.place.state.glob("best-*.safetensors"):
-        if path != _best(work.place, done):
+        _save_best(job, candidate, history)
+    save_checkpoint(job.paths.checkpoint, learner, history)
+    for path in job.paths.state.glob("best-*.safetensors"):
+        if path != _best(job.paths, history):
             path.unlink()  # only now: a run killed before goes on from the checkpoint before
-    _write_log(work.place, done)
-    work.say(_line(work, done, judged, best))
+    _write_log(job.paths, history)
+    say(_line(job, history, validated, best))
 
 
-def _save_best(work: FoldWork, network: nn.Module, done: Progress) -> None:
+def _save_best(job: FoldJob, network: nn.Module, history: History) -> None:
     record = WeightsRecord(
-        **{**vars(work.record), "epoch": done.best_epoch, "score": done.best_score}
+        **{**vars(job.record), "epoch": history.best_epoch, "score": history.best_score}
     )
-    save_weights(_best(work.place, done), network.state_dict(), record, work.trained_on)
+    save_weights(_best(job.paths, history), network.state_dict(), record, job.trained_on)
 
 
-def _write_log(place: FoldPaths, done: Progress) -> None:
-    write_text(place.log, "".join(json.dumps(entry) + "\n" for entry in done.log))
+def _write_log(paths: FoldPaths, history: History) -> None:
+    write_text(paths.log, "".join(json.dumps(entry) + "\n" for entry in history.log))
 
 
-def _spent(done: Progress) -> list[float]:
+def _spent(history: History) -> list[float]:
     """Seconds of each epoch with its validation."""
-    return [entry["train_seconds"] + entry["validation_seconds"] for entry in done.log]
+    return [entry["train_seconds"] + entry["validation_seconds"] for entry in history.log]
 
 
 def _entry(
-    done: Progress, result: EpochResult, judged: Score | None, seconds: float
+    history: History, result: EpochResult, validated: Score | None, seconds: float
 ) -> dict[str, Any]:
     entry: dict[str, Any] = {
-        "epoch": done.epochs,
+        "epoch": history.epochs,
         "loss": result.loss,
         "lr": result.lr,
-        "image_passes": done.image_passes,
+        "image_passes": history.image_passes,
         "train_seconds": round(result.seconds, 3),
         "images_per_second": round(result.images / result.seconds, 2),
         "validation_seconds": round(seconds, 3),
     }
-    if judged is not None:
-        entry |= {"score": judged.score, "recall": judged.recall._asdict()}
+    if validated is not None:
+        entry |= {"score": validated.score, "recall": validated.recall._asdict()}
     return entry
 
 
-def _line(work: FoldWork, done: Progress, judged: Score | None, best: bool) -> str:
-    entry = done.log[-1]
-    spent = _spent(done)
-    left = (work.settings.epochs - done.epochs) * sum(spent) / len(spent)
-    text = f"fold {work.fold} epoch {done.epochs}/{work.settings.epochs}: loss {entry['loss']:.3f}"
-    if judged is not None:
-        pairs = zip(HEADS, judged.recall, strict=True)
+def _line(job: FoldJob, history: History, validated: Score | None, best: bool) -> str:
+    entry = history.log[-1]
+    spent = _spent(history)
+    left = (job.settings.epochs - history.epochs) * sum(spent) / len(spent)
+    text = f"fold {job.fold} epoch {history.epochs}/{job.settings.epochs}: loss {entry['loss']:.3f}"
+    if validated is not None:
+        pairs = zip(HEADS, validated.recall, strict=True)
         recalls = ", ".join(f"{head.name} {value:.3f}" for head, value in pairs)
-        text += f", score {judged.score:.4f} ({recalls}){' *' if best else ''}"
+        text += f", score {validated.score:.4f} ({recalls}){' *' if best else ''}"
     text += f", {entry['images_per_second']:.0f} images/s"
     return f"{text}, {duration(left)} left" if left else text
 
 
-def _title(work: FoldWork) -> str:
-    return f"fold {work.fold}: {work.settings.trunk}, {work.settings.image_size}"
+def _title(job: FoldJob) -> str:
+    return f"fold {job.fold}: {job.settings.trunk}, {job.settings.image_size}"

@@ -1,0 +1,125 @@
+"""The plan of a training run: every refusal before anything of a result is written.
+
+What settings, tables and shards' footers tell comes first, and writes nothing at all. Then what is
+derived from the data is made (the demo, drawings, the store); with its digests the places of the
+results are looked at. Nothing that is planned is thrown away: the settings are filled once, and the
+network is built once, to be asked for its size and to find out what it can't be.
+"""
+
+from dataclasses import dataclass
+
+from graphemes.foundation.errors import SettingsError
+from graphemes.foundation.files import need_space, need_writable
+from graphemes.foundation.layout import FoldPaths, Layout
+from graphemes.foundation.settings.commands import TrainSettings
+from graphemes.foundation.settings.recipes import apply_recipe
+from graphemes.network.initial_weights import initial_network
+from graphemes.network.model import build_network
+from graphemes.pipeline.existing_results import (
+    fold_status,
+    guard_submission,
+    kept_identity,
+    submission_origin,
+)
+from graphemes.pipeline.fold_plan import FoldPlan, chosen_folds, plan_folds, unfolded
+from graphemes.pipeline.fold_rows import excluded
+from graphemes.pipeline.fold_training import FoldTraining
+from graphemes.pipeline.prediction import PredictionPlan, plan_prediction
+from graphemes.pipeline.synthetic_data import (
+    SyntheticPlan,
+    epoch_length,
+    open_synthetic,
+    plan_synthetic,
+)
+from graphemes.pipeline.training_data import open_training_data
+from graphemes.pipeline.workspace import Workspace
+from graphemes.training.fold import Deadline
+
+RESNET34_BYTES = 4 * 21_400_000  # of its weights
+
+
+@dataclass(frozen=True)
+class RunPlan:
+    """What a run will do, as far as is known without decoding an image."""
+
+    workspace: Workspace
+    settings: TrainSettings  # with the recipe's values
+    folds: FoldPlan
+    chosen: list[str]  # the folds to train, as they are named in paths
+    prediction: PredictionPlan | None
+    synthetic: SyntheticPlan | None
+    weights_bytes: int
+
+
+def plan_run(settings: TrainSettings, workspace: Workspace) -> RunPlan:
+    """The plan of these settings. Raises UserError for whatever stands in its way."""
+    synthetic = plan_synthetic(settings, workspace)
+    length = epoch_length(settings, workspace.labelled_images, synthetic)
+    settings = apply_recipe(settings, workspace.demo, length)
+    weights = _weights_bytes(settings, workspace.layout)
+    workspace.draw_demo()
+    excluded(settings.exclude, workspace.labels)
+    need_writable(settings.submission or workspace.layout.submission)
+    prediction = plan_prediction(workspace.directory)
+    whole = settings.fold == "none"
+    folds = unfolded(workspace.labels) if whole else plan_folds(settings, workspace)
+    chosen = chosen_folds(settings, folds.table)
+    return RunPlan(workspace, settings, folds, chosen, prediction, synthetic, weights)
+
+
+def open_run(plan: RunPlan, deadline: Deadline) -> FoldTraining:
+    """The run with its data, once nothing at the places of its results is in its way.
+
+    Draws and decodes what isn't there yet; no result is written or removed. Raises UserError.
+    """
+    data = open_training_data(plan.workspace, open_synthetic(plan.synthetic))
+    training = FoldTraining(plan.settings, plan.workspace, data, plan.folds.table, deadline)
+    settings, layout = plan.settings, plan.workspace.layout
+    asked, overwrite = training.identity, settings.overwrite
+    statuses = [fold_status(layout.fold(f), asked, overwrite=overwrite) for f in plan.chosen]
+    if settings.resume == "true" and set(statuses) == {"empty"}:
+        raise SettingsError(
+            f"resume=true: {layout.fold(plan.chosen[0]).directory} holds nothing to go on with;"
+            " resume=auto begins where there is nothing"
+        )
+    submission = settings.submission or layout.submission
+    guard_submission(submission, submission_origin(asked), overwrite=overwrite)
+    for fold in plan.chosen:
+        training.rows(fold)
+    need_space(layout.run_dir, folds_bytes(statuses.count("empty"), plan.weights_bytes), "training")
+    return training
+
+
+def folds_bytes(folds: int, weights: int = RESNET34_BYTES) -> int:
+    """Bytes of disk that training so many folds takes at most.
+
+    While a fold is trained: best weights twice, a checkpoint of weights, mean and two moments.
+    """
+    return (6 + folds) * weights if folds else 0
+
+
+def _weights_bytes(settings: TrainSettings, layout: Layout) -> int:
+    """Bytes of the network's weights; weights to begin with are read too, where a fold begins."""
+    if _all_begun(settings, layout):
+        network = build_network(settings, settings.image_size)
+    else:
+        network = initial_network(settings)
+    network.trunk.checkpointing = settings.checkpointing
+    return sum(tensor.nbytes for tensor in network.state_dict().values())
+
+
+def _all_begun(settings: TrainSettings, layout: Layout) -> bool:
+    """Whether each asked fold has what it resumes from, or is finished."""
+    if settings.overwrite or settings.resume == "false":
+        return False
+    if settings.fold == "all":
+        asked = layout.folds()
+    else:
+        names = ["none"] if settings.fold == "none" else settings.fold
+        asked = [layout.fold(name) for name in names]
+    return bool(asked) and all(map(_begun, asked))
+
+
+def _begun(paths: FoldPaths) -> bool:
+    # What is the demo's may be about to give way.
+    return paths.begun and not getattr(kept_identity(paths)[0], "demo", True)
