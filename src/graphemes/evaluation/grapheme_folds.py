@@ -15,10 +15,9 @@ from graphemes.foundation.arrays import Booleans, Integers
 from graphemes.foundation.classes import class_name
 from graphemes.foundation.errors import DataError
 from graphemes.foundation.heads import HEADS, PerHead
-from graphemes.foundation.seeds import stream
+from graphemes.foundation.seeds import HELD_OUT
 
 HELD_OUT_SHARE = 0.25  # of the graphemes
-_ADDRESS = 2**16 + 1  # of the stream that picks them; no fold has it
 # A grapheme is held out only where each of its classes stands in so many. Of consonant 3, which
 # stands in four, one alone would decide a seventh of an unseen recall and leave little to learn.
 _MIN_GRAPHEMES = PerHead(root=2, vowel=5, consonant=5)
@@ -86,7 +85,7 @@ def _choose_held_out(graphemes: Graphemes, seed: int) -> Booleans:
     wanted = round(HELD_OUT_SHARE * len(graphemes.images))
     left = graphemes.labels.map(lambda labels: np.bincount(labels, graphemes.images))
     held_out = np.zeros(len(graphemes.images), bool)
-    for index in stream(seed, _ADDRESS).permutation(np.flatnonzero(may_be_held_out(graphemes))):
+    for index in HELD_OUT.stream(seed).permutation(np.flatnonzero(may_be_held_out(graphemes))):
         images = graphemes.images[index]
         own = [
             (counts, labels[index]) for counts, labels in zip(left, graphemes.labels, strict=True)
