@@ -18,7 +18,7 @@ from graphemes.synthesis.handwriting.hand import (
 from graphemes.synthesis.handwriting.jitter import leant, proportioned, strayed
 from graphemes.synthesis.handwriting.signs import CROWNS, HANGS, formed, lengthened
 from graphemes.synthesis.handwriting.writers import calm, writer
-from graphemes.synthesis.lettering.bulbs import Knob
+from graphemes.synthesis.lettering.bulbs import Bulb
 from graphemes.synthesis.lettering.fonts import SHIPPED
 from graphemes.synthesis.lettering.glyph_parts import LEVEL, Part, Word, beheaded, bridged
 from graphemes.synthesis.lettering.stroke_font import upright
@@ -222,11 +222,11 @@ def test_italics_are_set_upright(name, leans):
     assert abs(lean) < 0.07
 
 
-def test_a_leaning_knob_goes_with_its_stroke():
+def test_a_leaning_bulb_goes_with_its_stroke():
     line = np.array([(0.0, 0.0), (0.2, -1.0)], np.float32)
-    out = upright(Traced([line], [Knob(np.array((0.2, -1.0)), 0.1)]), 0.2)
+    out = upright(Traced([line], [Bulb(np.array((0.2, -1.0)), 0.1)]), 0.2)
     assert out.lines[0][:, 0] == pytest.approx(0, abs=1e-6)
-    assert out.knobs[0].centre == pytest.approx((0, -1), abs=1e-6)
+    assert out.bulbs[0].centre == pytest.approx((0, -1), abs=1e-6)
 
 
 @pytest.mark.parametrize("name", [name for name in SHIPPED if name not in ("galada", "mina")])

@@ -27,7 +27,7 @@ def test_a_form_takes_its_letters_place_and_leaves_the_signs(name, letter, signs
     (k,) = [k for k, part in enumerate(parts) if part is not word.parts[k]]
     old, new = word.parts[k], parts[k]
     assert new.heads == old.heads
-    assert not new.knobs
+    assert not new.bulbs
     for side in (0, 1):
         assert extent([new])[side] == pytest.approx(extent([old])[side], abs=0.25)
     bottom = [max(line[:, 1].max() for line in part.body) for part in (old, new)]

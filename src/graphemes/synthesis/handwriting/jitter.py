@@ -69,12 +69,12 @@ def rotation(angle: float) -> npt.NDArray[np.float64]:
 
 
 def _looped(part: Part, hand: Writer, random: np.random.Generator, text: str) -> Part:
-    size = hand.loop * np.exp(random.normal(0, 0.15, len(part.knobs)))
-    turn = random.normal(hand.turn, 0.3, len(part.knobs)).clip(TURNED, 2 * np.pi)
+    size = hand.loop * np.exp(random.normal(0, 0.15, len(part.bulbs)))
+    turn = random.normal(hand.turn, 0.3, len(part.bulbs)).clip(TURNED, 2 * np.pi)
     body = part.body
     if curls(text):
-        body = spiralled(body, part.knobs, max(0.0, hand.turn / 2 + random.normal(0, 0.3)))
-    return part._replace(body=looped(body, part.knobs, size, turn), knobs=())
+        body = spiralled(body, part.bulbs, max(0.0, hand.turn / 2 + random.normal(0, 0.3)))
+    return part._replace(body=looped(body, part.bulbs, size, turn), bulbs=())
 
 
 def proportioned(

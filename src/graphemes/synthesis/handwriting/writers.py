@@ -26,7 +26,7 @@ class Writer(NamedTuple):
     hang: float  # size of a sign below a letter, compared with other writers'
     fall: float  # radians that its right end is turned further down than theirs
     lean: float  # how much further the left of a letter goes down than its right
-    loop: float  # radius of a loop, compared with the font's knob
+    loop: float  # radius of a loop, compared with the font's bulb
     turn: float  # radians that a loop goes round
     beside: float  # how often a conjunct becomes two letters side by side
     reach: tuple[float, float]  # ems the head line goes on to the left and to the right

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from graphemes.synthesis.lettering.bulbs import Knob
+from graphemes.synthesis.lettering.bulbs import Bulb
 from graphemes.synthesis.lettering.strokes import Stroke, Traced, through
 
 LEVEL = 0.04  # ems a point of the head line may lie off it
@@ -30,7 +30,7 @@ class Part(NamedTuple):
 
     body: list[Stroke]
     heads: list[Span]  # its pieces of the head line, which isn't among the strokes
-    knobs: Sequence[Knob] = ()  # not among the strokes either
+    bulbs: Sequence[Bulb] = ()  # not among the strokes either
     sign: str | None = None  # none: a letter or a conjunct
 
 
@@ -54,8 +54,8 @@ def moved(part: Part, x: float, y: float) -> Part:
     """A part shifted by (x, y) ems."""
     shift = np.array((x, y), np.float32)
     body = [line + shift for line in part.body]
-    knobs = [Knob(knob.centre + shift, knob.radius) for knob in part.knobs]
-    return Part(body, [(a + x, b + x) for a, b in part.heads], knobs, part.sign)
+    bulbs = [Bulb(bulb.centre + shift, bulb.radius) for bulb in part.bulbs]
+    return Part(body, [(a + x, b + x) for a, b in part.heads], bulbs, part.sign)
 
 
 def lowered(parts: list[Part], level: float, drop: float, size: float) -> list[Part]:
@@ -65,8 +65,8 @@ def lowered(parts: list[Part], level: float, drop: float, size: float) -> list[P
     corner = np.array((start, level), np.float32)
     body = [(line - corner) * np.float32(size) + corner for line in letter.body]
     heads = [(start + (a - start) * size, start + (b - start) * size) for a, b in letter.heads]
-    knobs = [Knob((k.centre - corner) * size + corner, k.radius * size) for k in letter.knobs]
-    out = [moved(Part(body, [] if drop else heads, knobs), 0, drop)]
+    bulbs = [Bulb((k.centre - corner) * size + corner, k.radius * size) for k in letter.bulbs]
+    out = [moved(Part(body, [] if drop else heads, bulbs), 0, drop)]
     narrower, lower = (end - start) * (size - 1), max(0.0, drop + level * (1 - size))
     for sign in signs:
         after = extent([sign])[0] > (start + end) / 2
@@ -84,7 +84,7 @@ def boxed(part: Part, level: float, form: Sequence[Line]) -> Part:
     (left, right), bottom = extent([part]), max(float(line[:, 1].max()) for line in part.body)
     corner, size = np.array((left, level)), np.array((right - left, bottom - level))
     body = [through(np.array(line) * size + corner) for line in form]
-    return part._replace(body=body, knobs=())
+    return part._replace(body=body, bulbs=())
 
 
 def beneath(part: Part) -> bool:
@@ -115,7 +115,7 @@ def beheaded(traced: Traced, level: float) -> Part:
                 body.append(piece)
         if len(line) == 1:
             body.append(line)
-    return Part(body, bridged(heads, BRIDGED), traced.knobs)
+    return Part(body, bridged(heads, BRIDGED), traced.bulbs)
 
 
 def _rounds(line: Stroke) -> bool:

@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from graphemes.foundation.classes import CANDRABINDU, REPH, YA_PHALA
 from graphemes.foundation.errors import DataError
-from graphemes.synthesis.lettering.bulbs import Knob
+from graphemes.synthesis.lettering.bulbs import Bulb
 from graphemes.synthesis.lettering.conjuncts import Beside, Layout, beside
 from graphemes.synthesis.lettering.fonts import PROBE, Typeface
 from graphemes.synthesis.lettering.glyph_parts import (
@@ -117,10 +117,10 @@ class Lettering:
 
 
 def upright(traced: Traced, slant: float) -> Traced:
-    """Strokes and knobs that lean by `slant` set upright, about the baseline."""
+    """Strokes and bulbs that lean by `slant` set upright, about the baseline."""
     shear = np.array([[1, 0], [slant, 1]], np.float32)
-    knobs = [Knob(knob.centre @ shear, knob.radius) for knob in traced.knobs]
-    return Traced([line @ shear for line in traced.lines], knobs)
+    bulbs = [Bulb(bulb.centre @ shear, bulb.radius) for bulb in traced.bulbs]
+    return Traced([line @ shear for line in traced.lines], bulbs)
 
 
 def _commonest(values: npt.NDArray[Any], edges: npt.NDArray[Any]) -> float:

@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from graphemes.synthesis.lettering.bulbs import Knob, knobs
+from graphemes.synthesis.lettering.bulbs import Bulb, find_bulbs
 from graphemes.synthesis.lettering.fonts import Contour
 from graphemes.synthesis.lettering.packages import drawing_package
 from graphemes.synthesis.lettering.skeletons import Branch, Mask, branches, forks
@@ -28,7 +28,7 @@ REACH = 12  # pixels from a fork where a branch's direction is taken
 
 STEP = 0.03  # ems between the points of a line that is made rather than traced
 SOFT = 1.5  # of these points over which its corners are rounded
-KNOB = 0.052  # ems: the radius of the smallest knob
+SMALLEST_BULB = 0.052  # ems: the radius of the smallest bulb
 
 End = tuple[int, int]  # a branch and which of its ends: 1 start, 2 end
 Stroke = npt.NDArray[np.float32]  # (points, 2): x right, y down, in ems; one point is a dot
@@ -38,11 +38,11 @@ class Traced(NamedTuple):
     """What a pen would draw of an outline, in ems."""
 
     lines: list[Stroke]
-    knobs: list[Knob]
+    bulbs: list[Bulb]
 
 
 def strokes(outline: list[Contour]) -> Traced:
-    """The centre lines and the knobs of filled contours. Raises MissingPackage without skimage."""
+    """The centre lines and the bulbs of filled contours. Raises MissingPackage without skimage."""
     low = np.min([contour.min(axis=0) for contour in outline], axis=0)
     corner = low * EM - MARGIN
     filled = fill([contour * EM - corner for contour in outline])
@@ -51,8 +51,8 @@ def strokes(outline: list[Contour]) -> Traced:
     radius = cv2.distanceTransform(filled, cv2.DIST_L2, 5)
     found = without_spurs(branches(skeleton), skeleton, radius)
     lines = [((smooth(branch) + corner) / EM).astype(np.float32) for branch in continued(found)]
-    swollen = knobs(filled, skeleton, radius, KNOB * EM)
-    return Traced(lines, [Knob((k.centre + corner) / EM, k.radius / EM) for k in swollen])
+    swollen = find_bulbs(filled, skeleton, radius, SMALLEST_BULB * EM)
+    return Traced(lines, [Bulb((k.centre + corner) / EM, k.radius / EM) for k in swollen])
 
 
 def fill(contours: list[npt.NDArray[np.float32]]) -> Mask:
@@ -84,7 +84,7 @@ def without_spurs(found: list[Branch], skeleton: Mask, radius: npt.NDArray[Any])
         fork = branch.start or branch.end
         loose = bool(branch.start) != bool(branch.end)
         x, y = branch.points[0 if branch.end else -1].astype(int)
-        # A corner narrows to its tip; what widens is a knob, which is part of the letter.
+        # A corner narrows to its tip; what widens is a bulb, which is part of the letter.
         narrows = radius[y, x] < widest[fork]
         return loose and bool(narrows) and length(branch.points) < SPUR_RADII * widest[fork]
 
