@@ -15,8 +15,8 @@ from graphemes.synthesis.handwriting.hand import (
     stretched,
     written,
 )
-from graphemes.synthesis.handwriting.jitter import leant, proportioned, strayed
-from graphemes.synthesis.handwriting.signs import CROWNS, HANGS, formed, lengthened
+from graphemes.synthesis.handwriting.jitter import jittered, leant, proportioned
+from graphemes.synthesis.handwriting.signs import HIGH_SIGNS, LOW_SIGNS, in_own_form, lengthened
 from graphemes.synthesis.handwriting.writers import calm, writer
 from graphemes.synthesis.lettering.bulbs import Bulb
 from graphemes.synthesis.lettering.fonts import SHIPPED
@@ -25,7 +25,7 @@ from graphemes.synthesis.lettering.stroke_font import upright
 from graphemes.synthesis.lettering.strokes import Traced
 from graphemes.synthesis.rendering import lettering
 
-CARE = writer(0, 0)._replace(bare=0.0, reach=(0.0, 0.0), care=1.0)
+CAREFUL = writer(0, 0)._replace(no_head_line=0.0, overshoot=(0.0, 0.0), care=1.0)
 
 
 # Galada's letters hang from short slanting pieces, which aren't taken for a line.
@@ -109,10 +109,10 @@ def test_a_dot_stays_a_dot():
 
 
 def test_a_head_line_is_left_out_or_goes_too_far():
-    assert not head_lines([(0.0, 1.0)], -0.6, CARE._replace(bare=1.0), stream(0))
-    assert not head_lines([], -0.6, CARE, stream(0))
-    reach = CARE._replace(reach=(0.5, 0.0))
-    lines = [head_lines([(0.0, 1.0)], -0.6, reach, stream(k))[0] for k in range(50)]
+    assert not head_lines([(0.0, 1.0)], -0.6, CAREFUL._replace(no_head_line=1.0), stream(0))
+    assert not head_lines([], -0.6, CAREFUL, stream(0))
+    far = CAREFUL._replace(overshoot=(0.5, 0.0))
+    lines = [head_lines([(0.0, 1.0)], -0.6, far, stream(k))[0] for k in range(50)]
     starts = np.array([line[0, 0] for line in lines])
     ends = np.array([line[-1, 0] for line in lines])
     assert starts.mean() < -0.3
@@ -120,22 +120,24 @@ def test_a_head_line_is_left_out_or_goes_too_far():
     assert np.abs(np.array([line[:, 1].mean() for line in lines]) + 0.6).max() < 0.1
 
 
-def test_a_hasty_hand_strays_further_than_a_careful_one():
+def test_a_careless_hand_jitters_more_than_a_careful_one():
     part = Part([np.array([(0.0, -0.6), (0.5, 0.0)], np.float32)], [(0.0, 0.5)])
 
-    def strays(loose: float) -> float:
+    def deviation(jitter: float) -> float:
         moved = [
-            strayed(part, -0.6, CARE._replace(care=1.3 - loose), stream(k)).body[0]
+            jittered(part, -0.6, CAREFUL._replace(care=1.3 - jitter), stream(k)).body[0]
             for k in range(100)
         ]
         return float(np.std(moved, axis=0).mean())
 
-    assert strays(1.3) > 3 * strays(0.3)
+    assert deviation(1.3) > 3 * deviation(0.3)
 
 
 def test_a_word_is_more_than_its_head_line():
     word = lettering("atma").word("ক্ষি")
-    with_line, without = (written(word, CARE._replace(bare=bare), stream(5)) for bare in (0.0, 1.0))
+    with_line, without = (
+        written(word, CAREFUL._replace(no_head_line=share), stream(5)) for share in (0.0, 1.0)
+    )
     assert len(with_line) > len(without) > 3
 
 
@@ -185,19 +187,20 @@ def test_a_sign_below_is_written_larger_and_its_tail_falls():
     tail = Part([np.array([(0.0, 0.05), (0.2, 0.05), (0.2, 0.15)], np.float32)], [])
 
     def mean(sign: str) -> np.ndarray:
-        hand = CARE._replace(hang=1.0, fall=0.0)
+        hand = CAREFUL._replace(low_sign_size=1.0, low_sign_tilt=0.0)
         return np.mean(
-            [strayed(tail, -0.6, hand, stream(k), sign).body[0] for k in range(80)], axis=0
+            [jittered(tail, -0.6, hand, stream(k), sign).body[0] for k in range(80)], axis=0
         )
 
     plain, turned, large = mean(""), mean("\u09c1"), mean("\u09c3")
     assert np.ptp(large[:, 0]) > 1.2 * np.ptp(plain[:, 0])
     fall = turned[1] - turned[0]
-    assert np.arctan2(fall[1], fall[0]) == pytest.approx(HANGS["\u09c1"].fall, abs=0.05)
+    assert np.arctan2(fall[1], fall[0]) == pytest.approx(LOW_SIGNS["\u09c1"].tilt, abs=0.05)
     # A letter with the sign keeps its size: it doesn't hang below anything.
     letter = Part([np.array([(0.0, -0.6), (0.4, 0.0)], np.float32)], [])
     sizes = [
-        np.ptp(strayed(letter, -0.6, CARE, stream(k), "\u09c3").body[0][:, 0]) for k in range(80)
+        np.ptp(jittered(letter, -0.6, CAREFUL, stream(k), "\u09c3").body[0][:, 0])
+        for k in range(80)
     ]
     assert np.mean(sizes) == pytest.approx(0.4, rel=0.1)
 
@@ -255,7 +258,7 @@ def test_the_head_line_often_goes_on_over_a_sign_without_one():
 
 
 def test_signs_above_are_written_higher_than_type_has_them_and_serifs_lower():
-    hand = CARE._replace(above=1.6)
+    hand = CAREFUL._replace(above=1.6)
     points = np.array([(0.0, -1.0), (0.1, -0.63), (0.2, -0.3), (0.3, 0.2)])
 
     def mean(text: str) -> np.ndarray:
@@ -263,7 +266,7 @@ def test_signs_above_are_written_higher_than_type_has_them_and_serifs_lower():
         return np.mean([stretched(points, word, hand, stream(k)) for k in range(200)], axis=0)
 
     sign, letter = mean("\u0995\u09bf"), mean("\u0995")
-    assert sign[0, 1] == pytest.approx(-0.6 - 0.4 * 1.6 * CROWNS["\u09bf"], abs=0.05)
+    assert sign[0, 1] == pytest.approx(-0.6 - 0.4 * 1.6 * HIGH_SIGNS["\u09bf"], abs=0.05)
     assert letter[0, 1] == pytest.approx(-0.6 - 0.4, abs=0.06)
     assert letter[1, 1] > -0.62  # a serif, nearly gone
     assert sign[2, 1] == pytest.approx(-0.3)
@@ -272,13 +275,13 @@ def test_signs_above_are_written_higher_than_type_has_them_and_serifs_lower():
 
 def test_a_hand_has_its_own_form_of_the_long_u():
     type_ = Part([np.array([(0.1, 0.05), (0.3, 0.1)], np.float32)], [])
-    part = formed(type_, HANGS["\u09c2"].form)
+    part = in_own_form(type_, LOW_SIGNS["\u09c2"].form)
     (line,) = part.body
     assert line[0] == pytest.approx((0.1, 0.05), abs=1e-6)
     bowl = line[line[:, 0].argmin() :]
     assert bowl[:, 1].min() < bowl[0, 1] - 0.05  # after it comes a hump
     assert line[-1, 1] == line[:, 1].max()  # and the tail ends below
-    hands = {len(strayed(type_, -0.6, CARE, stream(k), "ক\u09c2").body[0]) for k in range(40)}
+    hands = {len(jittered(type_, -0.6, CAREFUL, stream(k), "ক\u09c2").body[0]) for k in range(40)}
     assert len(hands) == 2  # some follow type
 
 
@@ -286,8 +289,8 @@ def test_a_sign_to_the_left_is_drawn_nearer(monkeypatch):
     word = lettering("hind-siliguri").word("কে")
     widths = {}
     for near in (0.0, 0.3):
-        monkeypatch.setattr("graphemes.synthesis.handwriting.hand.TUCKED", near)
-        every = [np.concatenate(written(word, CARE, stream(k))) for k in range(40)]
+        monkeypatch.setattr("graphemes.synthesis.handwriting.hand.NEARER", near)
+        every = [np.concatenate(written(word, CAREFUL, stream(k))) for k in range(40)]
         widths[near] = np.mean([np.ptp(points[:, 0]) for points in every])
     assert widths[0.3] < 0.9 * widths[0.0]
     assert stands_before("কে")

@@ -40,7 +40,7 @@ def draw(text: str, hand: Writer, random: np.random.Generator) -> Scan:
     fitting = (name for name in hand.fonts if fits(name, text) and typeface(name).can_write(text))
     able = (name for name in hand.fonts if typeface(name).can_write(text))
     letters = lettering(next(fitting, None) or next(able, hand.fonts[0]))
-    apart = layout(random) if random.random() < hand.beside else None
+    apart = layout(random) if random.random() < hand.side_by_side else None
     word = letters.word(text, apart)
     return scanned(inked(written(word, hand, random), hand, random), hand, random)
 

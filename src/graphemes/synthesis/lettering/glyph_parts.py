@@ -17,7 +17,7 @@ WIDEST_TOP = 0.4  # ems of an arc that touches the head line
 AHEAD, GENTLE = 4, 0.5  # points on, and the cosine of the bend till there: an arc's, no corner's
 SERIF = 0.05  # ems
 TICK = 0.05  # ems from the head line: what stays nearer and is short is its own end
-BENEATH = -0.25  # ems: what doesn't reach so far above the baseline is a sign below a letter
+LOW_SIGN_TOP = -0.25  # ems: what doesn't reach so far above the baseline is a sign below a letter
 CRUMB = 0.07  # ems: what a cut leaves that is shorter is dropped
 BRIDGED = 0.12  # ems between two parts' head lines that are written in one
 
@@ -70,12 +70,12 @@ def lowered(parts: list[Part], level: float, drop: float, size: float) -> list[P
     narrower, lower = (end - start) * (size - 1), max(0.0, drop + level * (1 - size))
     for sign in signs:
         after = extent([sign])[0] > (start + end) / 2
-        down = lower if beneath(sign) else 0.0
+        down = lower if is_low_sign(sign) else 0.0
         out.append(moved(sign, narrower if after else narrower / 2, down))
     return out
 
 
-def boxed(part: Part, level: float, form: Sequence[Line]) -> Part:
+def reshaped(part: Part, level: float, form: Sequence[Line]) -> Part:
     """A part whose strokes are a form's, made as wide and as low as they are.
 
     form: lines of corners, x from the left of the part to its right, y from the head line (0)
@@ -87,9 +87,9 @@ def boxed(part: Part, level: float, form: Sequence[Line]) -> Part:
     return part._replace(body=body, bulbs=())
 
 
-def beneath(part: Part) -> bool:
+def is_low_sign(part: Part) -> bool:
     """Whether a part is a sign below a letter."""
-    return bool(part.body) and min(float(line[:, 1].min()) for line in part.body) > BENEATH
+    return bool(part.body) and min(float(line[:, 1].min()) for line in part.body) > LOW_SIGN_TOP
 
 
 def beheaded(traced: Traced, level: float) -> Part:
