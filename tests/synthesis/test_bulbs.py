@@ -7,7 +7,7 @@ from graphemes.synthesis.handwriting.curls import spiralled
 from graphemes.synthesis.lettering.bulbs import Bulb, curled, looped
 from graphemes.synthesis.lettering.glyph_parts import moved
 from graphemes.synthesis.lettering.strokes import strokes
-from graphemes.synthesis.rendering import lettering
+from graphemes.synthesis.rendering import stroke_font
 
 BAR = np.array([[0, 0.46], [1, 0.46], [1, 0.54], [0, 0.54]], np.float32)
 TURN = np.linspace(0, 2 * np.pi, 40, endpoint=False)
@@ -42,7 +42,7 @@ def test_neither_a_crossing_nor_a_dot_nor_a_speck_is_a_bulb():
 @pytest.mark.parametrize("name", ["galada", "noto-serif-bengali", "tiro-bangla"])
 def test_type_has_bulbs_where_hands_have_loops(name):
     for text, count in (("ম", 1), ("শ", 1), ("ন", 1), ("ভ", 1), ("ব", 0), ("র", 0)):
-        bulbs = [bulb for part in lettering(name).word(text).parts for bulb in part.bulbs]
+        bulbs = [bulb for part in stroke_font(name).word(text).parts for bulb in part.bulbs]
         assert len(bulbs) >= count if count else not bulbs, text
 
 
@@ -82,7 +82,7 @@ def test_a_short_line_inside_its_bulb_is_curled_too():
 
 
 def test_bulbs_move_with_their_part():
-    part = lettering("tiro-bangla").word("ম").parts[0]
+    part = stroke_font("tiro-bangla").word("ম").parts[0]
     there = moved(part, 0.5, -0.25)
     assert there.bulbs[0].centre - part.bulbs[0].centre == pytest.approx((0.5, -0.25))
     assert part.bulbs[0].radius == there.bulbs[0].radius

@@ -12,7 +12,7 @@ from graphemes.synthesis.handwriting.letterforms import (
 )
 from graphemes.synthesis.lettering.fonts import SHIPPED
 from graphemes.synthesis.lettering.glyph_parts import extent
-from graphemes.synthesis.rendering import lettering
+from graphemes.synthesis.rendering import stroke_font
 
 
 @pytest.mark.parametrize(
@@ -27,7 +27,7 @@ def test_a_letter_that_stands_alone_has_its_form(text, letter):
 @pytest.mark.parametrize("letter", FORMS)
 @pytest.mark.parametrize("signs", ["", "া", "ি", "ে", "ু"])
 def test_a_form_takes_its_letters_place_and_leaves_the_signs(name, letter, signs):
-    word = lettering(name).word(letter + signs)
+    word = stroke_font(name).word(letter + signs)
     parts = rewritten(word.parts, word.level, FORMS[letter])
     assert len(parts) == len(word.parts)
     (k,) = [k for k, part in enumerate(parts) if part is not word.parts[k]]

@@ -13,15 +13,15 @@ from graphemes.synthesis.handwriting.letterforms import OWN_FORM_SHARE, own_form
 from graphemes.synthesis.handwriting.signs import NEARER, has_small_high_sign, high_sign
 from graphemes.synthesis.handwriting.writers import Writer
 from graphemes.synthesis.lettering.glyph_parts import (
-    BRIDGED,
-    Part,
+    MERGE_GAP,
+    GlyphPart,
     Span,
     Word,
-    bridged,
     extent,
+    merged,
     moved,
 )
-from graphemes.synthesis.lettering.strokes import STEP, softened
+from graphemes.synthesis.lettering.strokes import STEP, smoothed
 
 EDGE = 6  # pixels of paper kept free to the left and right of the ink
 HEAD_LINE_ROW = (41.0, 12.0)  # rows from the top to the head line: mean and standard deviation
@@ -47,8 +47,8 @@ def written(word: Word, hand: Writer, random: np.random.Generator) -> list[Point
     body = [line for part in parts for line in part.body]
     lines = [rounded(line, hand.rounding * random.uniform(0.5, 1.5)) for line in body]
     lines = [bowed(ended(line, 0.03 * hand.jitter, random), hand.jitter, random) for line in lines]
-    gap = ONE_LINE_GAP if random.random() < ONE_LINE_SHARE else BRIDGED
-    heads = over_signs(bridged([s for part in parts for s in part.heads], gap), parts[0], random)
+    gap = ONE_LINE_GAP if random.random() < ONE_LINE_SHARE else MERGE_GAP
+    heads = over_signs(merged([s for part in parts for s in part.heads], gap), parts[0], random)
     lines += head_lines(heads, word.level, hand, random)
     every = stretched(np.concatenate(lines), word, hand, random)
     every = bent(every, hand.wobble, random)
@@ -65,7 +65,7 @@ def rounded(line: npt.NDArray[np.float32], over: float) -> Points:
     sigma = over / STEP
     if len(line) < 4 or sigma < 0.3:
         return line.astype(np.float64)
-    return softened(line.astype(np.float64), sigma, int(3 * sigma) + 1)
+    return smoothed(line.astype(np.float64), sigma, int(3 * sigma) + 1)
 
 
 def ended(line: Points, far: float, random: np.random.Generator) -> Points:
@@ -91,7 +91,7 @@ def bowed(line: Points, jitter: float, random: np.random.Generator) -> Points:
     return np.asarray(line + moved)
 
 
-def over_signs(heads: list[Span], first: Part, random: np.random.Generator) -> list[Span]:
+def over_signs(heads: list[Span], first: GlyphPart, random: np.random.Generator) -> list[Span]:
     """The pieces of the head line, the first of them often begun over a sign that has none."""
     if not heads or first.heads or not first.body or random.random() > OVER_SIGN_SHARE:
         return heads

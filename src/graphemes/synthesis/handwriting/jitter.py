@@ -17,7 +17,7 @@ from graphemes.synthesis.handwriting.signs import (
 )
 from graphemes.synthesis.handwriting.writers import Writer
 from graphemes.synthesis.lettering.bulbs import looped
-from graphemes.synthesis.lettering.glyph_parts import Part, is_low_sign
+from graphemes.synthesis.lettering.glyph_parts import GlyphPart, is_low_sign
 
 # Ems: a part whose top is higher than so far below the head line, and which goes on lower, is a
 # letter.
@@ -26,8 +26,8 @@ TURNED = 0.7 * np.pi  # at least, in a loop
 
 
 def jittered(
-    part: Part, level: float, hand: Writer, random: np.random.Generator, text: str = ""
-) -> Part:
+    part: GlyphPart, level: float, hand: Writer, random: np.random.Generator, text: str = ""
+) -> GlyphPart:
     """A part moved, sized, turned, bent a little: about the head line, or what has none itself.
 
     text: of its word, which says what a part is that hangs below.
@@ -66,7 +66,7 @@ def jittered(
         ]
     body = [((line - middle) * size @ turn.T + place).astype(np.float32) for line in body]
     across = [(np.array(span) - middle[0]) * size[0] + place[0] for span in part.heads]
-    return Part(body, [(float(left), float(right)) for left, right in across])
+    return GlyphPart(body, [(float(left), float(right)) for left, right in across])
 
 
 def rotation(angle: float) -> npt.NDArray[np.float64]:
@@ -74,7 +74,7 @@ def rotation(angle: float) -> npt.NDArray[np.float64]:
     return np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
 
 
-def _looped(part: Part, hand: Writer, random: np.random.Generator, text: str) -> Part:
+def _looped(part: GlyphPart, hand: Writer, random: np.random.Generator, text: str) -> GlyphPart:
     size = hand.loop_size * np.exp(random.normal(0, 0.15, len(part.bulbs)))
     turn = random.normal(hand.loop_turn, 0.3, len(part.bulbs)).clip(TURNED, 2 * np.pi)
     body = part.body

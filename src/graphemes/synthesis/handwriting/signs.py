@@ -8,8 +8,8 @@ from typing import NamedTuple
 import numpy as np
 
 from graphemes.foundation.classes import CANDRABINDU, REPH
-from graphemes.synthesis.lettering.glyph_parts import Line, Part, moved
-from graphemes.synthesis.lettering.strokes import through
+from graphemes.synthesis.lettering.glyph_parts import GlyphPart, Polyline, moved
+from graphemes.synthesis.lettering.strokes import line_through
 
 # Signs above the head line, and how much higher than others, compared with type.
 HIGH_SIGNS = {
@@ -25,7 +25,7 @@ OWN_FORM_SHARE = 0.75  # how often a hand writes its own form of a sign, where t
 
 REPH_LENGTH = 1.3  # of র্, compared with type
 # Down to the left, round below, up into a hump, and the tail down to the right.
-LONG_U: Line = (
+LONG_U: Polyline = (
     *((0.0, 0.0), (-0.09, 0.1), (-0.19, 0.21), (-0.25, 0.31), (-0.22, 0.37), (-0.13, 0.36)),
     *((-0.04, 0.28), (0.02, 0.22), (0.06, 0.24), (0.07, 0.32), (0.13, 0.42)),
 )
@@ -36,7 +36,7 @@ class LowSign(NamedTuple):
 
     size: tuple[float, float]  # across, down
     tilt: float  # radians that its right end is turned down
-    form: Line = ()  # of their own, from where it begins
+    form: Polyline = ()  # of their own, from where it begins
 
 
 LOW_SIGNS = {
@@ -68,7 +68,7 @@ def high_sign(text: str) -> float | None:
     return max(signs, default=None)
 
 
-def lengthened(part: Part, level: float, random: np.random.Generator) -> Part:
+def lengthened(part: GlyphPart, level: float, random: np.random.Generator) -> GlyphPart:
     """র্ longer than type has it, begun near the head line."""
     every = np.concatenate(part.body)
     end = every[every[:, 1].argmax()]
@@ -76,7 +76,7 @@ def lengthened(part: Part, level: float, random: np.random.Generator) -> Part:
     return moved(part._replace(body=body), 0.0, level - float(end[1]) + random.normal(-0.04, 0.05))
 
 
-def in_own_form(part: Part, form: Line) -> Part:
+def in_own_form(part: GlyphPart, form: Polyline) -> GlyphPart:
     """A sign in hands' own form, begun where type begins it: at its highest point."""
     points = np.concatenate(part.body)
-    return Part([through(np.array(form) + points[points[:, 1].argmin()])], [])
+    return GlyphPart([line_through(np.array(form) + points[points[:, 1].argmin()])], [])

@@ -1,4 +1,7 @@
-"""Bulbs: the ball terminals of type, which a pen writes as loops: the foot of ম, the eyes of শ."""
+"""Bulbs: the ball terminals of type, which a pen writes as loops: the foot of ম, the eyes of শ.
+
+H x W pixels of a filled outline, n points of a line, x right, y down.
+"""
 
 from collections.abc import Iterable
 from typing import Any, NamedTuple
@@ -105,6 +108,6 @@ def curled(
 def _circle(
     centre: npt.NDArray[np.float64], radius: float, start: float, turn: float
 ) -> npt.NDArray[np.float64]:
-    """Part of a circle (n, 2) from the angle `start` on; y is down."""
+    """GlyphPart of a circle (n, 2) from the angle `start` on; y is down."""
     angles = start + np.linspace(0, turn, max(3, int(abs(turn) / TURN)))
     return np.asarray(centre + radius * np.stack([np.cos(angles), np.sin(angles)], axis=1))

@@ -1,4 +1,7 @@
-"""Parts: a written string as the pieces a hand moves apart, and the head line they hang from."""
+"""Glyph parts: a string's glyphs as strokes, and the head line that they hang from.
+
+Lengths in ems, x right, y down, baseline at 0; n points of a line.
+"""
 
 import itertools
 from collections.abc import Sequence
@@ -8,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from graphemes.synthesis.lettering.bulbs import Bulb
-from graphemes.synthesis.lettering.strokes import Stroke, Traced, through
+from graphemes.synthesis.lettering.strokes import Stroke, Traced, line_through
 
 LEVEL = 0.04  # ems a point of the head line may lie off it
 SLOPE = 0.25  # rise over run, at most, of a piece of it
@@ -18,15 +21,15 @@ AHEAD, GENTLE = 4, 0.5  # points on, and the cosine of the bend till there: an a
 SERIF = 0.05  # ems
 TICK = 0.05  # ems from the head line: what stays nearer and is short is its own end
 LOW_SIGN_TOP = -0.25  # ems: what doesn't reach so far above the baseline is a sign below a letter
-CRUMB = 0.07  # ems: what a cut leaves that is shorter is dropped
-BRIDGED = 0.12  # ems between two parts' head lines that are written in one
+SCRAP = 0.07  # ems: what a cut leaves that is shorter is dropped
+MERGE_GAP = 0.12  # ems between two parts' head lines that are written as one
 
-Line = Sequence[tuple[float, float]]  # corners: x, y
+Polyline = Sequence[tuple[float, float]]  # corners: x, y
 Span = tuple[float, float]  # left, right, in ems
 
 
-class Part(NamedTuple):
-    """One glyph: a letter, a conjunct or a sign. Ems, x right, y down, baseline at 0."""
+class GlyphPart(NamedTuple):
+    """One glyph as strokes: a letter, a conjunct or a sign."""
 
     body: list[Stroke]
     heads: list[Span]  # its pieces of the head line, which isn't among the strokes
@@ -37,12 +40,12 @@ class Part(NamedTuple):
 class Word(NamedTuple):
     """A string's parts, each where the font puts it, and the height of its head line in ems."""
 
-    parts: list[Part]
+    parts: list[GlyphPart]
     level: float
     text: str = ""
 
 
-def extent(parts: list[Part]) -> Span:
+def extent(parts: list[GlyphPart]) -> Span:
     """The leftmost and the rightmost ink of parts."""
     every = [line[:, 0] for part in parts for line in part.body]
     every += [np.array(span, np.float32) for part in parts for span in part.heads]
@@ -50,15 +53,15 @@ def extent(parts: list[Part]) -> Span:
     return float(across.min()), float(across.max())
 
 
-def moved(part: Part, x: float, y: float) -> Part:
+def moved(part: GlyphPart, x: float, y: float) -> GlyphPart:
     """A part shifted by (x, y) ems."""
     shift = np.array((x, y), np.float32)
     body = [line + shift for line in part.body]
     bulbs = [Bulb(bulb.centre + shift, bulb.radius) for bulb in part.bulbs]
-    return Part(body, [(a + x, b + x) for a, b in part.heads], bulbs, part.sign)
+    return GlyphPart(body, [(a + x, b + x) for a, b in part.heads], bulbs, part.sign)
 
 
-def lowered(parts: list[Part], level: float, drop: float, size: float) -> list[Part]:
+def lowered(parts: list[GlyphPart], level: float, drop: float, size: float) -> list[GlyphPart]:
     """A letter and its signs, the letter sized and so far below the head line, which it leaves."""
     letter, *signs = parts
     start, end = extent([letter])
@@ -66,7 +69,7 @@ def lowered(parts: list[Part], level: float, drop: float, size: float) -> list[P
     body = [(line - corner) * np.float32(size) + corner for line in letter.body]
     heads = [(start + (a - start) * size, start + (b - start) * size) for a, b in letter.heads]
     bulbs = [Bulb((k.centre - corner) * size + corner, k.radius * size) for k in letter.bulbs]
-    out = [moved(Part(body, [] if drop else heads, bulbs), 0, drop)]
+    out = [moved(GlyphPart(body, [] if drop else heads, bulbs), 0, drop)]
     narrower, lower = (end - start) * (size - 1), max(0.0, drop + level * (1 - size))
     for sign in signs:
         after = extent([sign])[0] > (start + end) / 2
@@ -75,7 +78,7 @@ def lowered(parts: list[Part], level: float, drop: float, size: float) -> list[P
     return out
 
 
-def reshaped(part: Part, level: float, form: Sequence[Line]) -> Part:
+def reshaped(part: GlyphPart, level: float, form: Sequence[Polyline]) -> GlyphPart:
     """A part whose strokes are a form's, made as wide and as low as they are.
 
     form: lines of corners, x from the left of the part to its right, y from the head line (0)
@@ -83,16 +86,16 @@ def reshaped(part: Part, level: float, form: Sequence[Line]) -> Part:
     """
     (left, right), bottom = extent([part]), max(float(line[:, 1].max()) for line in part.body)
     corner, size = np.array((left, level)), np.array((right - left, bottom - level))
-    body = [through(np.array(line) * size + corner) for line in form]
+    body = [line_through(np.array(line) * size + corner) for line in form]
     return part._replace(body=body, bulbs=())
 
 
-def is_low_sign(part: Part) -> bool:
+def is_low_sign(part: GlyphPart) -> bool:
     """Whether a part is a sign below a letter."""
     return bool(part.body) and min(float(line[:, 1].min()) for line in part.body) > LOW_SIGN_TOP
 
 
-def beheaded(traced: Traced, level: float) -> Part:
+def without_head_line(traced: Traced, level: float) -> GlyphPart:
     """Strokes without their pieces of the head line at `level`, and those pieces' spans."""
     body, heads = [], []
     for line in traced.lines:
@@ -111,11 +114,11 @@ def beheaded(traced: Traced, level: float) -> Part:
             if flat[first] and width >= (SERIF if ending else SHORTEST):
                 heads.append((float(piece[:, 0].min()), float(piece[:, 0].max())))
             # A line's own end turns up or down a little; without the line that is a tick.
-            elif (len(runs) == 1 or max(width, height) >= CRUMB) and not _tick(piece, level):
+            elif (len(runs) == 1 or max(width, height) >= SCRAP) and not _tick(piece, level):
                 body.append(piece)
         if len(line) == 1:
             body.append(line)
-    return Part(body, bridged(heads, BRIDGED), traced.bulbs)
+    return GlyphPart(body, merged(heads, MERGE_GAP), traced.bulbs)
 
 
 def _rounds(line: Stroke) -> bool:
@@ -129,7 +132,7 @@ def _rounds(line: Stroke) -> bool:
     return bool(bend > GENTLE)
 
 
-def bridged(spans: list[Span], gap: float) -> list[Span]:
+def merged(spans: list[Span], gap: float) -> list[Span]:
     """Spans from left to right, those joined that overlap or lie no further apart than `gap`."""
     out: list[Span] = []
     for left, right in sorted(spans):
