@@ -17,7 +17,7 @@ from graphemes.foundation.heads import CLASSES, HEADS, HEIGHT, PIXELS, WIDTH
 from graphemes.foundation.seeds import stream
 from graphemes.synthesis.demo import is_demo, make_demo
 from graphemes.synthesis.handwriting.writers import writer
-from graphemes.synthesis.jobs import BATCH, WRITERS, Order
+from graphemes.synthesis.jobs import BATCH, WRITERS, Job
 from graphemes.synthesis.selection import selected
 
 SMALL = {"images": CLASSES, "tests": 3, "shards": 2}
@@ -76,7 +76,7 @@ def test_the_bytes_do_not_depend_on_the_number_of_processes(raced, tmp_path):
 def test_another_seed_gives_other_graphemes_and_other_scans():
     texts = [[one.text for one in selected(20, stream(seed))] for seed in (0, 1)]
     assert texts[0] != texts[1]
-    here, there = ([Order(seed, 0, k, 3, "ক").scan() for k in range(5)] for seed in (0, 1))
+    here, there = ([Job(seed, 0, k, 3, "ক").render() for k in range(5)] for seed in (0, 1))
     assert all((one != other).any() for one in here for other in there)
 
 

@@ -15,7 +15,7 @@ from graphemes.foundation.seeds import stream
 from graphemes.images.ink import ink_box
 from graphemes.synthesis.handwriting.hand import EDGE, TALLEST, TOPMOST_ROW, written
 from graphemes.synthesis.handwriting.writers import writer
-from graphemes.synthesis.jobs import ordered
+from graphemes.synthesis.jobs import make_jobs
 from graphemes.synthesis.lettering.fonts import SHIPPED, Typeface, font_files, typeface
 from graphemes.synthesis.lettering.packages import drawing_package
 from graphemes.synthesis.lettering.strokes import EM, MARGIN, rasterise, strokes
@@ -256,7 +256,7 @@ def test_of_small_signs_that_decide_a_class_hardly_anything_is_cut_off(text):
     assert all(points[:, 1].max() < HEIGHT for points in scans if points[:, 1].min() < 0)
 
 
-def test_a_writer_and_a_scan_have_an_address():
+def test_a_writer_and_a_scan_depend_on_their_stream_keys_alone():
     assert writer(3, 0, 5) == writer(3, 0, 5)
     assert len({writer(3, 0, k).pen for k in range(20)} | {writer(3, 1, 0).pen}) == 21
     assert {writer(0, k).fonts[0] for k in range(100)} == set(SHIPPED)
@@ -325,6 +325,6 @@ INK = {
 
 def test_the_version_tells_drawings_of_other_pixels_apart():
     texts = [one.text for one in competition_graphemes()[::65]]
-    scans = [order.scan() for order in ordered(texts, seed=1, part=0)]
+    scans = [job.render() for job in make_jobs(texts, seed=1, split=0)]
     ink = [float((255.0 - scan).sum() / 255) for scan in scans]
     assert ink == pytest.approx(INK[VERSION], rel=0.003), [round(one) for one in ink]

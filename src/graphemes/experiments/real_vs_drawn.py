@@ -23,14 +23,14 @@ from graphemes.images.transforms import apply_transform, make_transform
 from graphemes.pipeline.training_data import open_training_data
 from graphemes.pipeline.workspace import Source, find_layout
 from graphemes.synthesis.combinations import spelling
-from graphemes.synthesis.jobs import drawn, ordered
+from graphemes.synthesis.jobs import make_jobs, render_all
 from graphemes.synthesis.manifest import MARKER
 
 IMAGES = 2000
 LEAST = 100  # images to measure and to learn from
 SHEETS, COMPARISON = ("pairs.png", "mixed.png"), "comparison.json"
 RESULTS = (COMPARISON, *SHEETS)
-PLACE = 9  # in the seeds: a part of its own, beside train and test
+SPLIT = 9  # in stream keys: one of its own, beside train and test
 SIDE = ImageSize(64, 64)  # of the pictures that the classifier sees
 PAIRS, MIXED, ACROSS = 64, 96, 12  # scans on the two sheets; the second's columns
 
@@ -97,7 +97,7 @@ def _real(settings: SynthesiseSettings, source: Source) -> tuple[npt.NDArray[np.
             f"compare={source.directory}: {count} labelled images, expected {LEAST} or more"
         )
     data = open_training_data(source, labels)
-    chosen = stream(settings.seed, PLACE).permutation(len(labels))[:count]
+    chosen = stream(settings.seed, SPLIT).permutation(len(labels))[:count]
     if "grapheme" in labels:
         known = labels["grapheme"].to_numpy()[chosen].tolist()
     else:
@@ -113,12 +113,12 @@ def _real(settings: SynthesiseSettings, source: Source) -> tuple[npt.NDArray[np.
 def _drawn(
     settings: SynthesiseSettings, texts: list[str], fonts: tuple[str, ...]
 ) -> npt.NDArray[np.uint8]:
-    orders = ordered(texts, settings.seed, PLACE, fonts)
+    jobs = make_jobs(texts, settings.seed, SPLIT, fonts)
     workers = None if settings.workers == "auto" else settings.workers
     scans = []
     with (
-        contextlib.closing(drawn(orders, workers)) as drawing,
-        progress("drawing", len(orders)) as advance,
+        contextlib.closing(render_all(jobs, workers)) as drawing,
+        progress("drawing", len(jobs)) as advance,
     ):
         for scan in drawing:
             scans.append(scan)
@@ -152,5 +152,5 @@ def _write_sheets(
     half = MIXED // 2
     # Other scans than the pairs' where there are enough, or the pairs would give them away.
     both = np.concatenate([real[-half:], ours[-half:]])
-    order = stream(seed, PLACE, 1).permutation(len(both))
+    order = stream(seed, SPLIT, 1).permutation(len(both))
     write_png(out / SHEETS[1], mixed(list(both[order]), ACROSS))

@@ -25,13 +25,13 @@ from graphemes.foundation.files import (
 from graphemes.foundation.heads import PIXELS
 from graphemes.foundation.progress import progress
 from graphemes.foundation.seeds import stream
-from graphemes.synthesis.jobs import Order, drawn, ordered
+from graphemes.synthesis.jobs import Job, make_jobs, render_all
 from graphemes.synthesis.lettering.fonts import SHIPPED
 from graphemes.synthesis.manifest import MARKER, are_whole, said_by_marker, sizes
 from graphemes.synthesis.rendering import VERSION
 from graphemes.synthesis.selection import dealt
 
-DEALING = 2  # a place in the seeds, beside those in orders
+DEALING = 2  # a place in the seeds, beside those in jobs
 PARTS = ("train", "test")  # a part's position is its place in the seeds
 IMAGES_A_SHARD = 2500  # 81 MB of pixels, held a few times over while a shard is written
 SHARD_BYTES = 12_000_000  # of a shard beside its pixels: it describes 32,334 columns
@@ -188,10 +188,10 @@ def _is_left_over(path: Path, asked: Collection) -> bool:
 def _draw_part(out: Path, part: str, asked: Collection, workers: int | None) -> None:
     count, number = asked.counts()[part], PARTS.index(part)
     graphemes = dealt(asked.graphemes, count, stream(asked.seed, DEALING, number), asked.balance)
-    orders = ordered([one.text for one in graphemes], asked.seed, number, asked.fonts)
+    jobs = make_jobs([one.text for one in graphemes], asked.seed, number, asked.fonts)
     write_tables(out, part, graphemes)
     places = {out / name: rows for name, rows in asked.shards_of(part).items()}
-    write_shards(places, part, orders, workers, f"drawing {part} images")
+    write_shards(places, part, jobs, workers, f"drawing {part} images")
 
 
 def write_tables(out: Path, part: str, graphemes: Sequence[Grapheme]) -> None:
@@ -206,15 +206,15 @@ def write_tables(out: Path, part: str, graphemes: Sequence[Grapheme]) -> None:
 def write_shards(
     places: dict[Path, range],
     part: str,
-    orders: Sequence[Order],
+    jobs: Sequence[Job],
     workers: int | None,
     label: str,
 ) -> None:
     """Draw and write the shards that aren't there, each whole or not at all."""
     missing = {path: rows for path, rows in places.items() if not path.is_file()}
-    wanted = [orders[k] for rows in missing.values() for k in rows]
+    wanted = [jobs[k] for rows in missing.values() for k in rows]
     with (
-        contextlib.closing(drawn(wanted, workers)) as scans,  # an error here ends its processes
+        contextlib.closing(render_all(wanted, workers)) as scans,  # an error ends its processes
         progress(label, len(wanted)) as advance,
     ):
         for path, rows in missing.items():

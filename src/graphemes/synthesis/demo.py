@@ -29,13 +29,13 @@ from graphemes.synthesis.collection import (
     write_shards,
     write_tables,
 )
-from graphemes.synthesis.jobs import ordered
+from graphemes.synthesis.jobs import make_jobs
 from graphemes.synthesis.manifest import are_whole, said_by_marker, sizes
 from graphemes.synthesis.rendering import VERSION
 from graphemes.synthesis.selection import selected
 
 MARKER = "demo.json"
-SELECTION = 2  # a place in the seeds, beside those in orders
+SELECTION = 2  # a place in the seeds, beside those in jobs
 # The two nearest to handwriting: 18 images a root in ten letterforms are too few to learn from.
 FONTS = ("atma", "galada")
 
@@ -80,8 +80,8 @@ def make_demo(
                     for k, rows in enumerate(np.array_split(np.arange(count), shards))
                 }
                 texts = [one.text for one in graphemes]
-                orders = ordered(texts, seed, PARTS.index(part), FONTS, calm=True)
-                write_shards(places, part, orders, workers, f"drawing the demo's {part} images")
+                jobs = make_jobs(texts, seed, PARTS.index(part), FONTS, calm=True)
+                write_shards(places, part, jobs, workers, f"drawing the demo's {part} images")
             writing.write_class_map(place / "class_map.csv")
             write_json(place / MARKER, about | {"files": sizes(place)})
 

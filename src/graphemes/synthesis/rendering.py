@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from graphemes.foundation.heads import HEIGHT, WIDTH
-from graphemes.synthesis.handwriting.font_choice import fits
+from graphemes.synthesis.handwriting.font_choice import choose_font
 from graphemes.synthesis.handwriting.hand import Points, written
 from graphemes.synthesis.handwriting.writers import Writer
 from graphemes.synthesis.lettering.conjuncts import random_placement
@@ -38,9 +38,7 @@ def draw(text: str, hand: Writer, random: np.random.Generator) -> Scan:
 
     Raises DataError if none of the writer's fonts has the glyphs.
     """
-    fitting = (name for name in hand.fonts if fits(name, text) and typeface(name).can_write(text))
-    able = (name for name in hand.fonts if typeface(name).can_write(text))
-    font = stroke_font(next(fitting, None) or next(able, hand.fonts[0]))
+    font = stroke_font(choose_font(text, hand.fonts))
     placement = random_placement(random) if random.random() < hand.side_by_side else None
     word = font.word(text, placement)
     return scanned(inked(written(word, hand, random), hand, random), hand, random)
