@@ -21,7 +21,7 @@ from graphemes.synthesis.collection import (
     is_collection,
     shards,
 )
-from graphemes.synthesis.selection import dealt, shares
+from graphemes.synthesis.selection import sample_by_share, shares
 
 SOME = competition_graphemes()[::100]  # 13 graphemes
 
@@ -95,7 +95,7 @@ def test_what_is_finished_is_kept(drawn):
     assert {path.name: path.stat().st_mtime_ns for path in drawn.iterdir()} == before
 
 
-def test_what_is_unfinished_is_gone_on_with(drawn, tmp_path, monkeypatch):
+def test_what_is_unfinished_is_resumed(drawn, tmp_path, monkeypatch):
     out, written = tmp_path / "out", []
     write = collections.writing.write_shard
 
@@ -249,17 +249,19 @@ def test_shards_cover_the_images():
     ]
 
 
-def test_graphemes_are_dealt_evenly():
-    dealt_once = dealt(SOME, 100, stream(0), balance=0.0)
-    assert set(Counter(one.text for one in dealt_once).values()) == {7, 8}
-    assert dealt_once[:13] != list(SOME)
-    assert dealt(SOME, 100, stream(0), balance=0.0) == dealt_once
+def test_graphemes_are_sampled_evenly():
+    chosen = sample_by_share(SOME, 100, stream(0), balance=0.0)
+    assert set(Counter(one.text for one in chosen).values()) == {7, 8}
+    assert chosen[:13] != list(SOME)
+    assert sample_by_share(SOME, 100, stream(0), balance=0.0) == chosen
 
 
 def test_rare_classes_come_oftener_than_their_graphemes_and_none_is_left_out():
     seen = competition_graphemes()
-    counts = Counter(one.labels.consonant for one in dealt(seen, 5000, stream(0), balance=0.8))
-    plain = Counter(one.labels.consonant for one in dealt(seen, 5000, stream(0)))
+    counts = Counter(
+        one.labels.consonant for one in sample_by_share(seen, 5000, stream(0), balance=0.8)
+    )
+    plain = Counter(one.labels.consonant for one in sample_by_share(seen, 5000, stream(0)))
     assert counts[3] > 3 * plain[3]
     assert counts[0] < plain[0]
     even, rare = shares(seen, 0.0), shares(seen, 0.8)
@@ -271,7 +273,7 @@ def test_rare_classes_come_oftener_than_their_graphemes_and_none_is_left_out():
 
 def test_shares_come_out_whatever_the_count():
     for count in (1, 13, 26, 1000):
-        times = Counter(one.text for one in dealt(SOME, count, stream(1), balance=0.5))
+        times = Counter(one.text for one in sample_by_share(SOME, count, stream(1), balance=0.5))
         assert sum(times.values()) == count
         wanted = shares(SOME, 0.5) * count
         assert all(abs(times[one.text] - n) < 1 for one, n in zip(SOME, wanted, strict=True))

@@ -18,7 +18,7 @@ from graphemes.foundation.seeds import stream
 from graphemes.synthesis.demo import is_demo, make_demo
 from graphemes.synthesis.handwriting.writers import writer
 from graphemes.synthesis.jobs import BATCH, WRITERS, Job
-from graphemes.synthesis.selection import selected
+from graphemes.synthesis.selection import sample_every_class
 
 SMALL = {"images": CLASSES, "tests": 3, "shards": 2}
 # More than a batch, so that two processes have something to share.
@@ -74,7 +74,10 @@ def test_the_bytes_do_not_depend_on_the_number_of_processes(raced, tmp_path):
 
 
 def test_another_seed_gives_other_graphemes_and_other_scans():
-    texts = [[one.text for one in selected(20, stream(seed))] for seed in (0, 1)]
+    texts = [
+        [one.text for one in sample_every_class(competition_graphemes(), 20, stream(seed))]
+        for seed in (0, 1)
+    ]
     assert texts[0] != texts[1]
     here, there = ([Job(seed, 0, k, 3, "ক").render() for k in range(5)] for seed in (0, 1))
     assert all((one != other).any() for one in here for other in there)
@@ -85,7 +88,7 @@ def test_training_and_test_images_have_other_writers():
     assert not hands[0] & hands[1]
 
 
-def test_it_holds_what_the_competition_holds_and_a_marker(demo):
+def test_it_holds_what_the_competition_holds_and_a_manifest(demo):
     assert {path.name for path in demo.iterdir()} == {
         "train.csv",
         "test.csv",
@@ -94,8 +97,8 @@ def test_it_holds_what_the_competition_holds_and_a_marker(demo):
         "demo.json",
         *(f"{part}_image_data_{shard}.parquet" for part in ("train", "test") for shard in (0, 1)),
     }
-    marker = json.loads((demo / "demo.json").read_text(encoding="utf-8"))
-    assert {"seed", "images", "version"} <= marker.keys()
+    manifest = json.loads((demo / "demo.json").read_text(encoding="utf-8"))
+    assert {"seed", "images", "version"} <= manifest.keys()
 
 
 def test_shards_have_the_genuine_layout(demo):
@@ -173,7 +176,7 @@ def counts(chosen, head: str) -> np.ndarray:
 @pytest.mark.parametrize("images", [CLASSES, 200, 700, 3000])
 def test_every_class_is_there_and_often_enough(images):
     for seed in range(3):
-        chosen = selected(images, stream(seed))
+        chosen = sample_every_class(competition_graphemes(), images, stream(seed))
         assert len(chosen) == images
         assert counts(chosen, "root").min() >= max(1, images // 168 // 2)
         for head in ("vowel", "consonant"):
@@ -181,7 +184,7 @@ def test_every_class_is_there_and_often_enough(images):
 
 
 def test_few_images_are_of_different_roots():
-    assert counts(selected(36, stream(0)), "root").max() == 1
+    assert counts(sample_every_class(competition_graphemes(), 36, stream(0)), "root").max() == 1
 
 
 def test_a_part_of_the_demo_is_not_taken_for_it(demo, tmp_path):
@@ -198,9 +201,9 @@ def test_a_part_of_the_demo_is_not_taken_for_it(demo, tmp_path):
         make_demo(part, **SMALL, workers=1)
 
 
-@pytest.mark.parametrize("marker", ["", "[]", '{"files": null}', '{"seed": 0}'])
-def test_a_damaged_marker_is_no_demo(tmp_path, marker):
-    (tmp_path / "demo.json").write_text(marker, encoding="utf-8")
+@pytest.mark.parametrize("manifest", ["", "[]", '{"files": null}', '{"seed": 0}'])
+def test_a_damaged_manifest_is_no_demo(tmp_path, manifest):
+    (tmp_path / "demo.json").write_text(manifest, encoding="utf-8")
     assert not is_demo(tmp_path)
 
 

@@ -24,7 +24,7 @@ from graphemes.pipeline.training_data import open_training_data
 from graphemes.pipeline.workspace import Source, find_layout
 from graphemes.synthesis.combinations import spelling
 from graphemes.synthesis.jobs import make_jobs, render_all
-from graphemes.synthesis.manifest import MARKER
+from graphemes.synthesis.manifest import MANIFEST
 
 IMAGES = 2000
 LEAST = 100  # images to measure and to learn from
@@ -66,7 +66,7 @@ def _check_place(out: Path) -> None:
     """
     for name in RESULTS:
         need_writable(out / name)
-    if (out / MARKER).exists():
+    if (out / MANIFEST).exists():
         raise PlaceTaken(f"out={out}: holds drawings; choose another directory for the pictures")
     there = [name for name in RESULTS if (out / name).exists()]
     try:

@@ -1,4 +1,4 @@
-"""A directory of drawings in the competition's layout, drawn shard by shard and gone on with."""
+"""A directory of drawings in the competition's layout, drawn shard by shard and resumed."""
 
 import contextlib
 import functools
@@ -27,9 +27,9 @@ from graphemes.foundation.progress import progress
 from graphemes.foundation.seeds import stream
 from graphemes.synthesis.jobs import Job, make_jobs, render_all
 from graphemes.synthesis.lettering.fonts import SHIPPED
-from graphemes.synthesis.manifest import MARKER, are_whole, said_by_marker, sizes
+from graphemes.synthesis.manifest import MANIFEST, file_sizes, files_match, read_manifest
 from graphemes.synthesis.rendering import VERSION
-from graphemes.synthesis.selection import dealt
+from graphemes.synthesis.selection import sample_by_share
 
 DEALING = 2  # a place in the seeds, beside those in jobs
 PARTS = ("train", "test")  # a part's position is its place in the seeds
@@ -50,7 +50,7 @@ class Collection:
 
     @functools.cached_property
     def identity(self) -> dict[str, Any]:
-        """What decides the bytes, for the marker."""
+        """What decides the bytes, for the manifest."""
         spelled = [f"{one.text} {tuple(one.labels)}" for one in self.graphemes]
         return {
             "version": VERSION,
@@ -69,7 +69,7 @@ class Collection:
     @functools.cached_property
     def names(self) -> frozenset[str]:
         """The files of its directory, and test.csv's whether or not there is a test part."""
-        tables = [MARKER, "class_map.csv", "train.csv", "test.csv", "sample_submission.csv"]
+        tables = [MANIFEST, "class_map.csv", "train.csv", "test.csv", "sample_submission.csv"]
         return frozenset(tables).union(*map(self.shards_of, self.counts()))
 
     def shards_of(self, part: str) -> dict[str, range]:
@@ -89,20 +89,20 @@ def draw_collection(out: Path, asked: Collection, workers: int | None = None) ->
         raise PlaceTaken(f"out={out}: expected a directory of its own; choose another")
     if _is_drawn(out, asked):  # before a lock is put beside what isn't ours, or can't be written
         return False
-    need_writable(out / MARKER)
+    need_writable(out / MANIFEST)
     with locked(out.with_name(f".{out.name}.lock")):
         if _is_drawn(out, asked):
             return False
         _remove_broken(out)
         images, need = still_needed(out, asked)
         need_space(out, need, f"drawing {images:,} images", "directory")
-        write_json(out / MARKER, {"drawing": asked.identity})
+        write_json(out / MANIFEST, {"drawing": asked.identity})
         for part in asked.counts():
             _draw_part(out, part, asked, workers)
         writing.write_class_map(out / "class_map.csv")
-        files = sizes(out)
-        files.pop(MARKER)
-        write_json(out / MARKER, {"drawing": asked.identity, "files": files})
+        files = file_sizes(out)
+        files.pop(MANIFEST)
+        write_json(out / MANIFEST, {"drawing": asked.identity, "files": files})
         return True
 
 
@@ -118,8 +118,8 @@ def still_needed(out: Path, asked: Collection) -> tuple[int, int]:
 
 
 def is_collection(directory: Path) -> bool:
-    """Whether a directory holds a whole collection: its marker and each file the marker names."""
-    return are_whole(directory, said_by_marker(directory, MARKER).get("files"))
+    """Whether a directory holds a whole collection: its manifest and each file listed there."""
+    return files_match(directory, read_manifest(directory, MANIFEST).get("files"))
 
 
 def shards(images: int) -> list[range]:
@@ -134,7 +134,7 @@ def _is_drawn(out: Path, asked: Collection) -> bool:
         out.is_dir() and all(_is_left_over(path, asked) for path in out.iterdir())
     ):
         return False
-    found = said_by_marker(out, MARKER)
+    found = read_manifest(out, MANIFEST)
     if not isinstance(found.get("drawing"), dict):
         raise PlaceTaken(
             f"out={out}: expected nothing there or drawings of this command, found something else;"
@@ -167,16 +167,16 @@ def _other(key: str, had: Any, wanted: Any) -> str:
 
 
 def _remove_broken(out: Path) -> None:
-    """Remove what a killed run left half-written, and files that a marker has of another size.
+    """Remove what a killed run left half-written, and files that a manifest has of another size.
 
     Nobody else writes here: we hold the lock, and `_is_drawn` found nothing of anybody else.
     """
     if not out.is_dir():
         return
-    said = said_by_marker(out, MARKER).get("files")
+    said = read_manifest(out, MANIFEST).get("files")
     for path in sorted(out.iterdir()):
         broken = isinstance(said, dict) and path.stat().st_size != said.get(path.name)
-        if path.suffix == ".tmp" or (broken and path.name != MARKER):
+        if path.suffix == ".tmp" or (broken and path.name != MANIFEST):
             path.unlink()
 
 
@@ -187,7 +187,9 @@ def _is_left_over(path: Path, asked: Collection) -> bool:
 
 def _draw_part(out: Path, part: str, asked: Collection, workers: int | None) -> None:
     count, number = asked.counts()[part], PARTS.index(part)
-    graphemes = dealt(asked.graphemes, count, stream(asked.seed, DEALING, number), asked.balance)
+    graphemes = sample_by_share(
+        asked.graphemes, count, stream(asked.seed, DEALING, number), asked.balance
+    )
     jobs = make_jobs([one.text for one in graphemes], asked.seed, number, asked.fonts)
     write_tables(out, part, graphemes)
     places = {out / name: rows for name, rows in asked.shards_of(part).items()}

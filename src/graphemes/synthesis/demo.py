@@ -1,6 +1,6 @@
 """The demo data: a small competition drawn from fonts, so that a fresh checkout can learn at once.
 
-Its directory has the competition's layout, and a marker file besides.
+Its directory has the competition's layout, and a manifest file besides.
 """
 
 import contextlib
@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from graphemes.competition import writing
+from graphemes.foundation.classes import competition_graphemes
 from graphemes.foundation.errors import PlaceTaken, UserError
 from graphemes.foundation.files import (
     locked,
@@ -30,11 +31,11 @@ from graphemes.synthesis.collection import (
     write_tables,
 )
 from graphemes.synthesis.jobs import make_jobs
-from graphemes.synthesis.manifest import are_whole, said_by_marker, sizes
+from graphemes.synthesis.manifest import file_sizes, files_match, read_manifest
 from graphemes.synthesis.rendering import VERSION
-from graphemes.synthesis.selection import selected
+from graphemes.synthesis.selection import sample_every_class
 
-MARKER = "demo.json"
+MANIFEST = "demo.json"
 SELECTION = 2  # a place in the seeds, beside those in jobs
 # The two nearest to handwriting: 18 images a root in ten letterforms are too few to learn from.
 FONTS = ("atma", "galada")
@@ -73,7 +74,9 @@ def make_demo(
         need_space(out, (images + tests) * PIXELS + 2 * shards * SHARD_BYTES, "the demo data")
         with _whole_directory(out) as place:
             for part, count in zip(PARTS, (images, tests), strict=True):
-                graphemes = selected(count, stream(seed, SELECTION, PARTS.index(part)))
+                graphemes = sample_every_class(
+                    competition_graphemes(), count, stream(seed, SELECTION, PARTS.index(part))
+                )
                 write_tables(place, part, graphemes)
                 places = {
                     place / writing.shard_name(part, k): range(int(rows[0]), int(rows[-1]) + 1)
@@ -83,12 +86,12 @@ def make_demo(
                 jobs = make_jobs(texts, seed, PARTS.index(part), FONTS, calm=True)
                 write_shards(places, part, jobs, workers, f"drawing the demo's {part} images")
             writing.write_class_map(place / "class_map.csv")
-            write_json(place / MARKER, about | {"files": sizes(place)})
+            write_json(place / MANIFEST, about | {"files": file_sizes(place)})
 
 
 def is_demo(directory: Path) -> bool:
-    """Whether a directory holds complete demo data: its marker and each file the marker names."""
-    return are_whole(directory, _marker(directory).get("files"))
+    """Whether a directory holds complete demo data: its manifest and each file listed there."""
+    return files_match(directory, _manifest(directory).get("files"))
 
 
 def _is_made(out: Path, about: dict[str, int]) -> bool:
@@ -100,7 +103,7 @@ def _is_made(out: Path, about: dict[str, int]) -> bool:
             f"{out}: expected demo data or nothing, found something else or a part of it;"
             " delete it or choose another directory"
         )
-    made = {key: _marker(out).get(key) for key in about}
+    made = {key: _manifest(out).get(key) for key in about}
     if made != about:
         changed = [key for key in about if made[key] != about[key]]
         got, want = (", ".join(f"{key} {of[key]}" for key in changed) for of in (made, about))
@@ -112,11 +115,11 @@ def _is_made(out: Path, about: dict[str, int]) -> bool:
 
 def _remove_demo(out: Path) -> None:
     """Remove a demo's own files. Raises PlaceTaken, removing nothing, if there are others."""
-    own = {MARKER, *_marker(out).get("files", {})}
+    own = {MANIFEST, *_manifest(out).get("files", {})}
     others = sorted(path.name for path in out.iterdir() if path.name not in own)
-    if others or not (out / MARKER).is_file():
+    if others or not (out / MANIFEST).is_file():
         raise PlaceTaken(
-            f"{out}: expected demo data or nothing, found {others[0] if others else 'no marker'};"
+            f"{out}: expected demo data or nothing, found {others[0] if others else 'no manifest'};"
             " move it away or choose another directory"
         )
     for path in out.iterdir():
@@ -124,9 +127,9 @@ def _remove_demo(out: Path) -> None:
     out.rmdir()
 
 
-def _marker(directory: Path) -> dict[str, Any]:
+def _manifest(directory: Path) -> dict[str, Any]:
     """What demo.json says, or nothing if it isn't one."""
-    found = said_by_marker(directory, MARKER)
+    found = read_manifest(directory, MANIFEST)
     return found if isinstance(found.get("files"), dict) else {}
 
 
