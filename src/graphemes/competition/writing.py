@@ -22,14 +22,14 @@ from graphemes.foundation.heads import COLUMNS, HEADS, PIXELS
 INDEX = "__index_level_0__"  # pandas' row number, kept by the pandas that wrote the genuine shards
 
 
-def shard_name(part: str, shard: int) -> str:
-    """The name of one file of images; part is 'train' or 'test'."""
-    return f"{part}_image_data_{shard}.parquet"
+def shard_name(split: str, shard: int) -> str:
+    """The name of one file of images; split is 'train' or 'test'."""
+    return f"{split}_image_data_{shard}.parquet"
 
 
-def image_id(part: str, index: int) -> str:
+def image_id(split: str, index: int) -> str:
     """The id of one image, as 'Train_0'."""
-    return f"{part.capitalize()}_{index}"
+    return f"{split.capitalize()}_{index}"
 
 
 def write_shard(path: Path, ids: Sequence[str], scans: npt.NDArray[np.uint8]) -> None:
