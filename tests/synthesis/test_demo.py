@@ -15,10 +15,13 @@ from graphemes.foundation.classes import competition_graphemes
 from graphemes.foundation.errors import PlaceTaken, UserError
 from graphemes.foundation.heads import CLASSES, HEADS, HEIGHT, PIXELS, WIDTH
 from graphemes.foundation.seeds import stream
+from graphemes.synthesis.collection import Collection
+from graphemes.synthesis.collection_directory import draw_collection
 from graphemes.synthesis.demo import is_demo, make_demo
+from graphemes.synthesis.existing_drawings import is_collection
 from graphemes.synthesis.handwriting.writers import writer
-from graphemes.synthesis.jobs import BATCH, WRITERS, Order
-from graphemes.synthesis.selection import selected
+from graphemes.synthesis.jobs import BATCH, WRITERS, Job
+from graphemes.synthesis.selection import sample_every_class
 
 SMALL = {"images": CLASSES, "tests": 3, "shards": 2}
 # More than a batch, so that two processes have something to share.
@@ -74,9 +77,12 @@ def test_the_bytes_do_not_depend_on_the_number_of_processes(raced, tmp_path):
 
 
 def test_another_seed_gives_other_graphemes_and_other_scans():
-    texts = [[one.text for one in selected(20, stream(seed))] for seed in (0, 1)]
+    texts = [
+        [one.text for one in sample_every_class(competition_graphemes(), 20, stream(seed))]
+        for seed in (0, 1)
+    ]
     assert texts[0] != texts[1]
-    here, there = ([Order(seed, 0, k, 3, "ক").scan() for k in range(5)] for seed in (0, 1))
+    here, there = ([Job(seed, 0, k, 3, "ক").render() for k in range(5)] for seed in (0, 1))
     assert all((one != other).any() for one in here for other in there)
 
 
@@ -85,7 +91,7 @@ def test_training_and_test_images_have_other_writers():
     assert not hands[0] & hands[1]
 
 
-def test_it_holds_what_the_competition_holds_and_a_marker(demo):
+def test_it_holds_what_the_competition_holds_and_a_manifest(demo):
     assert {path.name for path in demo.iterdir()} == {
         "train.csv",
         "test.csv",
@@ -94,8 +100,8 @@ def test_it_holds_what_the_competition_holds_and_a_marker(demo):
         "demo.json",
         *(f"{part}_image_data_{shard}.parquet" for part in ("train", "test") for shard in (0, 1)),
     }
-    marker = json.loads((demo / "demo.json").read_text(encoding="utf-8"))
-    assert {"seed", "images", "version"} <= marker.keys()
+    manifest = json.loads((demo / "demo.json").read_text(encoding="utf-8"))
+    assert {"seed", "images", "version"} <= manifest["drawing"].keys()
 
 
 def test_shards_have_the_genuine_layout(demo):
@@ -165,25 +171,6 @@ def test_class_map_is_the_genuine_one(demo):
     assert (demo / "class_map.csv").read_bytes() == genuine.read_bytes()
 
 
-def counts(chosen, head: str) -> np.ndarray:
-    labels = [getattr(one.labels, head) for one in chosen]
-    return np.bincount(labels, minlength=getattr(HEADS, head).classes)
-
-
-@pytest.mark.parametrize("images", [CLASSES, 200, 700, 3000])
-def test_every_class_is_there_and_often_enough(images):
-    for seed in range(3):
-        chosen = selected(images, stream(seed))
-        assert len(chosen) == images
-        assert counts(chosen, "root").min() >= max(1, images // 168 // 2)
-        for head in ("vowel", "consonant"):
-            assert counts(chosen, head).min() >= max(1, min(10, images // 300))
-
-
-def test_few_images_are_of_different_roots():
-    assert counts(selected(36, stream(0)), "root").max() == 1
-
-
 def test_a_part_of_the_demo_is_not_taken_for_it(demo, tmp_path):
     assert is_demo(demo)
     assert not is_demo(tmp_path / "absent")
@@ -198,9 +185,11 @@ def test_a_part_of_the_demo_is_not_taken_for_it(demo, tmp_path):
         make_demo(part, **SMALL, workers=1)
 
 
-@pytest.mark.parametrize("marker", ["", "[]", '{"files": null}', '{"seed": 0}'])
-def test_a_damaged_marker_is_no_demo(tmp_path, marker):
-    (tmp_path / "demo.json").write_text(marker, encoding="utf-8")
+@pytest.mark.parametrize(
+    "manifest", ["", "[]", '{"files": null}', '{"seed": 0}', '{"drawing": {"seed": 0}}']
+)
+def test_a_damaged_manifest_is_no_demo(tmp_path, manifest):
+    (tmp_path / "demo.json").write_text(manifest, encoding="utf-8")
     assert not is_demo(tmp_path)
 
 
@@ -228,6 +217,78 @@ def test_another_demo_gives_way_if_asked_but_nothing_else_does(demo, tmp_path):
     (place / "demo.json").unlink()
     with pytest.raises(PlaceTaken):
         make_demo(place, images=12, tests=1, shards=1, replace=True)
+
+
+def test_a_demo_of_an_earlier_version_gives_way_if_asked(demo, tmp_path):
+    place = Path(shutil.copytree(demo, tmp_path / "demo"))
+    record = json.loads((place / "demo.json").read_text())
+    earlier = {"seed": 0, "images": SMALL["images"], "version": 9, "files": record["files"]}
+    (place / "demo.json").write_text(json.dumps(earlier))
+    assert is_demo(place)
+    with pytest.raises(PlaceTaken, match="found something else, a part of it or one of an earlier"):
+        make_demo(place, **SMALL)
+    make_demo(place, images=10, tests=1, shards=1, replace=True)
+    assert json.loads((place / "demo.json").read_text())["drawing"]["images"] == 10
+
+
+def test_a_removal_that_was_cut_short_is_no_hindrance(demo, tmp_path, monkeypatch):
+    place = Path(shutil.copytree(demo, tmp_path / "demo"))
+    unlink, removed = Path.unlink, []
+
+    def killed(path: Path, **options: object) -> None:
+        if len(removed) == 5:
+            raise KeyboardInterrupt
+        removed.append(path)
+        unlink(path, **options)
+
+    monkeypatch.setattr(Path, "unlink", killed)
+    with pytest.raises(KeyboardInterrupt):
+        make_demo(place, images=10, tests=1, shards=1, replace=True)
+    monkeypatch.undo()
+    assert not is_demo(place)
+    make_demo(place, images=10, tests=1, shards=1, replace=True)
+    assert is_demo(place)
+
+
+@pytest.mark.parametrize("name", ["demo", "demo.json"])
+def test_a_file_in_a_demos_place_is_left_alone(tmp_path, name):
+    (tmp_path / name).write_text("mine")
+    with pytest.raises(PlaceTaken, match="expected demo data or nothing, found"):
+        make_demo(tmp_path / name, images=10, tests=1, shards=1, replace=True)
+    assert (tmp_path / name).read_text() == "mine"
+
+
+def test_a_folder_that_bears_a_files_name_is_left_alone(demo, tmp_path):
+    place = Path(shutil.copytree(demo, tmp_path / "demo"))
+    (place / "train.csv").unlink()
+    (place / "train.csv").mkdir()
+    with pytest.raises(PlaceTaken, match=r"expected demo data or nothing, found train\.csv; move"):
+        make_demo(place, images=10, tests=1, shards=1, replace=True)
+    assert (place / "demo.json").exists()
+
+
+def test_half_a_demo_is_never_in_its_place(tmp_path, monkeypatch):
+    seen = []
+
+    def killed(path: Path, *_: object) -> None:
+        seen.append((tmp_path / "demo").exists())
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(writing, "write_shard", killed)
+    with pytest.raises(KeyboardInterrupt):
+        make_demo(tmp_path / "demo", images=2, tests=1, shards=1, workers=1)
+    assert seen == [False]
+    assert [path.name for path in tmp_path.iterdir()] == [".demo.lock"]
+
+
+def test_a_demo_and_drawings_do_not_take_each_others_place(demo, tmp_path):
+    drawings = Collection(competition_graphemes(), images=2, balance=0.6)
+    with pytest.raises(PlaceTaken, match="expected nothing there or drawings of this command"):
+        draw_collection(demo, drawings, workers=1)
+    draw_collection(tmp_path / "out", drawings, workers=1)
+    with pytest.raises(PlaceTaken, match="expected demo data or nothing, found class_map"):
+        make_demo(tmp_path / "out", **SMALL, replace=True)
+    assert is_collection(tmp_path / "out")
 
 
 def test_a_failure_leaves_nothing_behind(tmp_path, monkeypatch):

@@ -3,7 +3,7 @@
 import pytest
 
 from graphemes.foundation.classes import ROOTS, competition_graphemes, root_of
-from graphemes.synthesis.handwriting.font_choice import UNLIKE, fits
+from graphemes.synthesis.handwriting.font_choice import UNLIKE, resembles_handwriting
 from graphemes.synthesis.lettering.fonts import SHIPPED, typeface
 
 
@@ -16,14 +16,14 @@ def test_the_table_names_shipped_fonts_and_roots_of_the_competition():
 @pytest.mark.parametrize("root", ROOTS)
 def test_several_fonts_are_left_for_each_root_they_can_write(root):
     able = [name for name in SHIPPED if typeface(name).can_write(root)]
-    assert sum(fits(name, root) for name in able) >= min(4, len(able))
+    assert sum(resembles_handwriting(name, root) for name in able) >= min(4, len(able))
 
 
-def test_a_font_of_the_users_own_fits():
-    assert fits("/home/me/mine.ttf", "শ")
-    assert not fits("mina", "শ")
-    assert not fits("mina", "র্শি")
-    assert fits("mina", "ক")
+def test_a_font_of_the_users_own_counts_as_handwriting():
+    assert resembles_handwriting("/home/me/mine.ttf", "শ")
+    assert not resembles_handwriting("mina", "শ")
+    assert not resembles_handwriting("mina", "র্শি")
+    assert resembles_handwriting("mina", "ক")
 
 
 def test_a_grapheme_begins_with_its_root():

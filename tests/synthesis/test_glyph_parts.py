@@ -15,23 +15,29 @@ from graphemes.synthesis.handwriting.hand import (
     stretched,
     written,
 )
-from graphemes.synthesis.handwriting.jitter import leant, proportioned, strayed
-from graphemes.synthesis.handwriting.signs import CROWNS, HANGS, formed, lengthened
+from graphemes.synthesis.handwriting.jitter import jittered, leant, proportioned
+from graphemes.synthesis.handwriting.signs import HIGH_SIGNS, LOW_SIGNS, in_own_form, lengthened
 from graphemes.synthesis.handwriting.writers import calm, writer
-from graphemes.synthesis.lettering.bulbs import Knob
+from graphemes.synthesis.lettering.bulbs import Bulb
 from graphemes.synthesis.lettering.fonts import SHIPPED
-from graphemes.synthesis.lettering.glyph_parts import LEVEL, Part, Word, beheaded, bridged
+from graphemes.synthesis.lettering.glyph_parts import (
+    LEVEL,
+    GlyphPart,
+    Word,
+    merged,
+    without_head_line,
+)
 from graphemes.synthesis.lettering.stroke_font import upright
 from graphemes.synthesis.lettering.strokes import Traced
-from graphemes.synthesis.rendering import lettering
+from graphemes.synthesis.rendering import stroke_font
 
-CARE = writer(0, 0)._replace(bare=0.0, reach=(0.0, 0.0), care=1.0)
+CAREFUL = writer(0, 0)._replace(no_head_line=0.0, overshoot=(0.0, 0.0), care=1.0)
 
 
 # Galada's letters hang from short slanting pieces, which aren't taken for a line.
 @pytest.mark.parametrize("name", [name for name in SHIPPED if name != "galada"])
 def test_letters_hang_from_one_head_line(name):
-    word = lettering(name).word("কন")
+    word = stroke_font(name).word("কন")
     assert -0.7 < word.level < -0.5
     for part in word.parts:
         left, right = part.heads[0][0], part.heads[-1][1]
@@ -43,20 +49,20 @@ def test_letters_hang_from_one_head_line(name):
 
 @pytest.mark.parametrize("name", SHIPPED)
 def test_a_letter_without_a_head_line_has_none(name):
-    assert not lettering(name).word("ঃ").parts[0].heads
+    assert not stroke_font(name).word("ঃ").parts[0].heads
 
 
 def test_parts_stand_where_the_font_puts_them():
-    (sign, letter) = lettering("hind-siliguri").word("কে").parts
+    (sign, letter) = stroke_font("hind-siliguri").word("কে").parts
     assert np.concatenate(sign.body)[:, 0].max() < np.concatenate(letter.body)[:, 0].max()
-    assert lettering("hind-siliguri").word("ক").parts[0].heads != letter.heads
+    assert stroke_font("hind-siliguri").word("ক").parts[0].heads != letter.heads
 
 
 def test_a_stroke_is_cut_at_the_head_line():
     level = -0.6
     line = np.array([(x, level + 0.01) for x in np.arange(0, 0.5, 0.03)], np.float32)
     down = np.array([(0.48, y) for y in np.arange(level + 0.05, 0.0, 0.03)], np.float32)
-    part = beheaded(Traced([np.vstack([line, down])], []), level)
+    part = without_head_line(Traced([np.vstack([line, down])], []), level)
     ((left, right),) = part.heads
     assert left == pytest.approx(0)
     assert right == pytest.approx(0.48, abs=0.04)
@@ -67,16 +73,16 @@ def test_a_stroke_is_cut_at_the_head_line():
 
 def test_a_stroke_that_only_crosses_the_head_line_stays_whole():
     line = np.array([(0.2, y) for y in np.arange(-0.9, 0.0, 0.03)], np.float32)
-    part = beheaded(Traced([line], []), -0.6)
+    part = without_head_line(Traced([line], []), -0.6)
     assert not part.heads
     assert len(part.body) == 1
-    far = beheaded(Traced([line + np.float32(2 * LEVEL)], []), 0.9)
+    far = without_head_line(Traced([line + np.float32(2 * LEVEL)], []), 0.9)
     assert not far.heads
 
 
 def test_spans_are_joined_over_gaps():
-    assert bridged([(2.0, 3.0), (0.0, 1.0), (1.1, 1.5)], 0.2) == [(0.0, 1.5), (2.0, 3.0)]
-    assert bridged([(0.0, 3.0), (1.0, 2.0)], 0.0) == [(0.0, 3.0)]
+    assert merged([(2.0, 3.0), (0.0, 1.0), (1.1, 1.5)], 0.2) == [(0.0, 1.5), (2.0, 3.0)]
+    assert merged([(0.0, 3.0), (1.0, 2.0)], 0.0) == [(0.0, 3.0)]
 
 
 def test_rounding_keeps_the_ends_and_cuts_the_corner():
@@ -109,10 +115,10 @@ def test_a_dot_stays_a_dot():
 
 
 def test_a_head_line_is_left_out_or_goes_too_far():
-    assert not head_lines([(0.0, 1.0)], -0.6, CARE._replace(bare=1.0), stream(0))
-    assert not head_lines([], -0.6, CARE, stream(0))
-    reach = CARE._replace(reach=(0.5, 0.0))
-    lines = [head_lines([(0.0, 1.0)], -0.6, reach, stream(k))[0] for k in range(50)]
+    assert not head_lines([(0.0, 1.0)], -0.6, CAREFUL._replace(no_head_line=1.0), stream(0))
+    assert not head_lines([], -0.6, CAREFUL, stream(0))
+    far = CAREFUL._replace(overshoot=(0.5, 0.0))
+    lines = [head_lines([(0.0, 1.0)], -0.6, far, stream(k))[0] for k in range(50)]
     starts = np.array([line[0, 0] for line in lines])
     ends = np.array([line[-1, 0] for line in lines])
     assert starts.mean() < -0.3
@@ -120,27 +126,29 @@ def test_a_head_line_is_left_out_or_goes_too_far():
     assert np.abs(np.array([line[:, 1].mean() for line in lines]) + 0.6).max() < 0.1
 
 
-def test_a_hasty_hand_strays_further_than_a_careful_one():
-    part = Part([np.array([(0.0, -0.6), (0.5, 0.0)], np.float32)], [(0.0, 0.5)])
+def test_a_careless_hand_jitters_more_than_a_careful_one():
+    part = GlyphPart([np.array([(0.0, -0.6), (0.5, 0.0)], np.float32)], [(0.0, 0.5)])
 
-    def strays(loose: float) -> float:
+    def deviation(jitter: float) -> float:
         moved = [
-            strayed(part, -0.6, CARE._replace(care=1.3 - loose), stream(k)).body[0]
+            jittered(part, -0.6, CAREFUL._replace(care=1.3 - jitter), stream(k)).body[0]
             for k in range(100)
         ]
         return float(np.std(moved, axis=0).mean())
 
-    assert strays(1.3) > 3 * strays(0.3)
+    assert deviation(1.3) > 3 * deviation(0.3)
 
 
 def test_a_word_is_more_than_its_head_line():
-    word = lettering("atma").word("ক্ষি")
-    with_line, without = (written(word, CARE._replace(bare=bare), stream(5)) for bare in (0.0, 1.0))
+    word = stroke_font("atma").word("ক্ষি")
+    with_line, without = (
+        written(word, CAREFUL._replace(no_head_line=share), stream(5)) for share in (0.0, 1.0)
+    )
     assert len(with_line) > len(without) > 3
 
 
 def test_a_calm_hand_writes_what_the_font_shows():
-    word = lettering("atma").word("ন্ত্রি")
+    word = stroke_font("atma").word("ন্ত্রি")
     shapes = {True: [], False: []}
     for kept, drawn in shapes.items():
         for k in range(40):
@@ -155,11 +163,11 @@ def test_a_calm_hand_writes_what_the_font_shows():
 def test_the_slanting_end_of_a_head_line_is_no_stroke():
     line = np.array([(x, -0.6) for x in np.arange(0, 0.5, 0.03)], np.float32)
     end = np.array([(0.5, -0.59), (0.54, -0.57), (0.58, -0.555)], np.float32)
-    part = beheaded(Traced([np.vstack([line, end])], []), -0.6)
+    part = without_head_line(Traced([np.vstack([line, end])], []), -0.6)
     assert not part.body
     # As long, but leading away from the line: a stroke.
     away = np.array([(0.5, -0.59), (0.52, -0.5), (0.55, -0.42)], np.float32)
-    assert len(beheaded(Traced([np.vstack([line, away])], []), -0.6).body) == 1
+    assert len(without_head_line(Traced([np.vstack([line, away])], []), -0.6).body) == 1
 
 
 def test_a_part_with_other_proportions_keeps_its_corners():
@@ -182,22 +190,23 @@ def test_a_leaning_letter_goes_further_down_on_the_left():
 
 
 def test_a_sign_below_is_written_larger_and_its_tail_falls():
-    tail = Part([np.array([(0.0, 0.05), (0.2, 0.05), (0.2, 0.15)], np.float32)], [])
+    tail = GlyphPart([np.array([(0.0, 0.05), (0.2, 0.05), (0.2, 0.15)], np.float32)], [])
 
     def mean(sign: str) -> np.ndarray:
-        hand = CARE._replace(hang=1.0, fall=0.0)
+        hand = CAREFUL._replace(low_sign_size=1.0, low_sign_tilt=0.0)
         return np.mean(
-            [strayed(tail, -0.6, hand, stream(k), sign).body[0] for k in range(80)], axis=0
+            [jittered(tail, -0.6, hand, stream(k), sign).body[0] for k in range(80)], axis=0
         )
 
     plain, turned, large = mean(""), mean("\u09c1"), mean("\u09c3")
     assert np.ptp(large[:, 0]) > 1.2 * np.ptp(plain[:, 0])
     fall = turned[1] - turned[0]
-    assert np.arctan2(fall[1], fall[0]) == pytest.approx(HANGS["\u09c1"].fall, abs=0.05)
+    assert np.arctan2(fall[1], fall[0]) == pytest.approx(LOW_SIGNS["\u09c1"].tilt, abs=0.05)
     # A letter with the sign keeps its size: it doesn't hang below anything.
-    letter = Part([np.array([(0.0, -0.6), (0.4, 0.0)], np.float32)], [])
+    letter = GlyphPart([np.array([(0.0, -0.6), (0.4, 0.0)], np.float32)], [])
     sizes = [
-        np.ptp(strayed(letter, -0.6, CARE, stream(k), "\u09c3").body[0][:, 0]) for k in range(80)
+        np.ptp(jittered(letter, -0.6, CAREFUL, stream(k), "\u09c3").body[0][:, 0])
+        for k in range(80)
     ]
     assert np.mean(sizes) == pytest.approx(0.4, rel=0.1)
 
@@ -207,13 +216,13 @@ def test_a_sign_below_is_written_larger_and_its_tail_falls():
     [("galada", 0.2), ("tiro-bangla-italic", 0.2), ("tiro-bangla", 0.0), ("hind-siliguri", 0.0)],
 )
 def test_italics_are_set_upright(name, leans):
-    letters = lettering(name)
-    assert letters.slant == pytest.approx(leans, abs=0.051)
+    font = stroke_font(name)
+    assert font.slant == pytest.approx(leans, abs=0.051)
     steps = np.concatenate(
         [
             np.diff(line, axis=0)
             for text in "নমলা"
-            for part in letters.word(text).parts
+            for part in font.word(text).parts
             for line in part.body
         ]
     )
@@ -222,17 +231,17 @@ def test_italics_are_set_upright(name, leans):
     assert abs(lean) < 0.07
 
 
-def test_a_leaning_knob_goes_with_its_stroke():
+def test_a_leaning_bulb_goes_with_its_stroke():
     line = np.array([(0.0, 0.0), (0.2, -1.0)], np.float32)
-    out = upright(Traced([line], [Knob(np.array((0.2, -1.0)), 0.1)]), 0.2)
+    out = upright(Traced([line], [Bulb(np.array((0.2, -1.0)), 0.1)]), 0.2)
     assert out.lines[0][:, 0] == pytest.approx(0, abs=1e-6)
-    assert out.knobs[0].centre == pytest.approx((0, -1), abs=1e-6)
+    assert out.bulbs[0].centre == pytest.approx((0, -1), abs=1e-6)
 
 
 @pytest.mark.parametrize("name", [name for name in SHIPPED if name not in ("galada", "mina")])
 @pytest.mark.parametrize("text", ["ণ", "প", "গ"])
 def test_a_round_top_that_touches_the_head_line_stays_whole(name, text):
-    word = lettering(name).word(text)
+    word = stroke_font(name).word(text)
     left = min(line[:, 0].min() for part in word.parts for line in part.body)
     # What there is of a head line is to the right, at the stem.
     assert all(span[0] > left + 0.15 for part in word.parts for span in part.heads)
@@ -244,7 +253,7 @@ def test_a_round_top_that_touches_the_head_line_stays_whole(name, text):
 
 
 def test_the_head_line_often_goes_on_over_a_sign_without_one():
-    sign = Part([np.array([(0.0, -0.4), (0.2, 0.0)], np.float32)], [])
+    sign = GlyphPart([np.array([(0.0, -0.4), (0.2, 0.0)], np.float32)], [])
     starts = [over_signs([(0.3, 1.0)], sign, stream(k))[0][0] for k in range(200)]
     assert 0.5 < np.mean(np.array(starts) < 0.3) < 0.9
     assert min(starts) < 0.1
@@ -255,7 +264,7 @@ def test_the_head_line_often_goes_on_over_a_sign_without_one():
 
 
 def test_signs_above_are_written_higher_than_type_has_them_and_serifs_lower():
-    hand = CARE._replace(above=1.6)
+    hand = CAREFUL._replace(above=1.6)
     points = np.array([(0.0, -1.0), (0.1, -0.63), (0.2, -0.3), (0.3, 0.2)])
 
     def mean(text: str) -> np.ndarray:
@@ -263,7 +272,7 @@ def test_signs_above_are_written_higher_than_type_has_them_and_serifs_lower():
         return np.mean([stretched(points, word, hand, stream(k)) for k in range(200)], axis=0)
 
     sign, letter = mean("\u0995\u09bf"), mean("\u0995")
-    assert sign[0, 1] == pytest.approx(-0.6 - 0.4 * 1.6 * CROWNS["\u09bf"], abs=0.05)
+    assert sign[0, 1] == pytest.approx(-0.6 - 0.4 * 1.6 * HIGH_SIGNS["\u09bf"], abs=0.05)
     assert letter[0, 1] == pytest.approx(-0.6 - 0.4, abs=0.06)
     assert letter[1, 1] > -0.62  # a serif, nearly gone
     assert sign[2, 1] == pytest.approx(-0.3)
@@ -271,23 +280,23 @@ def test_signs_above_are_written_higher_than_type_has_them_and_serifs_lower():
 
 
 def test_a_hand_has_its_own_form_of_the_long_u():
-    type_ = Part([np.array([(0.1, 0.05), (0.3, 0.1)], np.float32)], [])
-    part = formed(type_, HANGS["\u09c2"].form)
+    type_ = GlyphPart([np.array([(0.1, 0.05), (0.3, 0.1)], np.float32)], [])
+    part = in_own_form(type_, LOW_SIGNS["\u09c2"].form)
     (line,) = part.body
     assert line[0] == pytest.approx((0.1, 0.05), abs=1e-6)
     bowl = line[line[:, 0].argmin() :]
     assert bowl[:, 1].min() < bowl[0, 1] - 0.05  # after it comes a hump
     assert line[-1, 1] == line[:, 1].max()  # and the tail ends below
-    hands = {len(strayed(type_, -0.6, CARE, stream(k), "ক\u09c2").body[0]) for k in range(40)}
+    hands = {len(jittered(type_, -0.6, CAREFUL, stream(k), "ক\u09c2").body[0]) for k in range(40)}
     assert len(hands) == 2  # some follow type
 
 
 def test_a_sign_to_the_left_is_drawn_nearer(monkeypatch):
-    word = lettering("hind-siliguri").word("কে")
+    word = stroke_font("hind-siliguri").word("কে")
     widths = {}
     for near in (0.0, 0.3):
-        monkeypatch.setattr("graphemes.synthesis.handwriting.hand.TUCKED", near)
-        every = [np.concatenate(written(word, CARE, stream(k))) for k in range(40)]
+        monkeypatch.setattr("graphemes.synthesis.handwriting.hand.NEARER", near)
+        every = [np.concatenate(written(word, CAREFUL, stream(k))) for k in range(40)]
         widths[near] = np.mean([np.ptp(points[:, 0]) for points in every])
     assert widths[0.3] < 0.9 * widths[0.0]
     assert stands_before("কে")
@@ -306,11 +315,11 @@ def test_a_sign_to_the_left_is_drawn_nearer(monkeypatch):
     ],
 )
 def test_a_part_knows_which_sign_it_is(name, text, signs):
-    assert [part.sign for part in lettering(name).word(text).parts] == signs
+    assert [part.sign for part in stroke_font(name).word(text).parts] == signs
 
 
 def test_reph_is_longer_and_begins_near_the_head_line():
-    word = lettering("hind-siliguri").word("র্ক")
+    word = stroke_font("hind-siliguri").word("র্ক")
     reph = word.parts[-1]
     longer = [lengthened(reph, word.level, stream(k)) for k in range(30)]
     high = [np.ptp(np.concatenate(part.body)[:, 1]) for part in longer]

@@ -9,7 +9,8 @@ from graphemes.foundation.errors import DataError, SettingsError
 from graphemes.foundation.heads import HEADS
 from graphemes.foundation.progress import say
 from graphemes.foundation.settings.commands import SynthesiseSettings
-from graphemes.synthesis.collection import Collection, draw_collection
+from graphemes.synthesis.collection import Collection
+from graphemes.synthesis.collection_directory import draw_collection
 from graphemes.synthesis.combinations import listed_graphemes, unseen_graphemes
 from graphemes.synthesis.lettering.fonts import SHIPPED, font_files, typeface
 

@@ -22,14 +22,14 @@ from graphemes.images.transforms import apply_transform, make_transform
 from graphemes.pipeline.training_data import open_training_data
 from graphemes.pipeline.workspace import Workspace, find_layout
 from graphemes.synthesis.combinations import spelling
-from graphemes.synthesis.jobs import drawn, ordered
-from graphemes.synthesis.manifest import MARKER
+from graphemes.synthesis.jobs import make_jobs, render_all
+from graphemes.synthesis.manifest import MANIFEST
 
 IMAGES = 2000
 LEAST = 100  # images to measure and to learn from
 SHEETS, COMPARISON = ("pairs.png", "mixed.png"), "comparison.json"
 RESULTS = (COMPARISON, *SHEETS)
-PLACE = 9  # in the seeds: a part of its own, beside train and test
+SPLIT = 9  # in stream keys: one of its own, beside train and test
 SIDE = ImageSize(64, 64)  # of the pictures that the classifier sees
 PAIRS, MIXED, ACROSS = 64, 96, 12  # scans on the two sheets; the second's columns
 
@@ -65,7 +65,7 @@ def _check_place(out: Path) -> None:
     """
     for name in RESULTS:
         need_writable(out / name)
-    if (out / MARKER).exists():
+    if (out / MANIFEST).exists():
         raise PlaceTaken(f"out={out}: holds drawings; choose another directory for the pictures")
     there = [name for name in RESULTS if (out / name).exists()]
     try:
@@ -114,12 +114,12 @@ def _real(
 def _drawn(
     settings: SynthesiseSettings, texts: list[str], fonts: tuple[str, ...]
 ) -> npt.NDArray[np.uint8]:
-    orders = ordered(texts, settings.seed, PLACE, fonts)
+    jobs = make_jobs(texts, settings.seed, SPLIT, fonts)
     workers = None if settings.workers == "auto" else settings.workers
     scans = []
     with (
-        contextlib.closing(drawn(orders, workers)) as drawing,
-        progress("drawing", len(orders)) as advance,
+        contextlib.closing(render_all(jobs, workers)) as drawing,
+        progress("drawing", len(jobs)) as advance,
     ):
         for scan in drawing:
             scans.append(scan)

@@ -13,13 +13,10 @@ from graphemes.foundation.settings.commands import BALANCE, TrainSettings
 from graphemes.images.ingest import scan_ids
 from graphemes.pipeline.training_data import TrainingData, open_training_data, rows_of_labels
 from graphemes.pipeline.workspace import Workspace
-from graphemes.synthesis.collection import (
-    Collection,
-    draw_collection,
-    is_collection,
-    still_needed,
-)
+from graphemes.synthesis.collection import Collection
+from graphemes.synthesis.collection_directory import draw_collection, still_needed
 from graphemes.synthesis.combinations import unseen_graphemes
+from graphemes.synthesis.existing_drawings import is_collection
 from graphemes.synthesis.lettering.fonts import SHIPPED, typeface
 from graphemes.synthesis.manifest import whole_shards
 

@@ -1,40 +1,26 @@
-"""A directory of drawings in the competition's layout, drawn shard by shard and gone on with."""
+"""A collection: which graphemes are drawn, how often, in whose hands, and in which shards."""
 
-import contextlib
 import functools
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import KW_ONLY, dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from graphemes.competition import writing
+from graphemes.competition.writing import shard_name
 from graphemes.foundation.classes import Grapheme
-from graphemes.foundation.errors import PlaceTaken
-from graphemes.foundation.files import (
-    digest,
-    file_digest,
-    locked,
-    need_space,
-    need_writable,
-    replacing,
-    target_of,
-    write_json,
-)
-from graphemes.foundation.heads import PIXELS
-from graphemes.foundation.progress import progress
+from graphemes.foundation.files import digest, file_digest
 from graphemes.foundation.seeds import stream
-from graphemes.synthesis.jobs import Order, drawn, ordered
+from graphemes.synthesis.jobs import Job, make_jobs
 from graphemes.synthesis.lettering.fonts import SHIPPED
-from graphemes.synthesis.manifest import MARKER, are_whole, said_by_marker, sizes
+from graphemes.synthesis.manifest import MANIFEST
 from graphemes.synthesis.rendering import VERSION
-from graphemes.synthesis.selection import dealt
+from graphemes.synthesis.selection import sample_by_share, sample_every_class
 
-DEALING = 2  # a place in the seeds, beside those in orders
-PARTS = ("train", "test")  # a part's position is its place in the seeds
+SELECTION = 2  # a stream key's first number, beside those in jobs
+SPLITS = ("train", "test")  # a split's position is in its stream keys
 IMAGES_A_SHARD = 2500  # 81 MB of pixels, held a few times over while a shard is written
-SHARD_BYTES = 12_000_000  # of a shard beside its pixels: it describes 32,334 columns
 
 
 @dataclass(frozen=True)
@@ -46,12 +32,18 @@ class Collection:
     tests: int = 0
     seed: int = 0
     fonts: tuple[str, ...] = SHIPPED
-    balance: float = field(kw_only=True)  # see selection.shares
+    _: KW_ONLY
+    balance: float | None  # see selection.shares; None: see selection.sample_every_class
+    calm: bool = False  # whether writers take care
+    shards: int | None = None  # of each split; None: as many as IMAGES_A_SHARD asks for
+    manifest: str = MANIFEST  # the file that lists the others
 
     @functools.cached_property
     def identity(self) -> dict[str, Any]:
-        """What decides the bytes, for the marker."""
+        """What decides the bytes, for the manifest."""
         spelled = [f"{one.text} {tuple(one.labels)}" for one in self.graphemes]
+        fonts = [name if name in SHIPPED else file_digest(Path(name)) for name in self.fonts]
+        # The last two only where they are chosen: earlier manifests don't have them.
         return {
             "version": VERSION,
             "images": self.images,
@@ -59,169 +51,46 @@ class Collection:
             "seed": self.seed,
             "balance": self.balance,
             "graphemes": digest("\n".join(spelled).encode()),
-            "fonts": [name if name in SHIPPED else file_digest(Path(name)) for name in self.fonts],
+            "fonts": fonts,
+            **({"calm": True} if self.calm else {}),
+            **({"shards": self.shards} if self.shards else {}),
         }
 
     def counts(self) -> dict[str, int]:
-        """How many scans each part that is drawn has."""
-        return {part: n for part, n in zip(PARTS, (self.images, self.tests), strict=True) if n}
+        """How many scans each split that is drawn has."""
+        return {split: n for split, n in zip(SPLITS, (self.images, self.tests), strict=True) if n}
 
     @functools.cached_property
     def names(self) -> frozenset[str]:
-        """The files of its directory, and test.csv's whether or not there is a test part."""
-        tables = [MARKER, "class_map.csv", "train.csv", "test.csv", "sample_submission.csv"]
-        return frozenset(tables).union(*map(self.shards_of, self.counts()))
+        """The files of its directory, and test.csv's whether or not there is a test split."""
+        tables = ["class_map.csv", "train.csv", "test.csv", "sample_submission.csv"]
+        return frozenset([self.manifest, *tables]).union(*map(self.shards_of, self.counts()))
 
-    def shards_of(self, part: str) -> dict[str, range]:
-        """The files of a part's shards, and which of its images each has."""
-        parted = shards(self.counts()[part])
-        return {writing.shard_name(part, k): rows for k, rows in enumerate(parted)}
+    def shards_of(self, split: str) -> dict[str, range]:
+        """The files of a split's shards, and which of its images each has."""
+        count, number = self.counts()[split], self.shards
+        parts = even_ranges(count, number) if number else ranges(count, IMAGES_A_SHARD)
+        return {shard_name(split, k): rows for k, rows in enumerate(parts)}
 
+    def sample(self, split: str) -> list[Grapheme]:
+        """The grapheme of each of a split's images."""
+        count, random = self.counts()[split], stream(self.seed, SELECTION, SPLITS.index(split))
+        if self.balance is None:
+            return sample_every_class(self.graphemes, count, random)
+        return sample_by_share(self.graphemes, count, random, self.balance)
 
-def draw_collection(out: Path, asked: Collection, workers: int | None = None) -> bool:
-    """Draw a collection into `out`, or what is missing of it; False if it is there already.
-
-    workers: processes (None: as many as pay); the bytes don't depend on them. Memory holds a
-    shard at a time. Raises PlaceTaken if `out` holds anything but this collection or a part of
-    it, MissingPackage without uharfbuzz or scikit-image, UserError if the disk is full.
-    """
-    if not out.name:
-        raise PlaceTaken(f"out={out}: expected a directory of its own; choose another")
-    if _is_drawn(out, asked):  # before a lock is put beside what isn't ours, or can't be written
-        return False
-    need_writable(out / MARKER)
-    with locked(out.with_name(f".{out.name}.lock")):
-        if _is_drawn(out, asked):
-            return False
-        _remove_broken(out)
-        images, need = still_needed(out, asked)
-        need_space(out, need, f"drawing {images:,} images", "directory")
-        write_json(out / MARKER, {"drawing": asked.identity})
-        for part in asked.counts():
-            _draw_part(out, part, asked, workers)
-        writing.write_class_map(out / "class_map.csv")
-        files = sizes(out)
-        files.pop(MARKER)
-        write_json(out / MARKER, {"drawing": asked.identity, "files": files})
-        return True
+    def jobs(self, split: str, graphemes: Sequence[Grapheme]) -> list[Job]:
+        """What to render of a split's graphemes, in their order."""
+        texts, number = [one.text for one in graphemes], SPLITS.index(split)
+        return make_jobs(texts, self.seed, number, self.fonts, calm=self.calm)
 
 
-def still_needed(out: Path, asked: Collection) -> tuple[int, int]:
-    """How many of a collection's images aren't in `out` yet, and the bytes they will take there."""
-    missing = [
-        len(rows)
-        for part in asked.counts()
-        for name, rows in asked.shards_of(part).items()
-        if not (out / name).is_file()
-    ]
-    return sum(missing), sum(missing) * PIXELS + (len(missing) + 1) * SHARD_BYTES
+def ranges(images: int, size: int) -> list[range]:
+    """Images in ranges of a size; the last has what is left."""
+    return [range(start, min(start + size, images)) for start in range(0, images, size)]
 
 
-def is_collection(directory: Path) -> bool:
-    """Whether a directory holds a whole collection: its marker and each file the marker names."""
-    return are_whole(directory, said_by_marker(directory, MARKER).get("files"))
-
-
-def shards(images: int) -> list[range]:
-    """The images of each of a part's shards."""
-    starts = range(0, images, IMAGES_A_SHARD)
-    return [range(start, min(start + IMAGES_A_SHARD, images)) for start in starts]
-
-
-def _is_drawn(out: Path, asked: Collection) -> bool:
-    """Whether `out` holds this very collection whole. Raises PlaceTaken if it holds others."""
-    if not out.exists() or (
-        out.is_dir() and all(_is_left_over(path, asked) for path in out.iterdir())
-    ):
-        return False
-    found = said_by_marker(out, MARKER)
-    if not isinstance(found.get("drawing"), dict):
-        raise PlaceTaken(
-            f"out={out}: expected nothing there or drawings of this command, found something else;"
-            " choose another directory"
-        )
-    want = asked.identity
-    changed = [key for key in want if found["drawing"].get(key) != want[key]]
-    if changed:
-        raise PlaceTaken(
-            f"{out}: holds drawings made with other settings"
-            f" ({'; '.join(_other(key, found['drawing'].get(key), want[key]) for key in changed)});"
-            " delete it or choose another directory"
-        )
-    if is_collection(out):
-        return True
-    for path in sorted(out.iterdir()):
-        ours = path.name in asked.names and path.is_file()
-        if not ours and not _is_left_over(path, asked):
-            raise PlaceTaken(
-                f"out={out}: holds {path.name}, which isn't this command's; move it away or choose"
-                " another directory"
-            )
-    return False
-
-
-def _other(key: str, had: Any, wanted: Any) -> str:
-    if key in ("graphemes", "fonts"):  # digests of them, which say nothing to people
-        return f"its {key} differ"
-    return f"{key} is {had}, asked for {wanted}"
-
-
-def _remove_broken(out: Path) -> None:
-    """Remove what a killed run left half-written, and files that a marker has of another size.
-
-    Nobody else writes here: we hold the lock, and `_is_drawn` found nothing of anybody else.
-    """
-    if not out.is_dir():
-        return
-    said = said_by_marker(out, MARKER).get("files")
-    for path in sorted(out.iterdir()):
-        broken = isinstance(said, dict) and path.stat().st_size != said.get(path.name)
-        if path.suffix == ".tmp" or (broken and path.name != MARKER):
-            path.unlink()
-
-
-def _is_left_over(path: Path, asked: Collection) -> bool:
-    """Whether a file is one of ours that a killed run didn't finish."""
-    return target_of(path) in asked.names
-
-
-def _draw_part(out: Path, part: str, asked: Collection, workers: int | None) -> None:
-    count, number = asked.counts()[part], PARTS.index(part)
-    graphemes = dealt(asked.graphemes, count, stream(asked.seed, DEALING, number), asked.balance)
-    orders = ordered([one.text for one in graphemes], asked.seed, number, asked.fonts)
-    write_tables(out, part, graphemes)
-    places = {out / name: rows for name, rows in asked.shards_of(part).items()}
-    write_shards(places, part, orders, workers, f"drawing {part} images")
-
-
-def write_tables(out: Path, part: str, graphemes: Sequence[Grapheme]) -> None:
-    """The CSVs of a part: train.csv, or test.csv and sample_submission.csv."""
-    if part == "train":
-        writing.write_train_csv(out / "train.csv", graphemes)
-    else:
-        writing.write_test_csv(out / "test.csv", len(graphemes))
-        writing.write_sample_submission(out / "sample_submission.csv", len(graphemes))
-
-
-def write_shards(
-    places: dict[Path, range],
-    part: str,
-    orders: Sequence[Order],
-    workers: int | None,
-    label: str,
-) -> None:
-    """Draw and write the shards that aren't there, each whole or not at all."""
-    missing = {path: rows for path, rows in places.items() if not path.is_file()}
-    wanted = [orders[k] for rows in missing.values() for k in rows]
-    with (
-        contextlib.closing(drawn(wanted, workers)) as scans,  # an error here ends its processes
-        progress(label, len(wanted)) as advance,
-    ):
-        for path, rows in missing.items():
-            taken = []
-            for _ in rows:
-                taken.append(next(scans))
-                advance(1)
-            ids = [writing.image_id(part, k) for k in rows]
-            with replacing(path) as temporary:
-                writing.write_shard(temporary, ids, np.stack(taken))
+def even_ranges(images: int, count: int) -> list[range]:
+    """Images in so many ranges, of the same size give or take one."""
+    parts = np.array_split(np.arange(images), min(count, images))
+    return [range(int(part[0]), int(part[-1]) + 1) for part in parts]

@@ -1,41 +1,19 @@
-"""The demo data: a small competition drawn from fonts, so that a fresh checkout can learn at once.
-
-Its directory has the competition's layout, and a marker file besides.
-"""
+"""The demo data: a small collection in calm hands, so that a fresh checkout can learn at once."""
 
 import contextlib
-import os
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
-import numpy as np
-
-from graphemes.competition import writing
+from graphemes.foundation.classes import competition_graphemes
 from graphemes.foundation.errors import PlaceTaken, UserError
-from graphemes.foundation.files import (
-    locked,
-    need_space,
-    stale_temporaries,
-    temporary_beside,
-    write_json,
-)
-from graphemes.foundation.heads import PIXELS
-from graphemes.foundation.seeds import stream
-from graphemes.synthesis.collection import (
-    PARTS,
-    SHARD_BYTES,
-    write_shards,
-    write_tables,
-)
-from graphemes.synthesis.jobs import ordered
-from graphemes.synthesis.manifest import are_whole, said_by_marker, sizes
-from graphemes.synthesis.rendering import VERSION
-from graphemes.synthesis.selection import selected
+from graphemes.foundation.files import locked, need_space, stale_temporaries, temporary_beside
+from graphemes.synthesis.collection import Collection
+from graphemes.synthesis.collection_directory import lock_beside, still_needed, write_collection
+from graphemes.synthesis.existing_drawings import differences, is_collection
+from graphemes.synthesis.manifest import read_manifest
 
-MARKER = "demo.json"
-SELECTION = 2  # a place in the seeds, beside those in orders
+MANIFEST = "demo.json"  # known by its name: drawings of synthesise have another
 # The two nearest to handwriting: 18 images a root in ten letterforms are too few to learn from.
 FONTS = ("atma", "galada")
 
@@ -52,17 +30,27 @@ def make_demo(
 ) -> None:
     """Draw the demo data into the directory `out`, whole or not at all; leave it if it's there.
 
-    images, tests: of the training and test part, each in `shards` files. workers: processes
+    images, tests: of the training and test split, each in `shards` files. workers: processes
     (None: as many as pay); the bytes don't depend on them. Two runs may do this at once.
     replace: another or a damaged demo gives way, but nothing that isn't a demo's.
 
     Raises PlaceTaken if `out` holds something else, MissingPackage without uharfbuzz or
     scikit-image, UserError if the disk is full.
     """
-    about = {"seed": seed, "images": images, "tests": tests, "shards": shards, "version": VERSION}
-    with locked(out.with_name(f".{out.name}.lock")):
+    demo = Collection(
+        competition_graphemes(),
+        images,
+        tests,
+        seed,
+        FONTS,
+        balance=None,
+        calm=True,
+        shards=shards,
+        manifest=MANIFEST,
+    )
+    with locked(lock_beside(out)):
         try:
-            if _is_made(out, about):
+            if _is_made(out, demo):
                 return
         except PlaceTaken:
             if not replace:
@@ -70,40 +58,32 @@ def make_demo(
             _remove_demo(out)
         for left in stale_temporaries(out):
             shutil.rmtree(left, ignore_errors=True)
-        need_space(out, (images + tests) * PIXELS + 2 * shards * SHARD_BYTES, "the demo data")
+        _, need = still_needed(out, demo)
+        need_space(out, need, "the demo data")
+        # Not in its place, where others would take half a demo for somebody's data.
         with _whole_directory(out) as place:
-            for part, count in zip(PARTS, (images, tests), strict=True):
-                graphemes = selected(count, stream(seed, SELECTION, PARTS.index(part)))
-                write_tables(place, part, graphemes)
-                places = {
-                    place / writing.shard_name(part, k): range(int(rows[0]), int(rows[-1]) + 1)
-                    for k, rows in enumerate(np.array_split(np.arange(count), shards))
-                }
-                texts = [one.text for one in graphemes]
-                orders = ordered(texts, seed, PARTS.index(part), FONTS, calm=True)
-                write_shards(places, part, orders, workers, f"drawing the demo's {part} images")
-            writing.write_class_map(place / "class_map.csv")
-            write_json(place / MARKER, about | {"files": sizes(place)})
+            write_collection(place, demo, workers)
 
 
 def is_demo(directory: Path) -> bool:
-    """Whether a directory holds complete demo data: its marker and each file the marker names."""
-    return are_whole(directory, _marker(directory).get("files"))
+    """Whether a directory holds complete demo data: its manifest and each file listed there."""
+    return is_collection(directory, MANIFEST)
 
 
-def _is_made(out: Path, about: dict[str, int]) -> bool:
+def _is_made(out: Path, demo: Collection) -> bool:
     """Whether `out` holds this very demo. Raises PlaceTaken if it holds anything else."""
     if not out.exists() or (out.is_dir() and not any(out.iterdir())):
         return False
-    if not is_demo(out):
+    made = read_manifest(out, MANIFEST).get("drawing")
+    if not is_demo(out) or not isinstance(made, dict):
         raise PlaceTaken(
-            f"{out}: expected demo data or nothing, found something else or a part of it;"
-            " delete it or choose another directory"
+            f"{out}: expected demo data or nothing, found something else, a part of it or one of"
+            " an earlier version; delete it or choose another directory"
         )
-    made = {key: _marker(out).get(key) for key in about}
-    if made != about:
-        changed = [key for key in about if made[key] != about[key]]
-        got, want = (", ".join(f"{key} {of[key]}" for key in changed) for of in (made, about))
+    changed = differences(made, demo)
+    if changed:
+        got = ", ".join(f"{key} {had}" for key, (had, _) in changed.items())
+        want = ", ".join(f"{key} {wanted}" for key, (_, wanted) in changed.items())
         raise PlaceTaken(
             f"{out}: demo data of {got}, expected {want}; delete it or choose another directory"
         )
@@ -112,34 +92,34 @@ def _is_made(out: Path, about: dict[str, int]) -> bool:
 
 def _remove_demo(out: Path) -> None:
     """Remove a demo's own files. Raises PlaceTaken, removing nothing, if there are others."""
-    own = {MARKER, *_marker(out).get("files", {})}
-    others = sorted(path.name for path in out.iterdir() if path.name not in own)
-    if others or not (out / MARKER).is_file():
+    files = read_manifest(out, MANIFEST).get("files")
+    own = {MANIFEST, *(files if isinstance(files, dict) else {})}
+    there = sorted(out.iterdir()) if out.is_dir() else [out]
+    others = [path.name for path in there if path.name not in own or not path.is_file()]
+    if others or not (out / MANIFEST).is_file():
         raise PlaceTaken(
-            f"{out}: expected demo data or nothing, found {others[0] if others else 'no marker'};"
+            f"{out}: expected demo data or nothing, found {others[0] if others else 'no manifest'};"
             " move it away or choose another directory"
         )
-    for path in out.iterdir():
-        path.unlink()
-    out.rmdir()
-
-
-def _marker(directory: Path) -> dict[str, Any]:
-    """What demo.json says, or nothing if it isn't one."""
-    found = said_by_marker(directory, MARKER)
-    return found if isinstance(found.get("files"), dict) else {}
+    try:
+        # The manifest last: a removal that is cut short leaves what is known for a demo's.
+        for path in sorted(there, key=lambda path: path.name == MANIFEST):
+            path.unlink()
+        out.rmdir()
+    except OSError as error:
+        raise UserError(f"{out}: could not be removed: {error.strerror or error}") from error
 
 
 @contextlib.contextmanager
 def _whole_directory(out: Path) -> Iterator[Path]:
-    """A temporary directory beside `out`; moved there, flushed to disk, if the block ends well."""
+    """A temporary directory beside `out`, moved there if the block ends well.
+
+    The block writes files that are flushed to disk.
+    """
     place = temporary_beside(out)
     try:
         place.mkdir(parents=True)
         yield place
-        for path in place.iterdir():
-            with path.open("rb+") as file:
-                os.fsync(file.fileno())
         place.replace(out)
     except OSError as error:
         raise UserError(f"{out}: could not be written: {error.strerror or error}") from error

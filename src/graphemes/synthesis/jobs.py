@@ -1,4 +1,4 @@
-"""Many scans at once, drawn by several processes: the same pixels by any number of them."""
+"""Jobs: many scans rendered by several processes, the same pixels by any number of them."""
 
 import collections
 import itertools
@@ -22,63 +22,63 @@ from graphemes.synthesis.rendering import Scan, draw
 
 IMAGES_A_WRITER = 100
 FEWEST = 20  # writers, where there are images enough: one hand says little of how people write
-WRITERS, IMAGES = 0, 1  # places in the seeds
-BATCH = 25  # scans a process draws at a time: a fifth of a second, 0.8 MB to hand back
-AHEAD = 4  # batches a process that are drawn before they are taken
-PROCESS_PAYS = 150  # scans: starting a process takes as long as drawing so many
+WRITERS, IMAGES = 0, 1  # first numbers of stream keys
+BATCH = 25  # scans a process renders at a time: a fifth of a second, 0.8 MB to hand back
+AHEAD = 4  # batches a process that are rendered before they are taken
+PROCESS_PAYS = 150  # scans: starting a process takes as long as rendering so many
 
 
-class Order(NamedTuple):
-    """One scan to draw: what, and its address in the seeds."""
+class Job(NamedTuple):
+    """One scan to render: what, by whom, and its stream key."""
 
     seed: int
-    part: int  # of the data set; every part has its own writers
-    place: int  # of the image in its part
-    writers: int  # of the part, one of whom writes this
+    split: int  # 0 train, 1 test; each has writers of its own
+    image: int  # its number in the split
+    writers: int  # of the split, one of whom writes this
     text: str
     fonts: tuple[str, ...] = SHIPPED
     calm: bool = False
 
-    def scan(self) -> Scan:
-        """The scan ordered, (137, 236) uint8."""
-        random = stream(self.seed, IMAGES, self.part, self.place)
+    def render(self) -> Scan:
+        """The scan, (137, 236) uint8."""
+        random = stream(self.seed, IMAGES, self.split, self.image)
         who = int(random.integers(self.writers))
-        hand = writer(self.seed, WRITERS, self.part, who, fonts=self.fonts)
+        hand = writer(self.seed, WRITERS, self.split, who, fonts=self.fonts)
         return draw(self.text, calm(hand) if self.calm else hand, random)
 
 
-def ordered(
+def make_jobs(
     texts: Sequence[str],
     seed: int,
-    part: int,
+    split: int,
     fonts: tuple[str, ...] = SHIPPED,
     *,
     calm: bool = False,
-) -> list[Order]:
-    """An order for each string of a part, by as many writers as its size asks for."""
+) -> list[Job]:
+    """A job for each string of a split, by as many writers as their number asks for."""
     writers = max(min(len(texts), FEWEST), len(texts) // IMAGES_A_WRITER)
-    return [Order(seed, part, k, writers, text, fonts, calm) for k, text in enumerate(texts)]
+    return [Job(seed, split, k, writers, text, fonts, calm) for k, text in enumerate(texts)]
 
 
-def drawn(orders: Sequence[Order], workers: int | None = None) -> Generator[Scan, None, None]:
-    """The scans of `orders`, in order. workers: processes; None: as many as pay."""
+def render_all(jobs: Sequence[Job], workers: int | None = None) -> Generator[Scan, None, None]:
+    """The scans of `jobs`, in their order. workers: processes; None: as many as pay."""
     if workers is None:
-        workers = min(usable_cores(), -(-len(orders) // PROCESS_PAYS))
+        workers = min(usable_cores(), -(-len(jobs) // PROCESS_PAYS))
     if workers < 2:
-        yield from map(Order.scan, orders)
+        yield from map(Job.render, jobs)
         return
-    batches = (orders[first : first + BATCH] for first in range(0, len(orders), BATCH))
+    batches = (jobs[first : first + BATCH] for first in range(0, len(jobs), BATCH))
     # Spawned, not forked: a fork of a process with threads (torch has some) can hang.
     start = multiprocessing.get_context("spawn")
     pool = ProcessPoolExecutor(workers, start, initializer=_begin_process)
     try:
         # A few batches ahead, no more: finished ones wait in memory.
         ahead = collections.deque(
-            pool.submit(_scans, batch) for batch in itertools.islice(batches, AHEAD * workers)
+            pool.submit(_render, batch) for batch in itertools.islice(batches, AHEAD * workers)
         )
         while ahead:
             yield from ahead.popleft().result()
-            ahead.extend(pool.submit(_scans, batch) for batch in itertools.islice(batches, 1))
+            ahead.extend(pool.submit(_render, batch) for batch in itertools.islice(batches, 1))
     except BrokenProcessPool:
         raise UserError(
             "a process that draws was killed, expected it to end by itself; is memory short?"
@@ -104,5 +104,5 @@ def _follow_parent() -> None:
         os._exit(1)
 
 
-def _scans(orders: Sequence[Order]) -> list[Scan]:
-    return [order.scan() for order in orders]
+def _render(jobs: Sequence[Job]) -> list[Scan]:
+    return [job.render() for job in jobs]

@@ -1,11 +1,11 @@
-"""Which graphemes to draw, and how often: so that every class is learned, and can be split."""
+"""Selection: which graphemes are drawn and how often, so that every class can be learned."""
 
 from collections.abc import Sequence
 
 import numpy as np
 import numpy.typing as npt
 
-from graphemes.foundation.classes import Grapheme, competition_graphemes
+from graphemes.foundation.classes import Grapheme
 from graphemes.foundation.heads import CLASSES, HEADS
 
 RARE_SHARE = 250  # of so many images one shows each vowel and each consonant sign, at least,
@@ -13,25 +13,25 @@ ENOUGH = 12  # until each has been shown so often: two for each of five folds, a
 MOST = 20.0  # times what the median grapheme gets: more of one would teach little
 
 
-def selected(images: int, random: np.random.Generator) -> list[Grapheme]:
-    """Graphemes of the competition to draw, (images,), in random order.
+def sample_every_class(
+    graphemes: Sequence[Grapheme], count: int, random: np.random.Generator
+) -> list[Grapheme]:
+    """Graphemes in random order, (count,), so that every class can be learned from few.
 
     Roots come equally often (give or take one, save for those that rare signs need); signs come
-    as the roots bring them. From CLASSES = 186 images on, every class is there.
+    as the roots bring them. Of the competition's graphemes every class is there from CLASSES = 186
+    images on.
     """
     chosen: list[Grapheme] = []
-    if images >= CLASSES:
+    if count >= CLASSES:
         for head in ("vowel", "consonant"):
             for label in range(getattr(HEADS, head).classes):
-                decks = _Decks(_with_class(head, label), "root", random)
-                chosen += decks.deal(max(1, min(ENOUGH, images // RARE_SHARE)))
-    decks = _Decks(competition_graphemes(), "root", random, chosen)
-    chosen += decks.deal(images - len(chosen))
-    return [chosen[k] for k in random.permutation(images)]
-
-
-def _with_class(head: str, label: int) -> tuple[Grapheme, ...]:
-    return tuple(one for one in competition_graphemes() if getattr(one.labels, head) == label)
+                showing = [one for one in graphemes if getattr(one.labels, head) == label]
+                sampler = _RootSampler(showing, random)
+                chosen += sampler.take(max(1, min(ENOUGH, count // RARE_SHARE)))
+    sampler = _RootSampler(graphemes, random, chosen)
+    chosen += sampler.take(count - len(chosen))
+    return [chosen[k] for k in random.permutation(count)]
 
 
 def shares(graphemes: Sequence[Grapheme], balance: float) -> npt.NDArray[np.float64]:
@@ -50,7 +50,7 @@ def shares(graphemes: Sequence[Grapheme], balance: float) -> npt.NDArray[np.floa
     return np.asarray(weights / weights.sum())
 
 
-def dealt(
+def sample_by_share(
     graphemes: Sequence[Grapheme], count: int, random: np.random.Generator, balance: float = 0.0
 ) -> list[Grapheme]:
     """Graphemes in random order, (count,), each as often as its share says, give or take one."""
@@ -63,39 +63,34 @@ def dealt(
     return [graphemes[k] for k in order]
 
 
-class _Decks:
-    """One shuffled deck of graphemes a class, dealt again from its top when it is through."""
+class _RootSampler:
+    """Takes graphemes root by root, those of a root in one random order again and again."""
 
     def __init__(
         self,
-        graphemes: tuple[Grapheme, ...],
-        head: str,
+        graphemes: Sequence[Grapheme],
         random: np.random.Generator,
-        dealt: list[Grapheme] | None = None,
+        taken: Sequence[Grapheme] = (),
     ):
-        labels = np.array([getattr(one.labels, head) for one in graphemes])
-        names = np.unique(labels)
-        self._decks = {int(k): _shuffled(graphemes, labels == k, random) for k in names}
-        self._order = [int(k) for k in random.permutation(names)]
-        counts = dict.fromkeys(self._order, 0)
-        for one in dealt or []:
-            counts[getattr(one.labels, head)] += 1
-        self._counts = counts
-        self._next = dict.fromkeys(self._order, 0)
+        labels = np.array([one.labels.root for one in graphemes])
+        roots = np.unique(labels)
+        self._shuffled: dict[int, list[Grapheme]] = {
+            int(root): [graphemes[k] for k in random.permutation(np.flatnonzero(labels == root))]
+            for root in roots
+        }
+        self._roots = [int(root) for root in random.permutation(roots)]
+        self._next = dict.fromkeys(self._roots, 0)
+        self._counts = dict.fromkeys(self._roots, 0)
+        for one in taken:
+            self._counts[one.labels.root] += 1
 
-    def deal(self, count: int) -> list[Grapheme]:
-        """The next graphemes, always of a class that had the fewest so far."""
+    def take(self, count: int) -> list[Grapheme]:
+        """The next graphemes, always of a root that had the fewest so far."""
         return [self._one() for _ in range(count)]
 
     def _one(self) -> Grapheme:
-        label = min(self._order, key=self._counts.__getitem__)
-        deck, place = self._decks[label], self._next[label]
-        self._counts[label] += 1
-        self._next[label] += 1
-        return deck[place % len(deck)]
-
-
-def _shuffled(
-    graphemes: tuple[Grapheme, ...], mine: npt.NDArray[np.bool_], random: np.random.Generator
-) -> list[Grapheme]:
-    return [graphemes[k] for k in random.permutation(np.flatnonzero(mine))]
+        root = min(self._roots, key=self._counts.__getitem__)
+        graphemes, index = self._shuffled[root], self._next[root]
+        self._counts[root] += 1
+        self._next[root] += 1
+        return graphemes[index % len(graphemes)]

@@ -1,1 +1,1 @@
-"""The hand: how a writer moves, bends and forms the strokes of a string, this time."""
+"""A writer's hand: how the strokes of a string are moved, bent and formed at random."""

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from graphemes.synthesis.lettering.bulbs import TURN, Knob, ends_in
+from graphemes.synthesis.lettering.bulbs import TURN, Bulb, ends_in
 
 TAIL, TIGHT = 0.28, 0.19  # ems: of a line's end, and its radius at most, to be a curl
 LOOSE = 0.06  # ems to the next line, at least, from an end that is free
@@ -14,7 +14,7 @@ CLOSER = 0.6  # of a curl's radius where it goes on
 
 
 def spiralled(
-    lines: Sequence[npt.NDArray[Any]], knobs: Sequence[Knob], extra: float
+    lines: Sequence[npt.NDArray[Any]], bulbs: Sequence[Bulb], extra: float
 ) -> list[npt.NDArray[Any]]:
     """Lines (n, 2) of which those that end freely in a curl go on round it, `extra` radians."""
     out = list(lines)
@@ -23,7 +23,7 @@ def spiralled(
         for end in (0, -1):
             curl = _curl(line if end else line[::-1])
             free = all(np.hypot(*(other - line[end]).T).min() > LOOSE for other in others)
-            if curl and free and not any(ends_in(line, end, knob) for knob in knobs):
+            if curl and free and not any(ends_in(line, end, bulb) for bulb in bulbs):
                 way = 1 if end else -1
                 out[k] = _carried_on(out[k][::way], *curl, extra)[::way]
     return out

@@ -1,4 +1,4 @@
-"""Fits: which fonts have a root in a form that hands hardly write, so that others write it.
+"""Font choice: which fonts have a root in a form that hands hardly write, so others write it.
 
 Measured on the competition's training scans: of a small residual network that learned roots from
 10,000 of them (none of those that drawings are scored on; 64x64, 64,000 passes), the mean
@@ -6,7 +6,10 @@ log-probability of the root on 14 drawings (version 8, any font for any root) by
 is a font that is 1.5 or more below the root's best, and not among its best 4.
 """
 
+from collections.abc import Sequence
+
 from graphemes.foundation.classes import root_of
+from graphemes.synthesis.lettering.fonts import typeface
 
 UNLIKE = {
     "anek-bangla": (
@@ -43,6 +46,20 @@ UNLIKE = {
 _UNLIKE = {font: frozenset(roots.split()) for font, roots in UNLIKE.items()}
 
 
-def fits(font: str, text: str) -> bool:
-    """Whether a font has the root of a string in a form that hands write. Unknown fonts do."""
+def choose_font(text: str, fonts: Sequence[str]) -> str:
+    """The first font that can write a string, and its root in a form that hands write if any has.
+
+    Where none can, the first of all.
+    """
+    able = (font for font in fonts if typeface(font).can_write(text))
+    alike = (
+        font
+        for font in fonts
+        if resembles_handwriting(font, text) and typeface(font).can_write(text)
+    )
+    return next(alike, None) or next(able, fonts[0])
+
+
+def resembles_handwriting(font: str, text: str) -> bool:
+    """Whether a font has a string's root in a form that hands write; unknown fonts do."""
     return root_of(text) not in _UNLIKE.get(font, ())

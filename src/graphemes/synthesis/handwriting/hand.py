@@ -8,29 +8,29 @@ import numpy.typing as npt
 
 from graphemes.foundation.classes import stands_before
 from graphemes.foundation.heads import HEIGHT, WIDTH
-from graphemes.synthesis.handwriting.jitter import rotation, strayed
-from graphemes.synthesis.handwriting.letterforms import OFTEN, own_form, rewritten
-from graphemes.synthesis.handwriting.signs import TUCKED, crown, spared
+from graphemes.synthesis.handwriting.jitter import jittered, rotation
+from graphemes.synthesis.handwriting.letterforms import OWN_FORM_SHARE, own_form, rewritten
+from graphemes.synthesis.handwriting.signs import NEARER, has_small_high_sign, high_sign
 from graphemes.synthesis.handwriting.writers import Writer
 from graphemes.synthesis.lettering.glyph_parts import (
-    BRIDGED,
-    Part,
+    MERGE_GAP,
+    GlyphPart,
     Span,
     Word,
-    bridged,
     extent,
+    merged,
     moved,
 )
-from graphemes.synthesis.lettering.strokes import STEP, softened
+from graphemes.synthesis.lettering.strokes import STEP, smoothed
 
 EDGE = 6  # pixels of paper kept free to the left and right of the ink
-LINE = (41.0, 12.0)  # rows from the top to the head line: mean and spread
+HEAD_LINE_ROW = (41.0, 12.0)  # rows from the top to the head line: mean and standard deviation
 TALLEST = 1.2 * HEIGHT  # of what is written; a scan cuts off the rest
-LIKELY, EVEN = 1.05, 0.3  # ems of a word; how far smaller ones are written larger
-POKE, NEAT = 0.15, 0.7  # ems: what is lower is made lower still, so often
-JOINED, LINKED = 0.3, 0.85  # ems between parts that are given one head line; how often
-SPARED_AT = (-1.0, 14.0)  # rows above which no stroke goes of what a scan spares
-COVERED = 0.7  # how often the head line goes on over a sign to the left of the letter
+USUAL_SIZE, EVENING = 1.05, 0.3  # ems of a word; how far smaller ones are written larger
+LOW_TOP, FLATTENED_SHARE = 0.15, 0.7  # ems: what is lower is made lower still, so often
+ONE_LINE_GAP, ONE_LINE_SHARE = 0.3, 0.85  # ems between parts that get one head line; how often
+TOPMOST_ROW = (-1.0, 14.0)  # rows above which no stroke goes of strings with a small high sign
+OVER_SIGN_SHARE = 0.7  # how often the head line goes on over a sign to the left of the letter
 
 Points = npt.NDArray[np.float64]  # (n, 2): x, y
 
@@ -39,23 +39,23 @@ def written(word: Word, hand: Writer, random: np.random.Generator) -> list[Point
     """The strokes of a word in a writer's hand, in pixels of a scan; some lie above or below."""
     form = own_form(word.text)
     parts = word.parts
-    if form and random.random() < OFTEN:
+    if form and random.random() < OWN_FORM_SHARE:
         parts = rewritten(parts, word.level, form)
-    parts = [strayed(part, word.level, hand, random, word.text) for part in parts]
+    parts = [jittered(part, word.level, hand, random, word.text) for part in parts]
     if not parts[0].heads and stands_before(word.text):
-        parts[0] = moved(parts[0], random.normal(TUCKED, 0.05), 0.0)
+        parts[0] = moved(parts[0], random.normal(NEARER, 0.05), 0.0)
     body = [line for part in parts for line in part.body]
-    lines = [rounded(line, hand.haste * random.uniform(0.5, 1.5)) for line in body]
-    lines = [bowed(ended(line, 0.03 * hand.loose, random), hand.loose, random) for line in lines]
-    gap = JOINED if random.random() < LINKED else BRIDGED
-    heads = over_signs(bridged([s for part in parts for s in part.heads], gap), parts[0], random)
+    lines = [rounded(line, hand.rounding * random.uniform(0.5, 1.5)) for line in body]
+    lines = [bowed(ended(line, 0.03 * hand.jitter, random), hand.jitter, random) for line in lines]
+    gap = ONE_LINE_GAP if random.random() < ONE_LINE_SHARE else MERGE_GAP
+    heads = over_signs(merged([s for part in parts for s in part.heads], gap), parts[0], random)
     lines += head_lines(heads, word.level, hand, random)
     every = stretched(np.concatenate(lines), word, hand, random)
     every = bent(every, hand.wobble, random)
-    sized = (LIKELY / float(np.ptp(every, axis=0).max())) ** EVEN
+    sized = (USUAL_SIZE / float(np.ptp(every, axis=0).max())) ** EVENING
     turned = sized * shape(hand, random).T
     middle = np.array([every[:, 0].mean(), word.level])
-    top = random.uniform(*SPARED_AT) if spared(word.text) else None
+    top = random.uniform(*TOPMOST_ROW) if has_small_high_sign(word.text) else None
     every = on_scan(every @ turned, float((middle @ turned)[1]), hand.pen, random, top)
     return np.split(every, np.cumsum([len(line) for line in lines])[:-1])
 
@@ -65,7 +65,7 @@ def rounded(line: npt.NDArray[np.float32], over: float) -> Points:
     sigma = over / STEP
     if len(line) < 4 or sigma < 0.3:
         return line.astype(np.float64)
-    return softened(line.astype(np.float64), sigma, int(3 * sigma) + 1)
+    return smoothed(line.astype(np.float64), sigma, int(3 * sigma) + 1)
 
 
 def ended(line: Points, far: float, random: np.random.Generator) -> Points:
@@ -79,21 +79,21 @@ def ended(line: Points, far: float, random: np.random.Generator) -> Points:
     return out
 
 
-def bowed(line: Points, loose: float, random: np.random.Generator) -> Points:
+def bowed(line: Points, jitter: float, random: np.random.Generator) -> Points:
     """A stroke with its ends moved apart and its middle out to one side, smoothly along it."""
     steps = np.hypot(*np.diff(line, axis=0).T)
     if steps.sum() < STEP:  # a dot
-        return line + random.normal(0, 0.03 * loose, 2)
+        return line + random.normal(0, 0.03 * jitter, 2)
     along = np.append(0, steps.cumsum())[:, None] / steps.sum()
-    first, last = random.normal(0, 0.015 * loose, (2, 2))
-    bow = random.normal(0, 0.025 * loose, 2) * min(1.0, float(steps.sum()))
+    first, last = random.normal(0, 0.015 * jitter, (2, 2))
+    bow = random.normal(0, 0.025 * jitter, 2) * min(1.0, float(steps.sum()))
     moved = first * (1 - along) + last * along + bow * 4 * along * (1 - along)
     return np.asarray(line + moved)
 
 
-def over_signs(heads: list[Span], first: Part, random: np.random.Generator) -> list[Span]:
+def over_signs(heads: list[Span], first: GlyphPart, random: np.random.Generator) -> list[Span]:
     """The pieces of the head line, the first of them often begun over a sign that has none."""
-    if not heads or first.heads or not first.body or random.random() > COVERED:
+    if not heads or first.heads or not first.body or random.random() > OVER_SIGN_SHARE:
         return heads
     start, _ = extent([first])
     left, right = heads[0]
@@ -104,17 +104,17 @@ def head_lines(
     spans: list[Span], level: float, hand: Writer, random: np.random.Generator
 ) -> list[Points]:
     """The head line as this hand draws it: too long, tilted, a little off, or not at all."""
-    if not spans or random.random() < hand.bare:
+    if not spans or random.random() < hand.no_head_line:
         return []
-    loose = hand.loose
+    jitter, (before, after) = hand.jitter, hand.overshoot
     lines = []
     for left, right in spans:
-        start = left - hand.reach[0] * random.uniform(0.2, 1.5) + random.normal(0, 0.03 * loose)
-        end = right + hand.reach[1] * random.uniform(0.2, 1.5) + random.normal(-0.02, 0.06)
+        start = left - before * random.uniform(0.2, 1.5) + random.normal(0, 0.03 * jitter)
+        end = right + after * random.uniform(0.2, 1.5) + random.normal(-0.02, 0.06)
         end = max(end, start + 0.1)
         across = np.linspace(0, 1, max(3, int((end - start) / STEP)))
-        tilt, arch = random.normal(-0.01, 0.05 * loose), random.normal(0, 0.02)
-        height = level + random.normal(-0.005, 0.025 * loose)
+        tilt, arch = random.normal(-0.01, 0.05 * jitter), random.normal(0, 0.02)
+        height = level + random.normal(-0.005, 0.025 * jitter)
         y = height + tilt * (across - 0.5) * (end - start) + arch * (across - 0.5) ** 2 * 4
         lines.append(np.stack([start + (end - start) * across, y], axis=1))
     return lines
@@ -126,10 +126,10 @@ def stretched(points: Points, word: Word, hand: Writer, random: np.random.Genera
     above = np.minimum(points[:, 1] - word.level, 0)
     below = np.maximum(points[:, 1], 0)
     # A letter's own top hardly stands out above the line, whoever writes it; type's serifs do.
-    crowned = crown(word.text)
-    higher = hand.above * crowned if crowned else hand.above**0.15
-    if random.random() < NEAT:
-        above *= np.minimum(1, -above / POKE)
+    higher_sign = high_sign(word.text)
+    higher = hand.above * higher_sign if higher_sign else hand.above**0.15
+    if random.random() < FLATTENED_SHARE:
+        above *= np.minimum(1, -above / LOW_TOP)
     out[:, 1] = np.maximum(points[:, 1], word.level) + above * higher * np.exp(
         random.normal(0, 0.12)
     )
@@ -179,7 +179,7 @@ def on_scan(
     half = (high[0] - low[0]) / 2 * shrink
     margin = EDGE + pen / 2 + half
     x = np.clip(random.normal(WIDTH * 0.47, 17.0), margin, WIDTH - margin)
-    y = np.clip(random.normal(*LINE), EDGE, HEIGHT / 2)
+    y = np.clip(random.normal(*HEAD_LINE_ROW), EDGE, HEIGHT / 2)
     over = y + (high[1] - level) * shrink + EDGE - HEIGHT
     y = max(EDGE, y - max(0.0, over) * random.uniform(0.3, 1.0))
     if top is not None:

@@ -1,4 +1,4 @@
-"""Straying: a part of a word as it comes out this time, in ems, x right, y down."""
+"""Jitter: a glyph's strokes moved, sized, turned and bent at random; in ems, x right, y down."""
 
 from typing import Any
 
@@ -7,11 +7,17 @@ import numpy.typing as npt
 
 from graphemes.foundation.classes import REPH
 from graphemes.synthesis.handwriting.curls import spiralled
-from graphemes.synthesis.handwriting.letterforms import curls, leaning
-from graphemes.synthesis.handwriting.signs import AS_FORMED, FORMED, formed, hung, lengthened
+from graphemes.synthesis.handwriting.letterforms import ends_in_curl, extra_lean
+from graphemes.synthesis.handwriting.signs import (
+    OWN_FORM,
+    OWN_FORM_SHARE,
+    in_own_form,
+    lengthened,
+    low_sign,
+)
 from graphemes.synthesis.handwriting.writers import Writer
 from graphemes.synthesis.lettering.bulbs import looped
-from graphemes.synthesis.lettering.glyph_parts import Part, beneath
+from graphemes.synthesis.lettering.glyph_parts import GlyphPart, is_low_sign
 
 # Ems: a part whose top is higher than so far below the head line, and which goes on lower, is a
 # letter.
@@ -19,22 +25,22 @@ HANGING = 0.15
 TURNED = 0.7 * np.pi  # at least, in a loop
 
 
-def strayed(
-    part: Part, level: float, hand: Writer, random: np.random.Generator, text: str = ""
-) -> Part:
+def jittered(
+    part: GlyphPart, level: float, hand: Writer, random: np.random.Generator, text: str = ""
+) -> GlyphPart:
     """A part moved, sized, turned, bent a little: about the head line, or what has none itself.
 
     text: of its word, which says what a part is that hangs below.
     """
-    loose = hand.loose
+    jitter = hand.jitter
     part = _looped(part, hand, random, text)
     if part.sign == REPH and part.body:
         part = lengthened(part, level, random)
-    hang = None
-    if beneath(part):
-        hang = hung(text)
-    if hang and hang.form and random.random() < FORMED:
-        part, hang = formed(part, hang.form), AS_FORMED
+    sign = None
+    if is_low_sign(part):
+        sign = low_sign(text)
+    if sign and sign.form and random.random() < OWN_FORM_SHARE:
+        part, sign = in_own_form(part, sign.form), OWN_FORM
     ends = np.array([(x, level) for x in np.ravel(part.heads)]).reshape(-1, 2)
     every = np.concatenate([*part.body, ends])
     low, high = every.min(axis=0), every.max(axis=0)
@@ -42,16 +48,16 @@ def strayed(
     if part.heads:
         middle[1] = level
     vary = 0.1 if part.heads else 0.15
-    size = np.exp(random.normal(0, vary * loose)) * np.exp(random.normal(0, 0.08 * loose, 2))
-    angle = random.normal(0, np.radians(3) * loose)
-    if hang:
+    size = np.exp(random.normal(0, vary * jitter)) * np.exp(random.normal(0, 0.08 * jitter, 2))
+    angle = random.normal(0, np.radians(3) * jitter)
+    if sign:
         middle[1] = low[1]  # it hangs there
-        size = size * hang.size * hand.hang
-        angle += hang.fall + random.normal(hand.fall, 0.08)
+        size = size * sign.size * hand.low_sign_size
+        angle += sign.tilt + random.normal(hand.low_sign_tilt, 0.08)
     turn = rotation(angle)
-    place = middle + random.normal(0, (0.035 * loose, 0.03 * loose))
-    lean = random.normal(hand.lean + leaning(text), 0.1 * loose)
-    waves = random.normal(0, 0.08 * loose, (2, 2)).clip(-0.3, 0.3)
+    place = middle + random.normal(0, (0.035 * jitter, 0.03 * jitter))
+    lean = random.normal(hand.lean + extra_lean(text), 0.1 * jitter)
+    waves = random.normal(0, 0.08 * jitter, (2, 2)).clip(-0.3, 0.3)
     body = [proportioned(line, low, high, waves) for line in part.body]
     if low[1] < level + HANGING and high[1] > level + HANGING:
         body = [
@@ -60,7 +66,7 @@ def strayed(
         ]
     body = [((line - middle) * size @ turn.T + place).astype(np.float32) for line in body]
     across = [(np.array(span) - middle[0]) * size[0] + place[0] for span in part.heads]
-    return Part(body, [(float(left), float(right)) for left, right in across])
+    return GlyphPart(body, [(float(left), float(right)) for left, right in across])
 
 
 def rotation(angle: float) -> npt.NDArray[np.float64]:
@@ -68,13 +74,13 @@ def rotation(angle: float) -> npt.NDArray[np.float64]:
     return np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
 
 
-def _looped(part: Part, hand: Writer, random: np.random.Generator, text: str) -> Part:
-    size = hand.loop * np.exp(random.normal(0, 0.15, len(part.knobs)))
-    turn = random.normal(hand.turn, 0.3, len(part.knobs)).clip(TURNED, 2 * np.pi)
+def _looped(part: GlyphPart, hand: Writer, random: np.random.Generator, text: str) -> GlyphPart:
+    size = hand.loop_size * np.exp(random.normal(0, 0.15, len(part.bulbs)))
+    turn = random.normal(hand.loop_turn, 0.3, len(part.bulbs)).clip(TURNED, 2 * np.pi)
     body = part.body
-    if curls(text):
-        body = spiralled(body, part.knobs, max(0.0, hand.turn / 2 + random.normal(0, 0.3)))
-    return part._replace(body=looped(body, part.knobs, size, turn), knobs=())
+    if ends_in_curl(text):
+        body = spiralled(body, part.bulbs, max(0.0, hand.loop_turn / 2 + random.normal(0, 0.3)))
+    return part._replace(body=looped(body, part.bulbs, size, turn), bulbs=())
 
 
 def proportioned(

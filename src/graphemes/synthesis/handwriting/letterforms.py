@@ -1,4 +1,4 @@
-"""Letters: what hands do with single letters otherwise than type.
+"""Letterforms: what hands do with single letters otherwise than type.
 
 Read off the competition's training scans: how low a letter goes on its left, compared with the
 whole of it, there and in what was drawn of the same graphemes; forms by eye.
@@ -8,15 +8,15 @@ import re
 from collections.abc import Sequence
 
 from graphemes.foundation.classes import REPH, VIRAMA, root_of
-from graphemes.synthesis.lettering.glyph_parts import Line, Part, boxed
+from graphemes.synthesis.lettering.glyph_parts import GlyphPart, Polyline, reshaped
 
 # More than other letters: see Writer.lean. In conjuncts, শ and ণ are as in type.
 LEANS = {"স": 0.35, "শ": 0.35, "ণ": 0.15, "ম": 0.15}
-ALONE = "শণ"
+ONLY_ALONE = "শণ"
 CURLED = re.compile(f"([^কত]{VIRAMA})?[তভ](?!{VIRAMA})")
-OFTEN = 0.6  # how often a hand writes its own form of a letter, where there is one
+OWN_FORM_SHARE = 0.6  # how often a hand writes its own form of a letter, where there is one
 
-FORMS: dict[str, tuple[Line, ...]] = {  # as parts.boxed has them
+FORMS: dict[str, tuple[Polyline, ...]] = {  # as glyph_parts.reshaped has them
     "স": (
         (
             *((0.24, 0.0), (0.36, 0.18), (0.46, 0.38), (0.48, 0.5), (0.4, 0.61), (0.22, 0.69)),
@@ -80,25 +80,25 @@ FORMS: dict[str, tuple[Line, ...]] = {  # as parts.boxed has them
 }
 
 
-def curls(text: str) -> bool:
+def ends_in_curl(text: str) -> bool:
     """Whether a string's letter ends in a curl that hands draw further round than type."""
     return bool(CURLED.match(text.removeprefix(REPH)))
 
 
-def leaning(text: str) -> float:
+def extra_lean(text: str) -> float:
     """How much further than other letters a string's first one goes down on its left."""
     first, after = text.removeprefix(REPH)[:1], text.removeprefix(REPH)[1:2]
-    return 0.0 if first in ALONE and after == VIRAMA else LEANS.get(first, 0.0)
+    return 0.0 if first in ONLY_ALONE and after == VIRAMA else LEANS.get(first, 0.0)
 
 
-def own_form(text: str) -> Sequence[Line] | None:
+def own_form(text: str) -> Sequence[Polyline] | None:
     """The form hands give a string's root, if they have one."""
     return FORMS.get(root_of(text))
 
 
-def rewritten(parts: list[Part], level: float, form: Sequence[Line]) -> list[Part]:
+def rewritten(parts: list[GlyphPart], level: float, form: Sequence[Polyline]) -> list[GlyphPart]:
     """Parts with the letter in a form of hands' own."""
     which = next((k for k, part in enumerate(parts) if part.sign is None and part.body), None)
     if which is None:
         return parts
-    return [*parts[:which], boxed(parts[which], level, form), *parts[which + 1 :]]
+    return [*parts[:which], reshaped(parts[which], level, form), *parts[which + 1 :]]

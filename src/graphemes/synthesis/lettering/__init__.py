@@ -1,1 +1,1 @@
-"""Type taken to strokes: fonts, outlines thinned to lines, and the parts a string is made of."""
+"""From type to strokes: fonts, outlines thinned to lines, glyph parts and their head line."""

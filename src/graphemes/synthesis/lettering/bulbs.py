@@ -1,4 +1,7 @@
-"""Knobs: where type swells to a disc, a pen makes a loop: the foot of ম, the eyes of শ."""
+"""Bulbs: the ball terminals of type, which a pen writes as loops: the foot of ম, the eyes of শ.
+
+H x W pixels of a filled outline, n points of a line, x right, y down.
+"""
 
 from collections.abc import Iterable
 from typing import Any, NamedTuple
@@ -9,45 +12,45 @@ import numpy.typing as npt
 
 from graphemes.synthesis.lettering.skeletons import Mask
 
-SWOLLEN = 1.35  # a knob's radius, at least, in radii of the outline's ordinary strokes
-APART = 1.4  # radii of one knob to the centre of the next
-AROUND = 1.3  # of a knob's radius: a circle just outside it
+SWOLLEN = 1.35  # a bulb's radius, at least, in radii of the outline's ordinary strokes
+APART = 1.4  # radii of one bulb to the centre of the next
+AROUND = 1.3  # of a bulb's radius: a circle just outside it
 FREE = 150  # degrees of that circle, in one piece, that are paper; at a crossing they aren't
 RAYS = 72
 TANGENT = 1.4  # loop radii from a loop's centre to where its line leaves for it
 TURN = 0.25  # radians between a loop's points
 
 
-class Knob(NamedTuple):
+class Bulb(NamedTuple):
     """A disc of ink."""
 
     centre: npt.NDArray[np.float64]  # x, y
     radius: float
 
 
-def knobs(filled: Mask, skeleton: Mask, radius: npt.NDArray[Any], least: float) -> list[Knob]:
-    """The knobs of a filled outline, the widest first, in pixels.
+def find_bulbs(filled: Mask, skeleton: Mask, radius: npt.NDArray[Any], least: float) -> list[Bulb]:
+    """The bulbs of a filled outline, the widest first, in pixels.
 
-    radius (H, W): distance to the paper. least: no knob is smaller.
+    radius (H, W): distance to the paper. least: no bulb is smaller.
     """
     wide = max(least, SWOLLEN * float(np.median(radius[skeleton > 0])))
     peaks = (radius >= cv2.dilate(radius, np.ones((5, 5)))) & (radius > wide)
     places = sorted(np.argwhere(peaks).tolist(), key=lambda at: -radius[at[0], at[1]])
-    found: list[Knob] = []
+    found: list[Bulb] = []
     for row, column in places:
-        knob = Knob(np.array((column, row), float), float(radius[row, column]))
+        bulb = Bulb(np.array((column, row), float), float(radius[row, column]))
         apart = all(
-            np.hypot(*(knob.centre - other.centre)) > APART * other.radius for other in found
+            np.hypot(*(bulb.centre - other.centre)) > APART * other.radius for other in found
         )
-        if apart and FREE <= _freedom(knob, filled) < 360:  # all around: a dot
-            found.append(knob)
+        if apart and FREE <= _freedom(bulb, filled) < 360:  # all around: a dot
+            found.append(bulb)
     return found
 
 
-def _freedom(knob: Knob, filled: Mask) -> float:
-    """The degrees of the longest piece of paper on a circle around a knob."""
+def _freedom(bulb: Bulb, filled: Mask) -> float:
+    """The degrees of the longest piece of paper on a circle around a bulb."""
     turns = np.arange(RAYS) * 2 * np.pi / RAYS
-    ring = knob.centre + AROUND * knob.radius * np.stack([np.cos(turns), np.sin(turns)], axis=1)
+    ring = bulb.centre + AROUND * bulb.radius * np.stack([np.cos(turns), np.sin(turns)], axis=1)
     x, y = np.clip(np.rint(ring).astype(int), 0, np.array(filled.shape)[::-1] - 1).T
     ink = np.flatnonzero(filled[y, x])
     gaps = np.diff(np.append(ink, ink[:1] + RAYS)) - 1
@@ -56,33 +59,33 @@ def _freedom(knob: Knob, filled: Mask) -> float:
 
 def looped(
     lines: Iterable[npt.NDArray[Any]],
-    knobs: Iterable[Knob],
+    bulbs: Iterable[Bulb],
     sizes: Iterable[float],
     turns: Iterable[float],
 ) -> list[npt.NDArray[Any]]:
-    """Lines (n, 2) with a loop for each knob: at the end of the line that ends there, or alone.
+    """Lines (n, 2) with a loop for each bulb: at the end of the line that ends there, or alone.
 
-    sizes: of the loops, in radii of their knobs. turns: how far round they go, in radians.
+    sizes: of the loops, in radii of their bulbs. turns: how far round they go, in radians.
     """
     out = list(lines)
-    for knob, size, turn in zip(knobs, sizes, turns, strict=True):
+    for bulb, size, turn in zip(bulbs, sizes, turns, strict=True):
         ending = (
-            (k, end) for k in range(len(out)) for end in (0, -1) if ends_in(out[k], end, knob)
+            (k, end) for k in range(len(out)) for end in (0, -1) if ends_in(out[k], end, bulb)
         )
         k, end = next(ending, (None, 0))
         if k is None:
-            out.append(_circle(knob.centre, size * knob.radius, 0.0, 2 * np.pi))
+            out.append(_circle(bulb.centre, size * bulb.radius, 0.0, 2 * np.pi))
         else:
             line = curled(
-                out[k][::-1] if end == 0 else out[k], knob.centre, size * knob.radius, turn
+                out[k][::-1] if end == 0 else out[k], bulb.centre, size * bulb.radius, turn
             )
             out[k] = line[::-1] if end == 0 else line
     return out
 
 
-def ends_in(line: npt.NDArray[Any], end: int, knob: Knob) -> bool:
-    """Whether a line's first (0) or last (-1) point lies in a knob."""
-    return len(line) > 1 and bool(np.hypot(*(line[end] - knob.centre)) < knob.radius)
+def ends_in(line: npt.NDArray[Any], end: int, bulb: Bulb) -> bool:
+    """Whether a line's first (0) or last (-1) point lies in a bulb."""
+    return len(line) > 1 and bool(np.hypot(*(line[end] - bulb.centre)) < bulb.radius)
 
 
 def curled(
@@ -105,6 +108,6 @@ def curled(
 def _circle(
     centre: npt.NDArray[np.float64], radius: float, start: float, turn: float
 ) -> npt.NDArray[np.float64]:
-    """Part of a circle (n, 2) from the angle `start` on; y is down."""
+    """GlyphPart of a circle (n, 2) from the angle `start` on; y is down."""
     angles = start + np.linspace(0, turn, max(3, int(abs(turn) / TURN)))
     return np.asarray(centre + radius * np.stack([np.cos(angles), np.sin(angles)], axis=1))

@@ -1,4 +1,4 @@
-"""Conjuncts: which of them many people write as letters side by side, though type stacks them."""
+"""Conjuncts that many people write as two letters side by side, though type stacks them."""
 
 import re
 from typing import NamedTuple
@@ -18,7 +18,7 @@ OVERLAP, DROP, SIZE = (-0.05, 0.27), (0.0, 0.2), (0.8, 1.0)
 DROPPED = 0.3  # how often the second letter stands lower, and smaller
 
 
-class Layout(NamedTuple):
+class Placement(NamedTuple):
     """How the second of two letters stands beside the first."""
 
     overlap: float  # ems
@@ -26,26 +26,26 @@ class Layout(NamedTuple):
     size: float = 1.0  # compared with the font's
 
 
-class Beside(NamedTuple):
-    """A string as a first letter and the rest that is written to its right."""
+class LetterPair(NamedTuple):
+    """A string as a first letter and the rest, which is written to its right."""
 
     first: str
     rest: str
     before: int  # glyphs of the rest that stand before the first letter nevertheless
 
 
-def layout(random: np.random.Generator) -> Layout:
+def random_placement(random: np.random.Generator) -> Placement:
     """How two letters come out beside each other this time."""
     overlap = random.uniform(*OVERLAP)
     if random.random() > DROPPED:
-        return Layout(overlap)
-    return Layout(overlap, random.uniform(*DROP), random.uniform(*SIZE))
+        return Placement(overlap)
+    return Placement(overlap, random.uniform(*DROP), random.uniform(*SIZE))
 
 
-def beside(text: str) -> Beside | None:
+def letter_pair(text: str) -> LetterPair | None:
     """A string's conjunct as two letters side by side; None if it isn't written so."""
     found = PLAIN.fullmatch(text)
     if not found:
         return None
     reph, first, rest = found.groups(default="")
-    return Beside(first, reph + rest, int(stands_before(text)))
+    return LetterPair(first, reph + rest, int(stands_before(text)))

@@ -1,4 +1,7 @@
-"""Parts: a written string as the pieces a hand moves apart, and the head line they hang from."""
+"""Glyph parts: a string's glyphs as strokes, and the head line that they hang from.
+
+Lengths in ems, x right, y down, baseline at 0; n points of a line.
+"""
 
 import itertools
 from collections.abc import Sequence
@@ -7,8 +10,8 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from graphemes.synthesis.lettering.bulbs import Knob
-from graphemes.synthesis.lettering.strokes import Stroke, Traced, through
+from graphemes.synthesis.lettering.bulbs import Bulb
+from graphemes.synthesis.lettering.strokes import Stroke, Traced, line_through
 
 LEVEL = 0.04  # ems a point of the head line may lie off it
 SLOPE = 0.25  # rise over run, at most, of a piece of it
@@ -17,32 +20,32 @@ WIDEST_TOP = 0.4  # ems of an arc that touches the head line
 AHEAD, GENTLE = 4, 0.5  # points on, and the cosine of the bend till there: an arc's, no corner's
 SERIF = 0.05  # ems
 TICK = 0.05  # ems from the head line: what stays nearer and is short is its own end
-BENEATH = -0.25  # ems: what doesn't reach so far above the baseline is a sign below a letter
-CRUMB = 0.07  # ems: what a cut leaves that is shorter is dropped
-BRIDGED = 0.12  # ems between two parts' head lines that are written in one
+LOW_SIGN_TOP = -0.25  # ems: what doesn't reach so far above the baseline is a sign below a letter
+SCRAP = 0.07  # ems: what a cut leaves that is shorter is dropped
+MERGE_GAP = 0.12  # ems between two parts' head lines that are written as one
 
-Line = Sequence[tuple[float, float]]  # corners: x, y
+Polyline = Sequence[tuple[float, float]]  # corners: x, y
 Span = tuple[float, float]  # left, right, in ems
 
 
-class Part(NamedTuple):
-    """One glyph: a letter, a conjunct or a sign. Ems, x right, y down, baseline at 0."""
+class GlyphPart(NamedTuple):
+    """One glyph as strokes: a letter, a conjunct or a sign."""
 
     body: list[Stroke]
     heads: list[Span]  # its pieces of the head line, which isn't among the strokes
-    knobs: Sequence[Knob] = ()  # not among the strokes either
+    bulbs: Sequence[Bulb] = ()  # not among the strokes either
     sign: str | None = None  # none: a letter or a conjunct
 
 
 class Word(NamedTuple):
     """A string's parts, each where the font puts it, and the height of its head line in ems."""
 
-    parts: list[Part]
+    parts: list[GlyphPart]
     level: float
     text: str = ""
 
 
-def extent(parts: list[Part]) -> Span:
+def extent(parts: list[GlyphPart]) -> Span:
     """The leftmost and the rightmost ink of parts."""
     every = [line[:, 0] for part in parts for line in part.body]
     every += [np.array(span, np.float32) for part in parts for span in part.heads]
@@ -50,32 +53,32 @@ def extent(parts: list[Part]) -> Span:
     return float(across.min()), float(across.max())
 
 
-def moved(part: Part, x: float, y: float) -> Part:
+def moved(part: GlyphPart, x: float, y: float) -> GlyphPart:
     """A part shifted by (x, y) ems."""
     shift = np.array((x, y), np.float32)
     body = [line + shift for line in part.body]
-    knobs = [Knob(knob.centre + shift, knob.radius) for knob in part.knobs]
-    return Part(body, [(a + x, b + x) for a, b in part.heads], knobs, part.sign)
+    bulbs = [Bulb(bulb.centre + shift, bulb.radius) for bulb in part.bulbs]
+    return GlyphPart(body, [(a + x, b + x) for a, b in part.heads], bulbs, part.sign)
 
 
-def lowered(parts: list[Part], level: float, drop: float, size: float) -> list[Part]:
+def lowered(parts: list[GlyphPart], level: float, drop: float, size: float) -> list[GlyphPart]:
     """A letter and its signs, the letter sized and so far below the head line, which it leaves."""
     letter, *signs = parts
     start, end = extent([letter])
     corner = np.array((start, level), np.float32)
     body = [(line - corner) * np.float32(size) + corner for line in letter.body]
     heads = [(start + (a - start) * size, start + (b - start) * size) for a, b in letter.heads]
-    knobs = [Knob((k.centre - corner) * size + corner, k.radius * size) for k in letter.knobs]
-    out = [moved(Part(body, [] if drop else heads, knobs), 0, drop)]
+    bulbs = [Bulb((k.centre - corner) * size + corner, k.radius * size) for k in letter.bulbs]
+    out = [moved(GlyphPart(body, [] if drop else heads, bulbs), 0, drop)]
     narrower, lower = (end - start) * (size - 1), max(0.0, drop + level * (1 - size))
     for sign in signs:
         after = extent([sign])[0] > (start + end) / 2
-        down = lower if beneath(sign) else 0.0
+        down = lower if is_low_sign(sign) else 0.0
         out.append(moved(sign, narrower if after else narrower / 2, down))
     return out
 
 
-def boxed(part: Part, level: float, form: Sequence[Line]) -> Part:
+def reshaped(part: GlyphPart, level: float, form: Sequence[Polyline]) -> GlyphPart:
     """A part whose strokes are a form's, made as wide and as low as they are.
 
     form: lines of corners, x from the left of the part to its right, y from the head line (0)
@@ -83,16 +86,16 @@ def boxed(part: Part, level: float, form: Sequence[Line]) -> Part:
     """
     (left, right), bottom = extent([part]), max(float(line[:, 1].max()) for line in part.body)
     corner, size = np.array((left, level)), np.array((right - left, bottom - level))
-    body = [through(np.array(line) * size + corner) for line in form]
-    return part._replace(body=body, knobs=())
+    body = [line_through(np.array(line) * size + corner) for line in form]
+    return part._replace(body=body, bulbs=())
 
 
-def beneath(part: Part) -> bool:
+def is_low_sign(part: GlyphPart) -> bool:
     """Whether a part is a sign below a letter."""
-    return bool(part.body) and min(float(line[:, 1].min()) for line in part.body) > BENEATH
+    return bool(part.body) and min(float(line[:, 1].min()) for line in part.body) > LOW_SIGN_TOP
 
 
-def beheaded(traced: Traced, level: float) -> Part:
+def without_head_line(traced: Traced, level: float) -> GlyphPart:
     """Strokes without their pieces of the head line at `level`, and those pieces' spans."""
     body, heads = [], []
     for line in traced.lines:
@@ -111,11 +114,11 @@ def beheaded(traced: Traced, level: float) -> Part:
             if flat[first] and width >= (SERIF if ending else SHORTEST):
                 heads.append((float(piece[:, 0].min()), float(piece[:, 0].max())))
             # A line's own end turns up or down a little; without the line that is a tick.
-            elif (len(runs) == 1 or max(width, height) >= CRUMB) and not _tick(piece, level):
+            elif (len(runs) == 1 or max(width, height) >= SCRAP) and not _tick(piece, level):
                 body.append(piece)
         if len(line) == 1:
             body.append(line)
-    return Part(body, bridged(heads, BRIDGED), traced.knobs)
+    return GlyphPart(body, merged(heads, MERGE_GAP), traced.bulbs)
 
 
 def _rounds(line: Stroke) -> bool:
@@ -129,7 +132,7 @@ def _rounds(line: Stroke) -> bool:
     return bool(bend > GENTLE)
 
 
-def bridged(spans: list[Span], gap: float) -> list[Span]:
+def merged(spans: list[Span], gap: float) -> list[Span]:
     """Spans from left to right, those joined that overlap or lie no further apart than `gap`."""
     out: list[Span] = []
     for left, right in sorted(spans):

@@ -1,4 +1,7 @@
-"""Skeletons: the pixels left when strokes are thinned, put in order as branches between forks."""
+"""Skeletons: the pixels left when strokes are thinned, in order as branches between forks.
+
+H x W pixels of a glyph, n pixels of a branch.
+"""
 
 from collections.abc import Iterator
 from typing import NamedTuple
@@ -8,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 Mask = npt.NDArray[np.uint8]  # (H, W), 0 or 1
-Pixels = npt.NDArray[np.int64]  # (n, 2): row, column
+PixelRun = npt.NDArray[np.int64]  # (n, 2): row, column
 
 
 class Branch(NamedTuple):
@@ -46,7 +49,7 @@ def branches(skeleton: Mask) -> list[Branch]:
     return found + dots
 
 
-def _runs(pixels: Mask) -> Iterator[Pixels]:
+def _runs(pixels: Mask) -> Iterator[PixelRun]:
     """Each connected run of pixels that have at most two neighbours, in order."""
     left = {(int(row), int(column)) for row, column in np.argwhere(pixels)}
     ends = cv2.filter2D(pixels, -1, np.ones((3, 3)), borderType=cv2.BORDER_CONSTANT) <= 2
@@ -69,7 +72,7 @@ def _walk(start: tuple[int, int], left: set[tuple[int, int]]) -> Iterator[tuple[
         at = next((pixel for pixel in near if pixel in left), None)
 
 
-def _ends(run: Pixels, labels: npt.NDArray[np.int32]) -> tuple[int, int]:
+def _ends(run: PixelRun, labels: npt.NDArray[np.int32]) -> tuple[int, int]:
     """The forks that a run's first and last pixel touch, 0 for none."""
     first, last = (_touched(labels, *run[place]) for place in (0, -1))
     if len(run) == 1:

@@ -1,11 +1,11 @@
-"""Stems: type ends upright strokes in flags of its own; hands hang them from the head line.
+"""Stems: upright strokes, which type ends in flags of its own and hands hang from the head line.
 
 Lengths in ems, x right, y down, baseline at 0.
 """
 
 import numpy as np
 
-from graphemes.synthesis.lettering.glyph_parts import Part, Span
+from graphemes.synthesis.lettering.glyph_parts import GlyphPart, Span
 from graphemes.synthesis.lettering.strokes import Stroke, length
 
 FLAG = 0.1  # below the head line: what is nearer to it, or above it by less than TALL, is a flag
@@ -19,7 +19,7 @@ TOUCHING = 0.1  # a flag's end to the stem's top
 TICK = (-0.03, 0.12)  # of the head line that a hand gives a stem: to its left and right
 
 
-def hanging(part: Part, level: float) -> Part:
+def hanging(part: GlyphPart, level: float) -> GlyphPart:
     """A part whose stems without a head line have a piece of it in place of their flags."""
     body, heads = list(part.body), list(part.heads)
     for k, line in enumerate(part.body):

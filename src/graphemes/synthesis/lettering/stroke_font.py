@@ -1,4 +1,4 @@
-"""Lettering: a typeface as strokes, from which a string's parts are taken."""
+"""A stroke font: a typeface as centre lines, from which a string's glyph parts are taken."""
 
 import functools
 import itertools
@@ -9,18 +9,18 @@ import numpy.typing as npt
 
 from graphemes.foundation.classes import CANDRABINDU, REPH, YA_PHALA
 from graphemes.foundation.errors import DataError
-from graphemes.synthesis.lettering.bulbs import Knob
-from graphemes.synthesis.lettering.conjuncts import Beside, Layout, beside
-from graphemes.synthesis.lettering.fonts import PROBE, Typeface
+from graphemes.synthesis.lettering.bulbs import Bulb
+from graphemes.synthesis.lettering.conjuncts import LetterPair, Placement, letter_pair
+from graphemes.synthesis.lettering.fonts import PROBE, Contour, Typeface
 from graphemes.synthesis.lettering.glyph_parts import (
     LEVEL,
     SLOPE,
-    Part,
+    GlyphPart,
     Word,
-    beheaded,
     extent,
     lowered,
     moved,
+    without_head_line,
 )
 from graphemes.synthesis.lettering.stems import hanging
 from graphemes.synthesis.lettering.strokes import Stroke, Traced, strokes
@@ -30,13 +30,13 @@ SIGNS = (*"োৌািীুূৃেৈ", CANDRABINDU, REPH, YA_PHALA)
 STEM, LEAN = 0.4, 0.05  # of a stem's slant: the greatest, and how closely it is read
 
 
-class Lettering:
-    """A typeface taken apart into strokes, each glyph once."""
+class StrokeFont:
+    """A typeface as strokes, each glyph traced once."""
 
     def __init__(self, typeface: Typeface):
         """Take any typeface; nothing is computed yet."""
         self.typeface = typeface
-        self._parts: dict[int, Part] = {}
+        self._parts: dict[int, GlyphPart] = {}
 
     @functools.cached_property
     def level(self) -> float:
@@ -73,28 +73,28 @@ class Lettering:
                 signs |= dict.fromkeys(shaped - bare, sign)
         return signs
 
-    def word(self, text: str, layout: Layout | None = None) -> Word:
+    def word(self, text: str, placement: Placement | None = None) -> Word:
         """The parts of a string. Raises DataError if the typeface lacks a glyph for it.
 
-        layout: of two letters, to write a conjunct as these side by side, if people do.
+        placement: writes a conjunct as two letters side by side, if people do.
         """
-        letters = beside(text)
-        parts = [] if layout is None or letters is None else self._apart(letters, layout)
+        pair = letter_pair(text)
+        parts = [] if placement is None or pair is None else self._side_by_side(pair, placement)
         return Word(parts or self._parts_of(text), self.level, text)
 
-    def _apart(self, letters: Beside, layout: Layout) -> list[Part]:
+    def _side_by_side(self, pair: LetterPair, placement: Placement) -> list[GlyphPart]:
         """Two letters side by side; nothing if this font has one glyph for the rest."""
-        first, rest = self._parts_of(letters.first), self._parts_of(letters.rest)
-        before, after = rest[: letters.before], rest[letters.before :]
+        first, rest = self._parts_of(pair.first), self._parts_of(pair.rest)
+        before, after = rest[: pair.before], rest[pair.before :]
         if not after:
             return []
         (left, right), (start, _) = extent(first), extent(after)
         there = [moved(part, start - left, 0) for part in first]
-        across = right - left - layout.overlap
-        second = lowered(after, self.level, layout.drop, layout.size)
+        across = right - left - placement.overlap
+        second = lowered(after, self.level, placement.drop, placement.size)
         return [*before, *there, *(moved(part, across, 0) for part in second)]
 
-    def _parts_of(self, text: str) -> list[Part]:
+    def _parts_of(self, text: str) -> list[GlyphPart]:
         parts = []
         for glyph in self.typeface.shape(text):
             if glyph.number == 0:
@@ -105,22 +105,22 @@ class Lettering:
                 parts.append(placed._replace(sign=self._signs.get(glyph.number)))
         return parts
 
-    def _part(self, number: int) -> Part:
+    def _part(self, number: int) -> GlyphPart:
         if number not in self._parts:
             outline = self.typeface.outline(number)
-            self._parts[number] = (
-                hanging(beheaded(upright(strokes(outline), self.slant), self.level), self.level)
-                if outline
-                else Part([], [])
-            )
+            self._parts[number] = self._traced_part(outline) if outline else GlyphPart([], [])
         return self._parts[number]
+
+    def _traced_part(self, outline: list[Contour]) -> GlyphPart:
+        traced = upright(strokes(outline), self.slant)
+        return hanging(without_head_line(traced, self.level), self.level)
 
 
 def upright(traced: Traced, slant: float) -> Traced:
-    """Strokes and knobs that lean by `slant` set upright, about the baseline."""
+    """Strokes and bulbs that lean by `slant` set upright, about the baseline."""
     shear = np.array([[1, 0], [slant, 1]], np.float32)
-    knobs = [Knob(knob.centre @ shear, knob.radius) for knob in traced.knobs]
-    return Traced([line @ shear for line in traced.lines], knobs)
+    bulbs = [Bulb(bulb.centre @ shear, bulb.radius) for bulb in traced.bulbs]
+    return Traced([line @ shear for line in traced.lines], bulbs)
 
 
 def _commonest(values: npt.NDArray[Any], edges: npt.NDArray[Any]) -> float:

@@ -1,6 +1,7 @@
 """Strokes: the lines a pen would follow, taken from a font's outline.
 
-The outline is filled and thinned; its skeleton is rid of what thinning adds, and smoothed.
+The outline is rasterised and thinned; its skeleton is rid of what thinning adds, and smoothed.
+H x W pixels of a glyph, n points of a line.
 """
 
 import itertools
@@ -11,24 +12,24 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from graphemes.synthesis.lettering.bulbs import Knob, knobs
+from graphemes.synthesis.lettering.bulbs import Bulb, find_bulbs
 from graphemes.synthesis.lettering.fonts import Contour
 from graphemes.synthesis.lettering.packages import drawing_package
 from graphemes.synthesis.lettering.skeletons import Branch, Mask, branches, forks
 
-EM = 128  # pixels an em is filled at: a font's strokes are then about 10 wide
-MARGIN = 4  # pixels around the filled outline
+EM = 128  # pixels an em is rasterised at: a font's strokes are then about 10 wide
+MARGIN = 4  # pixels around the outline
 # A branch that ends within so many radii of the fork's inscribed circle is a stroke's corner,
 # not a stroke: thinning turns a square end into a Y.
 SPUR_RADII = 1.6
-SMOOTHING = 3.0  # pixels: the standard deviation of the bell that takes the pixels' steps out
+SMOOTHING = 3.0  # pixels: the standard deviation of the Gaussian that takes out the pixels' steps
 SPACING = 4  # pixels between the points kept
 STRAIGHT = 0.6  # the cosine of the bend that a pen still goes through without stopping
 REACH = 12  # pixels from a fork where a branch's direction is taken
 
 STEP = 0.03  # ems between the points of a line that is made rather than traced
-SOFT = 1.5  # of these points over which its corners are rounded
-KNOB = 0.052  # ems: the radius of the smallest knob
+ROUNDING = 1.5  # of these points over which its corners are rounded
+SMALLEST_BULB = 0.052  # ems: its radius
 
 End = tuple[int, int]  # a branch and which of its ends: 1 start, 2 end
 Stroke = npt.NDArray[np.float32]  # (points, 2): x right, y down, in ems; one point is a dot
@@ -38,25 +39,25 @@ class Traced(NamedTuple):
     """What a pen would draw of an outline, in ems."""
 
     lines: list[Stroke]
-    knobs: list[Knob]
+    bulbs: list[Bulb]
 
 
 def strokes(outline: list[Contour]) -> Traced:
-    """The centre lines and the knobs of filled contours. Raises MissingPackage without skimage."""
+    """The centre lines and the bulbs of filled contours. Raises MissingPackage without skimage."""
     low = np.min([contour.min(axis=0) for contour in outline], axis=0)
     corner = low * EM - MARGIN
-    filled = fill([contour * EM - corner for contour in outline])
+    filled = rasterise([contour * EM - corner for contour in outline])
     skeletonize = drawing_package("skimage.morphology", "scikit-image").skeletonize
     skeleton = skeletonize(filled.astype(bool)).astype(np.uint8)
     radius = cv2.distanceTransform(filled, cv2.DIST_L2, 5)
     found = without_spurs(branches(skeleton), skeleton, radius)
     lines = [((smooth(branch) + corner) / EM).astype(np.float32) for branch in continued(found)]
-    swollen = knobs(filled, skeleton, radius, KNOB * EM)
-    return Traced(lines, [Knob((k.centre + corner) / EM, k.radius / EM) for k in swollen])
+    swollen = find_bulbs(filled, skeleton, radius, SMALLEST_BULB * EM)
+    return Traced(lines, [Bulb((k.centre + corner) / EM, k.radius / EM) for k in swollen])
 
 
-def fill(contours: list[npt.NDArray[np.float32]]) -> Mask:
-    """Fill contours (points in pixels) by the non-zero rule, as fonts want it.
+def rasterise(contours: list[npt.NDArray[np.float32]]) -> Mask:
+    """The pixels inside contours (points in pixels) by the non-zero rule, as fonts want it.
 
     cv2's own rule for several contours is even-odd, which makes holes where parts overlap.
     """
@@ -84,7 +85,7 @@ def without_spurs(found: list[Branch], skeleton: Mask, radius: npt.NDArray[Any])
         fork = branch.start or branch.end
         loose = bool(branch.start) != bool(branch.end)
         x, y = branch.points[0 if branch.end else -1].astype(int)
-        # A corner narrows to its tip; what widens is a knob, which is part of the letter.
+        # A corner narrows to its tip; what widens is a bulb, which is part of the letter.
         narrows = radius[y, x] < widest[fork]
         return loose and bool(narrows) and length(branch.points) < SPUR_RADII * widest[fork]
 
@@ -111,8 +112,8 @@ def continued(found: Iterable[Branch]) -> list[Branch]:
             ends = [end for end in ends if end not in pair]
             if a == b:  # a loop that goes straight on into itself
                 continue
-            first = whole[a] if a_side == 2 else _turned(whole[a])
-            second = whole.pop(b) if b_side == 1 else _turned(whole.pop(b))
+            first = whole[a] if a_side == 2 else _reversed(whole[a])
+            second = whole.pop(b) if b_side == 1 else _reversed(whole.pop(b))
             points = np.vstack([first.points, second.points[1:]])
             whole[a] = Branch(points, first.start, second.end)
             # What was the other end of b is an end of a now, and a's other end its start.
@@ -135,7 +136,7 @@ def _leaving(branch: Branch, side: int) -> npt.NDArray[np.float32]:
     return np.asarray(step / max(float(np.hypot(*step)), 1e-6), np.float32)
 
 
-def _turned(branch: Branch) -> Branch:
+def _reversed(branch: Branch) -> Branch:
     return Branch(branch.points[::-1], branch.end, branch.start)
 
 
@@ -144,23 +145,26 @@ def smooth(branch: Branch) -> npt.NDArray[np.float32]:
     points = branch.points
     if len(points) < 3:
         return points
-    inner = softened(points, SMOOTHING, int(3 * SMOOTHING))
+    inner = smoothed(points, SMOOTHING, int(3 * SMOOTHING))
     kept = np.unique(np.append(np.arange(0, len(inner), SPACING), len(inner) - 1))
     return np.asarray(inner[kept], np.float32)
 
 
-def through(corners: npt.NDArray[np.float64]) -> Stroke:
+def line_through(corners: npt.NDArray[np.float64]) -> Stroke:
     """A line made through corners (n, 2), which it rounds."""
     steps = np.append(0, np.hypot(*np.diff(corners, axis=0).T).cumsum())
     along = np.arange(0, steps[-1], STEP)
     line = np.stack([np.interp(along, steps, corners[:, k]) for k in (0, 1)], axis=1)
-    return np.asarray(softened(line, SOFT, int(3 * SOFT)), np.float32)
+    return np.asarray(smoothed(line, ROUNDING, int(3 * ROUNDING)), np.float32)
 
 
-def softened(points: npt.NDArray[Any], sigma: float, reach: int) -> npt.NDArray[Any]:
-    """A line's points (n, 2) averaged by a bell along it, n over 1; its ends stay."""
+def smoothed(points: npt.NDArray[Any], sigma: float, reach: int) -> npt.NDArray[Any]:
+    """A line's points (n, 2) averaged by a Gaussian along it; its ends stay.
+
+    sigma: its standard deviation, in points. reach: how many of them it goes to each side.
+    """
     reach = min(reach, len(points) - 1)
-    # Mirrored through the end points, a line's bell average is the end point itself.
+    # Mirrored through the end points, a line's average is the end point itself.
     before = 2 * points[0] - points[reach:0:-1]
     after = 2 * points[-1] - points[-2 : -reach - 2 : -1]
     padded = np.vstack([before, points, after])
