@@ -14,13 +14,13 @@ from graphemes.competition import writing
 from graphemes.foundation.classes import competition_graphemes
 from graphemes.foundation.errors import PlaceTaken, UserError
 from graphemes.foundation.heads import CLASSES, HEADS, HEIGHT, PIXELS, WIDTH
-from graphemes.foundation.seeds import stream
+from graphemes.foundation.seeds import WRITER, stream
 from graphemes.synthesis.collection import Collection
 from graphemes.synthesis.collection_directory import draw_collection
 from graphemes.synthesis.demo import is_demo, make_demo
 from graphemes.synthesis.existing_drawings import is_collection
 from graphemes.synthesis.handwriting.writers import writer
-from graphemes.synthesis.jobs import BATCH, WRITERS, Job
+from graphemes.synthesis.jobs import BATCH, Job
 from graphemes.synthesis.selection import sample_every_class
 
 SMALL = {"images": CLASSES, "tests": 3, "shards": 2}
@@ -87,7 +87,7 @@ def test_another_seed_gives_other_graphemes_and_other_scans():
 
 
 def test_training_and_test_images_have_other_writers():
-    hands = [{writer(0, WRITERS, part, k) for k in range(20)} for part in (0, 1)]
+    hands = [{writer(WRITER.stream(0, part, k)) for k in range(20)} for part in (0, 1)]
     assert not hands[0] & hands[1]
 
 

@@ -31,7 +31,7 @@ from graphemes.synthesis.lettering.stroke_font import upright
 from graphemes.synthesis.lettering.strokes import Traced
 from graphemes.synthesis.rendering import stroke_font
 
-CAREFUL = writer(0, 0)._replace(no_head_line=0.0, overshoot=(0.0, 0.0), care=1.0)
+CAREFUL = writer(stream(0, 0))._replace(no_head_line=0.0, overshoot=(0.0, 0.0), care=1.0)
 
 
 # Galada's letters hang from short slanting pieces, which aren't taken for a line.
@@ -152,7 +152,7 @@ def test_a_calm_hand_writes_what_the_font_shows():
     shapes = {True: [], False: []}
     for kept, drawn in shapes.items():
         for k in range(40):
-            hand = writer(0, k)._replace(pen=4.0)
+            hand = writer(stream(0, k))._replace(pen=4.0)
             hand = calm(hand) if kept else hand
             points = np.concatenate(written(word, hand, stream(0, k)))
             low, high = points.min(axis=0), points.max(axis=0)

@@ -45,7 +45,7 @@ def test_two_fonts_write_every_grapheme_without_a_virama():
 def test_a_font_without_a_conjunct_leaves_it_to_the_next():
     text = "\u09ab\u09cd\u09ab"
     assert not typeface("mina").can_write(text)
-    hands = [writer(0, 1, fonts=fonts) for fonts in (("mina",), ("atma",))]
+    hands = [writer(stream(0, 1), fonts=fonts) for fonts in (("mina",), ("atma",))]
     mina, atma = (hand._replace(fonts=(hand.fonts[0], "atma")) for hand in hands)
     assert (
         draw(text, mina, stream(1)) == draw(text, atma._replace(**style(mina)), stream(1))
@@ -83,7 +83,7 @@ def test_fonts_of_a_directory_are_taken_by_name(tmp_path):
     (tmp_path / "notes.txt").write_text("no font")
     found = font_files(tmp_path)
     assert found == (str(tmp_path / "atma.TTF"), str(tmp_path / "mina.TTF"))
-    hand = writer(0, 3, fonts=found[:1])
+    hand = writer(stream(0, 3), fonts=found[:1])
     assert (
         draw("ক", hand, stream(1)) == draw("ক", hand._replace(fonts=("atma",)), stream(1))
     ).all()
@@ -208,7 +208,7 @@ def test_a_ring_is_closed():
 @pytest.mark.parametrize("place", range(40))
 def test_a_scan_has_dark_ink_on_light_paper_inside_the_edges(place):
     texts = competition_graphemes()
-    scan = draw(texts[place * 32].text, writer(0, place), stream(0, place))
+    scan = draw(texts[place * 32].text, writer(stream(0, place)), stream(0, place))
     assert scan.shape == (HEIGHT, WIDTH)
     assert scan.dtype == np.uint8
     paper = np.median(scan)
@@ -221,7 +221,7 @@ def test_a_scan_has_dark_ink_on_light_paper_inside_the_edges(place):
 
 
 def test_wide_and_high_writing_is_shrunk():
-    hand = writer(0, 0)._replace(size=900.0)
+    hand = writer(stream(0, 0))._replace(size=900.0)
     lines = written(stroke_font("atma").word("স্ফ্রি"), hand, stream(1))
     points = np.concatenate(lines)
     assert (points[:, 0] >= EDGE).all()
@@ -235,7 +235,7 @@ def test_high_signs_are_cut_off_and_low_letters_are_not():
     cut = {
         name: np.mean(
             [
-                min(line[:, 1].min() for line in written(word, writer(0, k), stream(k))) < 0
+                min(line[:, 1].min() for line in written(word, writer(stream(0, k)), stream(k))) < 0
                 for k in range(100)
             ]
         )
@@ -248,7 +248,7 @@ def test_high_signs_are_cut_off_and_low_letters_are_not():
 @pytest.mark.parametrize("text", ["\u09b8\u09be\u0981", "\u09b0\u09cd\u09a1\u09bf"])
 def test_of_small_signs_that_decide_a_class_hardly_anything_is_cut_off(text):
     word = stroke_font("atma").word(text)
-    scans = [np.concatenate(written(word, writer(0, k), stream(k))) for k in range(100)]
+    scans = [np.concatenate(written(word, writer(stream(0, k)), stream(k))) for k in range(100)]
     tops = np.array([points[:, 1].min() for points in scans])
     assert tops.min() > TOPMOST_ROW[0] - 1e-6
     assert 0.1 < (tops < 4).mean() < 0.5  # a pen's half: of the competition's three in ten
@@ -257,18 +257,20 @@ def test_of_small_signs_that_decide_a_class_hardly_anything_is_cut_off(text):
 
 
 def test_a_writer_and_a_scan_depend_on_their_stream_keys_alone():
-    assert writer(3, 0, 5) == writer(3, 0, 5)
-    assert len({writer(3, 0, k).pen for k in range(20)} | {writer(3, 1, 0).pen}) == 21
-    assert {writer(0, k).fonts[0] for k in range(100)} == set(SHIPPED)
-    assert all(set(writer(0, k).fonts) == set(SHIPPED) for k in range(5))
-    hand = writer(0, 1)
+    assert writer(stream(3, 0, 5)) == writer(stream(3, 0, 5))
+    assert (
+        len({writer(stream(3, 0, k)).pen for k in range(20)} | {writer(stream(3, 1, 0)).pen}) == 21
+    )
+    assert {writer(stream(0, k)).fonts[0] for k in range(100)} == set(SHIPPED)
+    assert all(set(writer(stream(0, k)).fonts) == set(SHIPPED) for k in range(5))
+    hand = writer(stream(0, 1))
     first, again, other = (draw("ক", hand, stream(0, k)) for k in (1, 1, 2))
     assert (first == again).all()
     assert not (first == other).all()
 
 
 def test_roots_that_a_font_has_in_another_form_are_left_to_the_next():
-    hand = writer(0, 0)._replace(fonts=("mina", "atma"))
+    hand = writer(stream(0, 0))._replace(fonts=("mina", "atma"))
     other = hand._replace(fonts=("atma",))
     assert (draw("শ", hand, stream(1)) == draw("শ", other, stream(1))).all()
     assert (draw("ন", hand, stream(1)) != draw("ন", other, stream(1))).any()
@@ -288,7 +290,7 @@ def test_jpeg_leaves_ripples_around_the_ink_and_the_size():
 
 
 def test_a_line_is_as_wide_as_asked_whatever_opencv_adds():
-    hand = writer(0, 0)._replace(pen=6.0)
+    hand = writer(stream(0, 0))._replace(pen=6.0)
     line = np.stack([np.arange(40.0, 200.0, 3), np.full(54, 60.0)], axis=1)
     wide = [inked([line], hand, stream(k))[:, 100:140].sum() / 40 for k in range(20)]
     assert np.mean(wide) == pytest.approx(6.0, abs=0.7)

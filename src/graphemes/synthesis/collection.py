@@ -11,14 +11,13 @@ import numpy as np
 from graphemes.competition.writing import shard_name
 from graphemes.foundation.classes import Grapheme
 from graphemes.foundation.files import digest, file_digest
-from graphemes.foundation.seeds import stream
+from graphemes.foundation.seeds import GRAPHEMES
 from graphemes.synthesis.jobs import Job, make_jobs
 from graphemes.synthesis.lettering.fonts import SHIPPED
 from graphemes.synthesis.manifest import MANIFEST
 from graphemes.synthesis.rendering import VERSION
 from graphemes.synthesis.selection import sample_by_share, sample_every_class
 
-SELECTION = 2  # a stream key's first number, beside those in jobs
 SPLITS = ("train", "test")  # a split's position is in its stream keys
 IMAGES_A_SHARD = 2500  # 81 MB of pixels, held a few times over while a shard is written
 
@@ -74,7 +73,7 @@ class Collection:
 
     def sample(self, split: str) -> list[Grapheme]:
         """The grapheme of each of a split's images."""
-        count, random = self.counts()[split], stream(self.seed, SELECTION, SPLITS.index(split))
+        count, random = self.counts()[split], GRAPHEMES.stream(self.seed, SPLITS.index(split))
         if self.balance is None:
             return sample_every_class(self.graphemes, count, random)
         return sample_by_share(self.graphemes, count, random, self.balance)

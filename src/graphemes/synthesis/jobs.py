@@ -15,14 +15,13 @@ import cv2
 
 from graphemes.foundation.errors import UserError
 from graphemes.foundation.machine import usable_cores
-from graphemes.foundation.seeds import stream
+from graphemes.foundation.seeds import SCAN, WRITER
 from graphemes.synthesis.handwriting.writers import calm, writer
 from graphemes.synthesis.lettering.fonts import SHIPPED
 from graphemes.synthesis.rendering import Scan, draw
 
 IMAGES_A_WRITER = 100
 FEWEST = 20  # writers, where there are images enough: one hand says little of how people write
-WRITERS, IMAGES = 0, 1  # first numbers of stream keys
 BATCH = 25  # scans a process renders at a time: a fifth of a second, 0.8 MB to hand back
 AHEAD = 4  # batches a process that are rendered before they are taken
 PROCESS_PAYS = 150  # scans: starting a process takes as long as rendering so many
@@ -41,9 +40,9 @@ class Job(NamedTuple):
 
     def render(self) -> Scan:
         """The scan, (137, 236) uint8."""
-        random = stream(self.seed, IMAGES, self.split, self.image)
+        random = SCAN.stream(self.seed, self.split, self.image)
         who = int(random.integers(self.writers))
-        hand = writer(self.seed, WRITERS, self.split, who, fonts=self.fonts)
+        hand = writer(WRITER.stream(self.seed, self.split, who), self.fonts)
         return draw(self.text, calm(hand) if self.calm else hand, random)
 
 

@@ -7,7 +7,6 @@ from typing import NamedTuple
 
 import numpy as np
 
-from graphemes.foundation.seeds import stream
 from graphemes.synthesis.lettering.fonts import SHIPPED
 
 
@@ -41,9 +40,8 @@ class Writer(NamedTuple):
         return 1.3 - self.care
 
 
-def writer(seed: int, *key: int, fonts: tuple[str, ...] = SHIPPED) -> Writer:
-    """The writer of a stream key, in one of the fonts."""
-    random = stream(seed, *key)
+def writer(random: np.random.Generator, fonts: tuple[str, ...] = SHIPPED) -> Writer:
+    """The writer of a stream, in one of the fonts."""
     return Writer(
         fonts=_rotated(fonts, int(random.integers(len(fonts)))),
         size=float(np.exp(random.normal(np.log(95), 0.14))),
