@@ -15,14 +15,13 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 import torch
-from albumentations import Compose
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, Sampler
 
 from graphemes.foundation.heads import PerHead
 from graphemes.foundation.machine import usable_cores
 from graphemes.images.sampling import SampleKey
-from graphemes.images.transforms import apply_transform
+from graphemes.images.transforms import Transform, apply_transform
 
 UNLABELLED = PerHead(-1, -1, -1)
 
@@ -45,7 +44,7 @@ class StoreDataset(Dataset[Sample]):
     def __init__(
         self,
         pixels: npt.NDArray[np.uint8],
-        compose: Compose,
+        compose: Transform,
         labels: PerHead[npt.NDArray[np.int64]] | None = None,
         seeds: tuple[int, int] | None = None,
         *,
