@@ -10,6 +10,7 @@ from collections.abc import Callable
 from types import FrameType
 from typing import Any, NoReturn
 
+from graphemes.foundation.environment import leave_out_foreign
 from graphemes.foundation.errors import SettingsError, Stopped, UserError
 
 COMMANDS = {
@@ -25,12 +26,19 @@ COMMANDS = {
 }
 # What train and predict import; Kaggle's image has all but the last two.
 CORE = "torch albumentations cv2 pandas pyarrow numpy tqdm matplotlib pydantic safetensors"
+READ = (
+    "Of the environment are read: GRAPHEMES_PYTHON (an interpreter that has the packages),",
+    "KAGGLE_KERNEL_RUN_TYPE (Kaggle sets it), and by torch and the hub of weights their own, as",
+    "CUDA_VISIBLE_DEVICES, OMP_NUM_THREADS, HF_HOME, and what torchrun sets.",
+)
 HELP_WORDS = ("help", "-h", "--help")
 
 
 def main(words: list[str] | None = None) -> int:
-    """Run one command line; its exit code."""
-    words = sys.argv[1:] if words is None else words
+    """Run one command line, this process's own where none is given; its exit code."""
+    if words is None:
+        words = sys.argv[1:]
+        leave_out_foreign()
     for stream in (sys.stdout, sys.stderr):  # a terminal without Bengali gets escapes, not an error
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
@@ -97,7 +105,7 @@ def _split(words: list[str], guess: Callable[[str, list[str]], str]) -> tuple[st
 def _print_commands() -> None:
     lines = ["bash run.sh [COMMAND] key=value ...", ""]
     lines += [f"  {name:<12}{text}" for name, text in COMMANDS.items()]
-    lines += ["", "bash run.sh COMMAND help prints a command's settings."]
+    lines += ["", "bash run.sh COMMAND help prints a command's settings.", "", *READ]
     sys.stdout.write("\n".join(lines) + "\n")
 
 
