@@ -74,19 +74,21 @@ def main(words: list[str] | None = None) -> int:
 
 def _hand_over(words: list[str]) -> None:
     # Not at the top: without pydantic the door itself must still be able to say so.
-    settings: Any = importlib.import_module("graphemes.foundation.settings.words")
-    name, rest = _split(words, settings.guess)
+    spoken: Any = importlib.import_module("graphemes.foundation.settings.words")
+    name, rest = _split(words, spoken.guess)
     if name == "help" or (name == "train" and words and words[0] in HELP_WORDS):
         _print_commands()
         return
-    command: Any = importlib.import_module(f"graphemes.commands.{name}")
+    models: Any = importlib.import_module("graphemes.foundation.settings.commands")
+    model = models.MODELS[name]
     if rest and rest[0] in HELP_WORDS:
         sys.stdout.write(f"bash run.sh {name} key=value ...\n\n{COMMANDS[name]}\n\n")
         recipes: Any = importlib.import_module("graphemes.foundation.settings.recipes")
-        lines = settings.help_lines(command.SETTINGS, recipes.notes())
-        sys.stdout.write("\n".join(lines) + "\n")
+        sys.stdout.write("\n".join(spoken.help_lines(model, recipes.notes())) + "\n")
         return
-    command.run(settings.read_words(command.SETTINGS, rest))
+    settings = spoken.read_words(model, rest)
+    command: Any = importlib.import_module(f"graphemes.commands.{name}")
+    command.run(settings)
 
 
 def _split(words: list[str], guess: Callable[[str, list[str]], str]) -> tuple[str, list[str]]:

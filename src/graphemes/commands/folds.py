@@ -11,8 +11,6 @@ from graphemes.foundation.settings.commands import FoldsSettings
 from graphemes.pipeline.fold_plan import give_way, new_folds, plan_folds
 from graphemes.pipeline.workspace import find_source
 
-SETTINGS = FoldsSettings
-
 
 def run(settings: FoldsSettings) -> None:
     """Folds from train.csv alone: no image is decoded."""
