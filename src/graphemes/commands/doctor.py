@@ -13,7 +13,7 @@ from graphemes.foundation.layout import ROOT, Layout
 from graphemes.foundation.machine import machine_name, usable_cores, usable_memory
 from graphemes.foundation.progress import say
 from graphemes.foundation.settings.commands import DoctorSettings
-from graphemes.foundation.versions import PACKAGES, commit, versions
+from graphemes.foundation.versions import PACKAGES, commit, too_old, versions
 from graphemes.network.devices import choose_engine
 from graphemes.pipeline.data_check import check_shards, check_synthetic, check_tables
 from graphemes.pipeline.run_checks import folds_bytes
@@ -45,11 +45,22 @@ def run(settings: DoctorSettings) -> None:
 def _software() -> Iterator[str]:
     found = versions()
     yield f"python    {found.pop('python')} on {platform.system()} {platform.machine()}"
-    yield f"graphemes commit {commit(ROOT) or 'unknown'}"
+    yield f"graphemes commit {_commit()}"
     yield "packages  " + ", ".join(f"{name} {version}" for name, version in found.items())
-    missing = [name for name in PACKAGES if name not in found]
-    if missing:
+    names = tuple(package.name for package in PACKAGES)
+    if missing := [name for name in names if name not in found]:
         yield f"missing   {', '.join(missing)}"
+    if old := too_old(names):
+        yield f"TOO OLD   {', '.join(old)}: bring them up to date with pip"
+
+
+def _commit() -> str:
+    known = commit(ROOT)
+    if known is None:
+        return f"unknown: {ROOT} is no checkout of git's, or its .git can't be read"
+    if known.endswith("?"):
+        return f"{known} (whether files were changed git doesn't say, if it is here at all)"
+    return known
 
 
 def _hardware(settings: DoctorSettings) -> Iterator[str]:
