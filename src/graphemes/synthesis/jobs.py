@@ -14,7 +14,7 @@ from typing import NamedTuple
 import cv2
 
 from graphemes.foundation.errors import UserError
-from graphemes.foundation.machine import usable_cores
+from graphemes.foundation.machine import shared_memory, usable_cores
 from graphemes.foundation.seeds import stream
 from graphemes.synthesis.handwriting.writers import calm, writer
 from graphemes.synthesis.lettering.fonts import SHIPPED
@@ -64,7 +64,7 @@ def drawn(orders: Sequence[Order], workers: int | None = None) -> Generator[Scan
     """The scans of `orders`, in order. workers: processes; None: as many as pay."""
     if workers is None:
         workers = min(usable_cores(), -(-len(orders) // PROCESS_PAYS))
-    if workers < 2:
+    if workers < 2 or shared_memory() == 0:  # where processes can't share a lock, one draws
         yield from map(Order.scan, orders)
         return
     batches = (orders[first : first + BATCH] for first in range(0, len(orders), BATCH))
