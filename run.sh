@@ -2,6 +2,15 @@
 # The door: bash run.sh [COMMAND] key=value ...   (bash run.sh help lists the commands)
 # Finds or makes the Python environment, then hands over to the package in src/.
 set -euo pipefail
+# What the caller exports for other Python programs is none of ours, and some of it stops any Python
+# (PYTHONHOME, PYTHONHASHSEED=x). Kept: where packages and byte code lie, and unbuffered output.
+for name in "${!PYTHON@}"; do
+  case $name in
+    PYTHONPATH | PYTHONUSERBASE | PYTHONNOUSERSITE | PYTHONPYCACHEPREFIX) ;;
+    PYTHONDONTWRITEBYTECODE | PYTHONUNBUFFERED) ;;
+    *) unset "$name" ;;
+  esac
+done
 door=${BASH_SOURCE[0]}
 while [[ -L $door ]]; do # a link to the door is not the house
   target=$(readlink -- "$door")
@@ -31,10 +40,23 @@ install() { # install LOG FILE...: the packages of requirement files into .venv
   "$venv/bin/python" -m compileall -qq -j 0 -x '/tests/' "$venv/lib" >>"$log" 2>&1 || true
 }
 
+version_of() { # version_of INTERPRETER: as 3.11; nothing where it doesn't run
+  "$1" -c 'import sys; print("%d.%d" % sys.version_info[:2])' 2>/dev/null || true
+}
+
+fits() { [[ $1 =~ ^3\.1[123]$ ]]; } # fits VERSION: whether the package is made for it
+
+check_python() { # check_python INTERPRETER NAME: refuses one that the package isn't made for
+  local version
+  version=$(version_of "$1")
+  [[ -n $version ]] || fail "$2: doesn't run as a Python; set GRAPHEMES_PYTHON to one of 3.11 to 3.13"
+  fits "$version" || fail "$2 is Python $version; 3.11 to 3.13 needed: set GRAPHEMES_PYTHON to one of these"
+}
+
 find_python() { # a Python that the pins are made for
   local name
   for name in python3 python3.11 python3.12 python3.13; do
-    if "$name" -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' 2>/dev/null; then
+    if fits "$(version_of "$name")"; then
       command -v "$name"
       return
     fi
@@ -77,15 +99,24 @@ elif [[ -n ${GRAPHEMES_PYTHON:-} ]]; then
   python=$GRAPHEMES_PYTHON
   [[ $python != */* || $python == /* ]] || python=$PWD/$python
   command -v "$python" >/dev/null || fail "GRAPHEMES_PYTHON=$python: no such interpreter"
+  check_python "$python" "GRAPHEMES_PYTHON=$python"
 elif [[ -n ${KAGGLE_KERNEL_RUN_TYPE:-} ]]; then
   python=python3 # Kaggle's image has the packages; nothing is installed there
+  check_python "$python" "$(command -v "$python" || printf 'python3')"
 else
   make_venv
   python=$venv/bin/python
 fi
 
-# -P below keeps the caller's directory out of the import path: a torch.py there is none of ours.
-export PYTHONPATH=$root/src${PYTHONPATH:+:$PYTHONPATH}
+# A torch.py in the caller's directory is none of ours: -P below keeps it out of the import path, and
+# so do we where PYTHONPATH has empty or relative entries. Absolute ones may hold packages.
+path=$root/src
+others=${PYTHONPATH:-}:
+while [[ -n $others ]]; do
+  [[ $others != /* ]] || path+=:${others%%:*}
+  others=${others#*:}
+done
+export PYTHONPATH=$path
 
 if [[ ${1:-} == test ]]; then
   shift

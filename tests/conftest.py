@@ -5,6 +5,8 @@ import os
 # Before torch is imported: on a busy machine its threads wait for each other longer than they work,
 # and these networks are tiny.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+# A notebook's, which a command leaves out.
+os.environ.pop("MPLBACKEND", None)
 
 import shutil
 import signal

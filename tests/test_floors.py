@@ -24,7 +24,12 @@ FLOORS = {
 # Libraries that may be absent, or that a plain run can do without, may be imported where used.
 OPTIONAL = {"uharfbuzz", "skimage", "sklearn", "tqdm", "matplotlib", "timm", "huggingface_hub"}
 # Who may name a module in a string: what hands over to a command, and who looks for a library.
-DYNAMIC = {"__main__.py", "network/timm_library.py", "synthesis/lettering/packages.py"}
+DYNAMIC = {
+    "__main__.py",
+    "foundation/versions.py",
+    "network/timm_library.py",
+    "synthesis/lettering/packages.py",
+}
 FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)
 
 

@@ -1,7 +1,6 @@
 """The door: reads the command line, hands over, turns our errors into one line and exit code 2."""
 
 import importlib
-import importlib.util
 import io
 import os
 import signal
@@ -10,7 +9,9 @@ from collections.abc import Callable
 from types import FrameType
 from typing import Any, NoReturn
 
-from graphemes.foundation.errors import SettingsError, Stopped, UserError
+from graphemes.foundation.environment import leave_out_foreign
+from graphemes.foundation.errors import MissingPackage, SettingsError, Stopped, UserError
+from graphemes.foundation.versions import check_versions, lacking, too_old
 
 COMMANDS = {
     "train": "store, folds.csv, training, out-of-fold score, submission (the default)",
@@ -23,14 +24,19 @@ COMMANDS = {
     "bench": "measure decoding and training here, or whether plain deep networks degrade",
     "test": "ruff, mypy, pytest",
 }
-# What train and predict import; Kaggle's image has all but the last two.
-CORE = "torch albumentations cv2 pandas pyarrow numpy tqdm matplotlib pydantic safetensors"
+READ = (
+    "Of the environment are read: GRAPHEMES_PYTHON (an interpreter that has the packages),",
+    "KAGGLE_KERNEL_RUN_TYPE (Kaggle sets it), and by torch and the hub of weights their own, as",
+    "CUDA_VISIBLE_DEVICES, OMP_NUM_THREADS, HF_HOME, and what torchrun sets.",
+)
 HELP_WORDS = ("help", "-h", "--help")
 
 
 def main(words: list[str] | None = None) -> int:
-    """Run one command line; its exit code."""
-    words = sys.argv[1:] if words is None else words
+    """Run one command line, this process's own where none is given; its exit code."""
+    if words is None:
+        words = sys.argv[1:]
+        leave_out_foreign()
     for stream in (sys.stdout, sys.stderr):  # a terminal without Bengali gets escapes, not an error
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
@@ -39,13 +45,11 @@ def main(words: list[str] | None = None) -> int:
         _hand_over(words)
     except UserError as error:
         return _end(2, str(error))
-    except ModuleNotFoundError as error:
-        missing = [name for name in CORE.split() if importlib.util.find_spec(name) is None]
-        if not missing:
+    except ImportError as error:
+        if (error.name or "").startswith("graphemes"):
             _report_bug()
             raise
-        names = ", ".join(missing)
-        return _end(2, f"{sys.executable} lacks {names} (needed: {error.name}); pip install them")
+        return _end(2, _unloadable(error))
     except Stopped as stop:
         sys.stdout.write(f"{stop}\n")
     except KeyboardInterrupt:
@@ -66,19 +70,46 @@ def main(words: list[str] | None = None) -> int:
 
 def _hand_over(words: list[str]) -> None:
     # Not at the top: without pydantic the door itself must still be able to say so.
-    settings: Any = importlib.import_module("graphemes.foundation.settings.words")
-    name, rest = _split(words, settings.guess)
+    spoken: Any = importlib.import_module("graphemes.foundation.settings.words")
+    name, rest = _split(words, spoken.guess)
     if name == "help" or (name == "train" and words and words[0] in HELP_WORDS):
         _print_commands()
         return
-    command: Any = importlib.import_module(f"graphemes.commands.{name}")
+    models: Any = importlib.import_module("graphemes.foundation.settings.commands")
+    model = models.MODELS[name]
     if rest and rest[0] in HELP_WORDS:
         sys.stdout.write(f"bash run.sh {name} key=value ...\n\n{COMMANDS[name]}\n\n")
         recipes: Any = importlib.import_module("graphemes.foundation.settings.recipes")
-        lines = settings.help_lines(command.SETTINGS, recipes.notes())
-        sys.stdout.write("\n".join(lines) + "\n")
+        sys.stdout.write("\n".join(spoken.help_lines(model, recipes.notes())) + "\n")
         return
-    command.run(settings.read_words(command.SETTINGS, rest))
+    settings = spoken.read_words(model, rest)
+    if name != "doctor":  # which says it among all else
+        check_versions()
+    _command(name).run(settings)
+
+
+def _command(name: str) -> Any:
+    """A command's module, with the libraries it stands on."""
+    try:
+        return importlib.import_module(f"graphemes.commands.{name}")
+    except OSError as error:  # torch loads its shared objects by hand
+        raise MissingPackage(_unloadable(error)) from error
+    except ValueError as error:
+        if "binary incompatibility" not in str(error):  # of a package made for another numpy
+            raise
+        raise MissingPackage(_unloadable(error)) from error
+
+
+def _unloadable(error: Exception) -> str:
+    """Why a library can't be imported: it isn't there, is too old, or lacks something itself."""
+    missing = lacking()
+    if isinstance(error, ModuleNotFoundError) and error.name not in missing:
+        missing.append(error.name or str(error))
+    if missing:
+        return f"{sys.executable} lacks {', '.join(missing)}; pip install them"
+    if old := too_old():
+        return f"{sys.executable} has {', '.join(old)}; bring them up to date with pip"
+    return f"{sys.executable}: a library can't be loaded ({error}); install what it lacks"
 
 
 def _split(words: list[str], guess: Callable[[str, list[str]], str]) -> tuple[str, list[str]]:
@@ -97,7 +128,7 @@ def _split(words: list[str], guess: Callable[[str, list[str]], str]) -> tuple[st
 def _print_commands() -> None:
     lines = ["bash run.sh [COMMAND] key=value ...", ""]
     lines += [f"  {name:<12}{text}" for name, text in COMMANDS.items()]
-    lines += ["", "bash run.sh COMMAND help prints a command's settings."]
+    lines += ["", "bash run.sh COMMAND help prints a command's settings.", "", *READ]
     sys.stdout.write("\n".join(lines) + "\n")
 
 

@@ -14,8 +14,8 @@ STAND_IN = """#!/usr/bin/env bash
 case "$*" in
   *"-m venv"*) mkdir -p "${@: -1}/bin"; cp "$0" "${@: -1}/bin/python"; exit 0 ;;
   *"-m pip install"*) echo "pip $*" >>"$PIP_NOTES"; exit "${PIP_CODE:-0}" ;;
-  *"-c "*) exit "${VERSION_CODE:-0}" ;;
-  *) echo "ran $0 $*" ;;
+  *"-c "*) echo "${VERSION:-3.12}" ;;
+  *) echo "path $PYTHONPATH"; env | grep ^PYTHON; echo "ran $0 $*" ;;
 esac
 """
 
@@ -150,9 +150,68 @@ def test_help_of_test_tests_nothing(house):
 
 
 def test_no_fitting_python_is_an_error(house):
-    done = house.run("doctor", VERSION_CODE="1")
+    done = house.run("doctor", VERSION="3.14")
     assert done.returncode == 2
     assert "no Python 3.11 to 3.13" in done.stderr
+
+
+@pytest.mark.parametrize("version", ["2.7", "3.1", "3.10", "3.14", "3.110", "4.11"])
+def test_another_pythons_version_is_said(house, tmp_path, version):
+    own = tmp_path / "python"
+    own.write_text(STAND_IN)
+    own.chmod(0o755)
+    for chosen in ({"GRAPHEMES_PYTHON": str(own)}, {"KAGGLE_KERNEL_RUN_TYPE": "Batch"}):
+        done = house.run("doctor", VERSION=version, **chosen)
+        assert done.returncode == 2
+        assert f"python{'' if 'GRAPHEMES_PYTHON' in chosen else '3'} is Python" in done.stderr
+        assert f" is Python {version}; 3.11 to 3.13 needed" in done.stderr
+        assert done.stderr.count("\n") == 1
+        assert house.run("doctor", VERSION="3.13", **chosen).returncode == 0
+
+
+def test_what_does_not_run_as_a_python_is_refused(house):
+    done = house.run("doctor", GRAPHEMES_PYTHON=shutil.which("false"))
+    assert done.returncode == 2
+    assert "doesn't run as a Python" in done.stderr
+
+
+@pytest.mark.parametrize("given", [":", "", "a:", ".:./b", "::"])
+def test_only_the_source_is_added_to_the_import_path(house, given):
+    house.run("doctor")
+    assert f"path {house.root}/src\n" in house.run("doctor", PYTHONPATH=given).stdout
+    assert f"path {house.root}/src:/a b:/c\n" in (
+        house.run("doctor", PYTHONPATH=f"/a b:{given}:/c").stdout
+    )
+
+
+def test_what_other_python_programs_are_told_is_not_passed_on(house):
+    house.run("doctor")
+    told = ("HOME", "HASHSEED", "WARNINGS", "OPTIMIZE", "INSPECT", "STARTUP", "IOENCODING", "UTF8")
+    done = house.run("doctor", PYTHONUSERBASE="/u", **{f"PYTHON{name}": "rubbish" for name in told})
+    assert done.returncode == 0, done.stderr
+    assert "PYTHONUSERBASE=/u" in done.stdout
+    assert "rubbish" not in done.stdout
+
+
+def test_a_checkout_keeps_its_line_ends_where_git_turns_others(tmp_path):
+    def git(*words: str) -> None:
+        subprocess.run(["git", "-C", str(tmp_path), *words], check=True, capture_output=True)
+
+    wanted = [".gitattributes", "run.sh", ".ci/run", "requirements.txt", "pyproject.toml"]
+    wanted += ["src/graphemes/__main__.py", "src/graphemes/foundation/graphemes.csv"]
+    fonts = "src/graphemes/synthesis/lettering/fonts"
+    pictures = [f"{fonts}/mina.ttf", "src/graphemes/pictures/scans.png"]
+    for name in (*wanted, *pictures):
+        (tmp_path / "from" / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(REPOSITORY / name, tmp_path / "from" / name)
+    git("init", "-q", "from")
+    git("-C", "from", "add", ".")
+    git("-C", "from", "-c", "user.name=A", "-c", "user.email=a@b", "commit", "-qm", "All")
+    git("-c", "core.autocrlf=true", "-c", "core.eol=crlf", "clone", "-q", "from", "to")
+    for name in (*wanted, *pictures):
+        assert (tmp_path / "to" / name).read_bytes() == (REPOSITORY / name).read_bytes(), name
+    done = subprocess.run(["bash", "-n", str(tmp_path / "to" / "run.sh")], check=False)
+    assert done.returncode == 0
 
 
 def test_the_tests_own_packages_come_with_the_first_test(house):

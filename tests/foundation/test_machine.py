@@ -1,7 +1,16 @@
+import shutil
+from pathlib import Path
+
 import pytest
 
 from graphemes.foundation import machine
-from graphemes.foundation.machine import cpu_flags, machine_name, usable_cores, usable_memory
+from graphemes.foundation.machine import (
+    cpu_flags,
+    machine_name,
+    shared_memory,
+    usable_cores,
+    usable_memory,
+)
 
 
 @pytest.fixture
@@ -40,3 +49,16 @@ def test_a_container_may_bound_memory(told):
     assert usable_memory() == 2**20
     assert cpu_flags() == frozenset()
     assert whole is None or whole > 2**20
+
+
+def test_shared_memory_is_what_is_free_there(monkeypatch, tmp_path):
+    monkeypatch.setattr(machine, "SHARED_MEMORY", tmp_path)
+    monkeypatch.setattr(machine.sys, "platform", "linux")
+    free = shutil.disk_usage(tmp_path).free
+    assert shared_memory() == pytest.approx(free, rel=0.1)
+    monkeypatch.setattr(machine, "SHARED_MEMORY", tmp_path / "absent")
+    assert shared_memory() == 0
+    monkeypatch.setattr(machine, "SHARED_MEMORY", Path("/proc"))  # nothing can be written there
+    assert shared_memory() == 0
+    monkeypatch.setattr(machine.sys, "platform", "darwin")
+    assert shared_memory() is None

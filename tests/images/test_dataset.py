@@ -1,7 +1,11 @@
 """Batches: the same pictures in the same order whoever makes them, and never the store's bytes."""
 
 import itertools
+import os
 import pickle
+import shutil
+import subprocess
+import sys
 from multiprocessing import connection, process, resource_sharer
 
 import numpy as np
@@ -17,8 +21,10 @@ from graphemes.images.dataset import (
     JoinedDataset,
     Sample,
     StoreDataset,
+    fitting_workers,
     loader,
     loader_workers,
+    shared_bytes,
 )
 from graphemes.images.sampling import Batches, MixedBatches
 from graphemes.images.transforms import Augmentation, apply_transform, make_transform
@@ -277,3 +283,90 @@ def test_workers_leave_a_core_to_the_network(monkeypatch, cores, beside_gpu, bes
     assert loader_workers("auto", CPU) == beside_cpu
     assert loader_workers(5, GPU) == loader_workers(5, CPU) == 5
     assert loader_workers(0, GPU) == 0
+
+
+@pytest.fixture
+def shared(monkeypatch):
+    """Have so many bytes be free in shared memory."""
+    dataset._say_once.cache_clear()
+    yield lambda free: monkeypatch.setattr(dataset, "shared_memory", lambda: free)
+    dataset._say_once.cache_clear()
+
+
+@pytest.mark.parametrize(
+    ("free", "fit"),
+    [(None, 3), (1400, 3), (1399, 2), (1000, 2), (999, 1), (600, 1), (599, 0), (1, 0), (0, 0)],
+)
+def test_only_workers_whose_batches_fit_into_shared_memory_are_started(shared, capsys, free, fit):
+    shared(free)
+    assert fitting_workers(3, 100) == fitting_workers(3, 100) == fit
+    said = capsys.readouterr().out
+    assert said.count("\n") == (fit < 3)  # once, and only where there are fewer
+    assert ("--shm-size" in said) == (fit < 3)
+    if free is not None:
+        assert shared_bytes(fit, 100) <= free
+
+
+@pytest.mark.parametrize("free", [0, 7 * (8 * 32 * 32 * 4 + 8 * 24)])
+def test_batches_are_the_same_where_fewer_make_them(pixels, alone, shared, capsys, free):
+    shared(free)
+    batches = Batches(ROWS, 8, SEEDS)
+    made = loader(training(pixels), batches, 3, pin=False)
+    assert made.num_workers == bool(free)
+    for (ink, labels), (other_ink, other_labels) in zip(alone[0], made, strict=True):
+        assert torch.equal(ink, other_ink)
+        assert all(map(torch.equal, labels, other_labels))
+    assert "3 worker(s) need" in capsys.readouterr().out
+
+
+# Batches of 4 MiB, so that page sizes and locks don't count: as many as the workers make ahead, and
+# none is let go before all of those are made.
+IN_LITTLE = """
+import sys, time
+import numpy as np
+from graphemes.foundation.settings.types import ImageSize
+from graphemes.images.dataset import StoreDataset, loader
+from graphemes.images.sampling import Batches
+from graphemes.images.transforms import make_transform
+
+pixels = np.full((160, 137, 236), 255, np.uint8)
+pictures = StoreDataset(pixels, make_transform(ImageSize(256, 256), "none"))
+made = loader(pictures, Batches(np.arange(160), 16), int(sys.argv[1]), pin=False)
+batches = iter(made)
+first = next(batches)
+time.sleep(2)
+print(made.num_workers, "workers", 1 + sum(1 for _ in batches), "batches")
+"""
+
+
+@pytest.mark.skipif(
+    subprocess.run(
+        ["unshare", "-rm", "mount", "-t", "tmpfs", "none", "/mnt"], capture_output=True, check=False
+    ).returncode
+    != 0
+    if shutil.which("unshare")
+    else True,
+    reason="needs leave to mount a small /dev/shm in a namespace",
+)
+@pytest.mark.parametrize(
+    ("mount", "asked", "workers"),
+    [
+        ("size=1m", 1, 0),
+        ("size=26m", 2, 1),
+        ("size=42m", 2, 2),
+        ("size=64m,ro", 2, 0),
+    ],
+)
+def test_shared_memory_of_any_size_is_enough(mount, asked, workers):
+    command = f'mount -t tmpfs -o {mount} none /dev/shm && exec "$0" -P -c "$1" {asked}'
+    done = subprocess.run(
+        ["unshare", "-rm", "bash", "-c", command, sys.executable, IN_LITTLE],
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert f"{workers} workers 10 batches" in done.stdout
+    assert ("/dev/shm has" in done.stdout) == (workers < asked)

@@ -1,9 +1,5 @@
 """Pictures: shape and range, the writing's own proportions, randomness by seeds."""
 
-import os
-import subprocess
-import sys
-
 import cv2
 import numpy as np
 import pytest
@@ -169,16 +165,3 @@ def test_validation_pictures_are_without_randomness(square):
     first = apply_transform(compose, square)
     assert torch.equal(apply_transform(compose, square), first)
     assert torch.equal(apply_transform(compose, square, 567), first)
-
-
-def test_importing_asks_nobody_for_updates():
-    environment = {k: v for k, v in os.environ.items() if k != "NO_ALBUMENTATIONS_UPDATE"}
-    code = "import os, graphemes.images.transforms; print(os.environ['NO_ALBUMENTATIONS_UPDATE'])"
-    done = subprocess.run(
-        [sys.executable, "-c", code],
-        env={**environment, "PYTHONPATH": os.pathsep.join(sys.path)},
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    assert done.stdout == "1\n"

@@ -1,6 +1,7 @@
 """The picture of a fold is a PNG, whatever the log holds."""
 
 import cv2
+import matplotlib as mpl
 import numpy as np
 
 from graphemes.training.curves import draw_curves
@@ -30,3 +31,11 @@ def test_a_validated_and_an_unvalidated_fold_are_drawn(tmp_path):
 def test_one_epoch_is_drawn(tmp_path):
     draw_curves(tmp_path / "curves.png", [entry(1, judged=True)], "fold none")
     assert (tmp_path / "curves.png").stat().st_size > 5_000
+
+
+def test_figures_look_the_same_whatever_a_matplotlibrc_says(tmp_path):
+    log = [entry(1, judged=True), entry(2, judged=True)]
+    draw_curves(tmp_path / "plain.png", log, "fold 0")
+    with mpl.rc_context({"text.usetex": True, "lines.linewidth": 9, "font.family": "monospace"}):
+        draw_curves(tmp_path / "curves.png", log, "fold 0")
+    assert (tmp_path / "curves.png").read_bytes() == (tmp_path / "plain.png").read_bytes()

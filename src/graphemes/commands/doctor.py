@@ -10,16 +10,24 @@ from graphemes.foundation.errors import DataError
 from graphemes.foundation.files import gigabytes
 from graphemes.foundation.heads import PIXELS
 from graphemes.foundation.layout import ROOT, Layout
-from graphemes.foundation.machine import machine_name, usable_cores, usable_memory
+from graphemes.foundation.machine import (
+    SHARED_MEMORY,
+    machine_name,
+    shared_memory,
+    usable_cores,
+    usable_memory,
+)
 from graphemes.foundation.progress import say
-from graphemes.foundation.settings.commands import DoctorSettings
-from graphemes.foundation.versions import PACKAGES, commit, versions
+from graphemes.foundation.settings.commands import DoctorSettings, TrainSettings
+from graphemes.foundation.settings.recipes import apply_recipe
+from graphemes.foundation.versions import PACKAGES, commit, too_old, versions
+from graphemes.images.dataset import loader_workers, shared_bytes
 from graphemes.network.devices import choose_engine
 from graphemes.pipeline.data_check import check_shards, check_synthetic, check_tables
 from graphemes.pipeline.run_plan import folds_bytes
 from graphemes.pipeline.workspace import DEMO_IMAGES, find_data, find_layout
+from graphemes.synthesis.demo import is_demo
 
-SETTINGS = DoctorSettings
 # Measured on two cores with 12,000 images, workers counted: what a run keeps for itself.
 RUN_MEMORY = 3_000_000_000
 
@@ -32,25 +40,37 @@ def run(settings: DoctorSettings) -> None:
     directory = find_data(settings)
     if directory is None:
         say("data      none found: a run would use the demo (drawings made from fonts)")
-        rows = DEMO_IMAGES
+        rows, demo = DEMO_IMAGES, True
     else:
         say(f"data      {directory}")
         train_ids, test_ids = check_shards(directory, "train"), check_shards(directory, "test")
         check_tables(directory, train_ids, test_ids)
-        rows = len(train_ids) + len(test_ids)
+        rows, demo = len(train_ids) + len(test_ids), is_demo(directory)
     if settings.synthetic is not None:
         rows += check_synthetic(settings.synthetic)
     _needs(settings, layout, rows)
+    _needs_shared(settings, apply_recipe(TrainSettings(), demo, rows))
 
 
 def _software() -> Iterator[str]:
     found = versions()
     yield f"python    {found.pop('python')} on {platform.system()} {platform.machine()}"
-    yield f"graphemes commit {commit(ROOT) or 'unknown'}"
+    yield f"graphemes commit {_commit()}"
     yield "packages  " + ", ".join(f"{name} {version}" for name, version in found.items())
-    missing = [name for name in PACKAGES if name not in found]
-    if missing:
+    names = tuple(package.name for package in PACKAGES)
+    if missing := [name for name in names if name not in found]:
         yield f"missing   {', '.join(missing)}"
+    if old := too_old(names):
+        yield f"TOO OLD   {', '.join(old)}: bring them up to date with pip"
+
+
+def _commit() -> str:
+    known = commit(ROOT)
+    if known is None:
+        return f"unknown: {ROOT} is no checkout of git's, or its .git can't be read"
+    if known.endswith("?"):
+        return f"{known} (whether files were changed git doesn't say, if it is here at all)"
+    return known
 
 
 def _hardware(settings: DoctorSettings) -> Iterator[str]:
@@ -81,6 +101,24 @@ def _needs(settings: DoctorSettings, layout: Layout, rows: int) -> None:
     memory = usable_memory()
     enough = "" if memory is None else ": enough" if memory > RUN_MEMORY else ": TOO LITTLE"
     say(f"          needs {gigabytes(RUN_MEMORY)} of memory beside the system's file cache{enough}")
+
+
+def _needs_shared(settings: DoctorSettings, run: TrainSettings) -> None:
+    """Say what a run's workers take of shared memory and what there is."""
+    free = shared_memory()
+    if free is None:
+        return
+    device = choose_engine(settings.device, settings.precision).device
+    workers = loader_workers(settings.workers, device)
+    height, width = run.image_size
+    # Validation takes two batches at a time.
+    needed = shared_bytes(workers, 2 * run.batch_size * height * width * 4)
+    verdict = "enough" if free >= needed else "TOO LITTLE, fewer would make the pictures"
+    say(
+        f"          needs {gigabytes(needed)} of {SHARED_MEMORY} for {workers} worker(s) at"
+        f" batch_size={run.batch_size} image_size={run.image_size}; {gigabytes(free)} are free:"
+        f" {verdict}"
+    )
 
 
 def _folds(settings: DoctorSettings) -> int:

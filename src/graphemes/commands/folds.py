@@ -8,8 +8,6 @@ from graphemes.foundation.settings.commands import FoldsSettings
 from graphemes.pipeline.fold_plan import plan_asked_folds
 from graphemes.pipeline.workspace import find_workspace
 
-SETTINGS = FoldsSettings
-
 
 def run(settings: FoldsSettings) -> None:
     """Folds from train.csv alone: no image is decoded."""

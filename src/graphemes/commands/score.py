@@ -5,8 +5,6 @@ from graphemes.foundation.settings.commands import ScoreSettings
 from graphemes.pipeline.scoring import score_run, score_tables, score_weights
 from graphemes.pipeline.workspace import find_layout
 
-SETTINGS = ScoreSettings
-
 
 def run(settings: ScoreSettings) -> None:
     """Tables that are named, weights that are named, or the run's own tables."""

@@ -14,7 +14,6 @@ from graphemes.synthesis.collection_directory import draw_collection
 from graphemes.synthesis.combinations import listed_graphemes, unseen_graphemes
 from graphemes.synthesis.lettering.fonts import SHIPPED, font_files, typeface
 
-SETTINGS = SynthesiseSettings
 IMAGES = 20_000
 
 

@@ -11,8 +11,6 @@ from graphemes.pipeline.scoring import score_run
 from graphemes.pipeline.workspace import find_workspace
 from graphemes.training.fold import Deadline
 
-SETTINGS = TrainSettings
-
 
 def run(settings: TrainSettings) -> None:
     """The whole story: find the workspace, make the plan, carry it out."""

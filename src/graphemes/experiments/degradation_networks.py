@@ -6,9 +6,9 @@ He et al. 2015 (arXiv:1512.03385), figures 1 and 4. N pictures, H x W pixels.
 import dataclasses
 from pathlib import Path
 
-import matplotlib as mpl
 import numpy as np
 import torch
+from matplotlib import style
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 from torch import Tensor, nn
@@ -115,7 +115,8 @@ def draw_degradation(
     errors: by kind and layers, a list of errors by epoch for each seed; a line is their mean, the
     ground behind it goes from the least to the greatest. about: the title.
     """
-    with mpl.rc_context({"font.size": 9, "axes.spines.top": False, "axes.spines.right": False}):
+    looks = {"font.size": 9, "axes.spines.top": False, "axes.spines.right": False}
+    with style.context(looks, after_reset=True):  # whatever a matplotlibrc here says
         figure = Figure(figsize=(9, 3.4), layout="constrained")
         for side, (kind, by_layers) in zip(
             figure.subplots(1, 2, sharey=True), errors.items(), strict=True

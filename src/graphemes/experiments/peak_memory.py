@@ -7,6 +7,8 @@ from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 from typing import TypeVar, TypeVarTuple
 
+from graphemes.foundation.machine import shared_memory
+
 T = TypeVar("T")
 Arguments = TypeVarTuple("Arguments")
 _STATUS = Path("/proc/self/status")
@@ -31,8 +33,11 @@ def peak_anonymous_memory(
     """A call's value and the most anonymous memory, in bytes, of a fresh process that makes it.
 
     The interpreter and the call's imports are counted. `call` is a module's function and its
-    value can be pickled; what it raises is raised here. None in place of bytes outside Linux.
+    value can be pickled; what it raises is raised here. None in place of bytes outside Linux, and
+    where processes can share nothing.
     """
+    if shared_memory() == 0:
+        return call(*arguments), None
     spawn = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(max_workers=1, mp_context=spawn) as process:
         return process.submit(_sampled, call, arguments, interval).result()

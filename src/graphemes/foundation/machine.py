@@ -4,6 +4,8 @@ import contextlib
 import functools
 import os
 import platform
+import shutil
+import sys
 from pathlib import Path
 
 CPUINFO = Path("/proc/cpuinfo")
@@ -12,6 +14,8 @@ MEMORY_BOUNDS = (
     Path("/sys/fs/cgroup/memory.max"),
     Path("/sys/fs/cgroup/memory/memory.limit_in_bytes"),
 )
+# Where Linux keeps what processes share: pictures on their way to the network, and locks.
+SHARED_MEMORY = Path("/dev/shm")
 
 
 def usable_cores() -> int:
@@ -30,6 +34,17 @@ def usable_memory() -> int | None:
         with contextlib.suppress(OSError, ValueError):  # "max" is no number: no bound
             bounds.append(int(path.read_text(encoding="utf-8")))
     return min(bounds, default=None)
+
+
+def shared_memory() -> int | None:
+    """Bytes free for what processes share; 0: they can't even share a lock; None where unknown."""
+    if sys.platform != "linux":
+        return None
+    try:
+        writable = os.access(SHARED_MEMORY, os.W_OK)
+        return shutil.disk_usage(SHARED_MEMORY).free if writable else 0
+    except OSError:
+        return 0
 
 
 def cpu_flags() -> frozenset[str]:

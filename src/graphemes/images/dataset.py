@@ -3,6 +3,7 @@
 N images of the store, B of a batch, H x W pixels of a picture.
 """
 
+import functools
 import multiprocessing
 import os
 import signal
@@ -15,17 +16,19 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 import torch
-from albumentations import Compose
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, Sampler
 
 from graphemes.foundation.heads import PerHead
-from graphemes.foundation.machine import usable_cores
+from graphemes.foundation.machine import SHARED_MEMORY, shared_memory, usable_cores
+from graphemes.foundation.progress import say
 from graphemes.foundation.seeds import AUGMENTATION
 from graphemes.images.sampling import SampleKey
-from graphemes.images.transforms import apply_transform
+from graphemes.images.transforms import Transform, apply_transform
 
 UNLABELLED = PerHead(-1, -1, -1)
+PREFETCHED = 4  # batches a worker makes ahead
+IN_USE = 2  # batches: the one at work, and the one that it takes the place of
 
 
 class Sample(NamedTuple):
@@ -46,7 +49,7 @@ class StoreDataset(Dataset[Sample]):
     def __init__(
         self,
         pixels: npt.NDArray[np.uint8],
-        compose: Compose,
+        compose: Transform,
         labels: PerHead[npt.NDArray[np.int64]] | None = None,
         seeds: tuple[int, int] | None = None,
         *,
@@ -110,15 +113,20 @@ def loader(
     workers: int,
     pin: bool,
 ) -> DataLoader[Sample]:
-    """Batches of samples in the sampler's order, made by `workers` processes (0: this one)."""
+    """Batches of samples in the sampler's order, made by `workers` processes (0: this one).
+
+    By fewer, with a word, where their batches don't fit into the memory that processes share.
+    """
     if multiprocessing.get_start_method() != "fork" and not pictures.travels:
         workers = 0
+    if workers:
+        workers = fitting_workers(workers, _batch_bytes(pictures, batches))
     return DataLoader(
         pictures,
         batch_sampler=batches,
         num_workers=workers,
         persistent_workers=workers > 0,
-        prefetch_factor=4 if workers else None,
+        prefetch_factor=PREFETCHED if workers else None,
         worker_init_fn=_begin_worker,
         pin_memory=pin,
     )
@@ -149,3 +157,34 @@ def loader_workers(wish: int | Literal["auto"], device: torch.device) -> int:
         return wish
     cores = usable_cores()
     return min(8, cores - 1) if device.type == "cuda" else min(1, cores - 1)
+
+
+def shared_bytes(workers: int, batch: int) -> int:
+    """Bytes of shared memory that workers need for batches of so many bytes."""
+    return (PREFETCHED * workers + IN_USE) * batch if workers else 0
+
+
+def fitting_workers(workers: int, batch: int) -> int:
+    """How many of the workers fit into shared memory; one that runs out of it is killed."""
+    free = shared_memory()
+    if free is None or shared_bytes(workers, batch) <= free:
+        return workers
+    fit = max(0, (free // batch - IN_USE) // PREFETCHED)
+    _say_once(
+        f"{SHARED_MEMORY} has {free / 1e6:,.0f} MB free and {workers} worker(s) need"
+        f" {shared_bytes(workers, batch) / 1e6:,.0f} MB, so {fit or 'none'} of them make(s) the"
+        " pictures (the same ones); docker run --shm-size gives a container more"
+    )
+    return fit
+
+
+@functools.cache
+def _say_once(line: str) -> None:
+    say(line)
+
+
+def _batch_bytes(pictures: StoreDataset | JoinedDataset, batches: Sampler[list[SampleKey]]) -> int:
+    """Bytes of the first batch, which none is larger than, with its labels."""
+    keys = next(iter(batches), [])
+    each = pictures[keys[0]].ink.nbytes + 8 * len(UNLABELLED) if keys else 0
+    return max(1, len(keys) * each)

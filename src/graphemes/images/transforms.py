@@ -5,10 +5,12 @@ H x W pixels; scans are uint8, 255 paper .. 0 ink; pictures are (1, H, W) float3
 
 import os
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeAlias
 
-# Its import asks the network for updates otherwise, and waits for an answer.
-os.environ.setdefault("NO_ALBUMENTATIONS_UPDATE", "1")
+# Its import asks the network for its newest version otherwise, and waits for an answer. That holds
+# as long as no other module here imports it.
+os.environ["NO_ALBUMENTATIONS_UPDATE"] = "1"
+os.environ["ALBUMENTATIONS_NO_TELEMETRY"] = "1"  # its successor's, which has the same module's name
 
 import albumentations as A
 import cv2
@@ -21,6 +23,7 @@ from graphemes.foundation.settings.types import Crop, ImageSize
 from graphemes.images.ink import Levels, ink_box
 
 PAPER = 255
+Transform: TypeAlias = A.Compose  # of a scan to a picture
 
 
 @dataclass(frozen=True)
@@ -98,7 +101,7 @@ def _moves(by: Augmentation) -> A.Affine:
     )
 
 
-def make_transform(size: ImageSize, crop: Crop, by: Augmentation | None = None) -> A.Compose:
+def make_transform(size: ImageSize, crop: Crop, by: Augmentation | None = None) -> Transform:
     """The Compose for validation and prediction, or with `by` for training.
 
     Moves happen before the resize, at the scan's own resolution, so that strokes stay sharp.
@@ -110,11 +113,11 @@ def make_transform(size: ImageSize, crop: Crop, by: Augmentation | None = None) 
     if by is not None:
         steps.append(_moves(by))
     steps += [A.Resize(size.height, size.width, interpolation=cv2.INTER_AREA), Ink(), ToTensorV2()]
-    return A.Compose(steps)
+    return Transform(steps)
 
 
 def apply_transform(
-    compose: A.Compose, scan: npt.NDArray[np.uint8], seed: int | None = None
+    compose: Transform, scan: npt.NDArray[np.uint8], seed: int | None = None
 ) -> torch.Tensor:
     """One picture (1, H, W) float32 of a scan (H, W) uint8.
 

@@ -8,6 +8,7 @@ from safetensors import SafetensorError
 
 from graphemes.foundation.errors import SettingsError
 from graphemes.foundation.settings.types import TIMM
+from graphemes.foundation.versions import check_versions
 
 # What timm and the libraries below it raise over a size, an argument or a file.
 FAULTS = (
@@ -35,6 +36,7 @@ def timm_library() -> ModuleType:
     Nothing here calls them, so declaring them and importing again is enough. Where the compiled
     operators do load they must not be declared before: a second declaration aborts the process.
     """
+    check_versions(("timm", "torchvision"))
     try:
         return importlib.import_module("timm")
     except ModuleNotFoundError as error:

@@ -14,7 +14,7 @@ from typing import NamedTuple
 import cv2
 
 from graphemes.foundation.errors import UserError
-from graphemes.foundation.machine import usable_cores
+from graphemes.foundation.machine import shared_memory, usable_cores
 from graphemes.foundation.seeds import SCAN, WRITER
 from graphemes.synthesis.handwriting.writers import calm, writer
 from graphemes.synthesis.lettering.fonts import SHIPPED
@@ -63,7 +63,7 @@ def render_all(jobs: Sequence[Job], workers: int | None = None) -> Generator[Sca
     """The scans of `jobs`, in their order. workers: processes; None: as many as pay."""
     if workers is None:
         workers = min(usable_cores(), -(-len(jobs) // PROCESS_PAYS))
-    if workers < 2:
+    if workers < 2 or shared_memory() == 0:  # where processes can't share a lock, one draws
         yield from map(Job.render, jobs)
         return
     batches = (jobs[first : first + BATCH] for first in range(0, len(jobs), BATCH))

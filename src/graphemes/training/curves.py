@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Any
 
-import matplotlib as mpl
+from matplotlib import style
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
@@ -13,7 +13,8 @@ from graphemes.foundation.heads import HEADS
 
 def draw_curves(path: Path, log: list[dict[str, Any]], title: str) -> None:
     """Write a PNG: the training loss on the left, score and recalls on the right."""
-    with mpl.rc_context({"font.size": 9, "axes.spines.top": False, "axes.spines.right": False}):
+    looks = {"font.size": 9, "axes.spines.top": False, "axes.spines.right": False}
+    with style.context(looks, after_reset=True):  # whatever a matplotlibrc here says
         figure = Figure(figsize=(9, 3.4), layout="constrained")
         figure.suptitle(title)
         left, right = figure.subplots(1, 2)

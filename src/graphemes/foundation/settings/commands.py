@@ -164,3 +164,15 @@ class NetworksSettings(Architecture, Machine, Places):
     image_size: Size = Field(ImageSize(64, 64), description="of the pictures")
     batch_size: int = Field(32, ge=2, le=65_536, description="images at a time")
     repeats: int = Field(3, ge=0, le=100, description="of each step timed, medians; 0 times none")
+
+
+MODELS: dict[str, type[Settings]] = {
+    "train": TrainSettings,
+    "folds": FoldsSettings,
+    "score": ScoreSettings,
+    "predict": PredictSettings,
+    "doctor": DoctorSettings,
+    "synthesise": SynthesiseSettings,
+    "bench": BenchSettings,
+    "networks": NetworksSettings,
+}

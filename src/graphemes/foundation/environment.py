@@ -1,0 +1,76 @@
+"""The environment of a command's process: what the caller exports for other programs is left out.
+
+Read are GRAPHEMES_PYTHON and KAGGLE_KERNEL_RUN_TYPE (by run.sh), and by the libraries those that
+say which devices and how many threads there are (CUDA_*, OMP_*, MKL_*), torchrun's and the hub's.
+"""
+
+import os
+import sys
+import warnings
+from pathlib import Path
+
+# What libraries read at their import, and end with an error over, draw or compute otherwise: a
+# notebook names a backend that only it has, torch and tqdm refuse values that they don't know.
+FOREIGN = (
+    "MPLBACKEND",
+    "MATPLOTLIBRC",
+    "TQDM_",
+    "PYTORCH_JIT",
+    "TORCH_ALLOW_TF32",
+    "TORCH_COMPILE_DEBUG",
+    "TORCH_CUDA_SANITIZER",
+    "TORCH_DISTRIBUTED_DEBUG",
+    "TORCH_FORCE_",
+    "TORCH_LOGS",
+    "TORCH_TRACE",
+)
+TEMPORARY = ("TMPDIR", "TEMP", "TMP")
+# Bytes: workers hand pictures over through sockets that lie 34 bytes deeper, and a socket's path
+# has 107. Beyond that they would wait for ever.
+LONGEST_TEMPORARY = 70
+# What Python itself doesn't show unless it is asked to.
+QUIET = (DeprecationWarning, PendingDeprecationWarning, ImportWarning, ResourceWarning)
+
+
+def leave_out_foreign() -> None:
+    """Make this process, and those it starts, deaf to what is meant for other programs.
+
+    To be called before any library is imported.
+    """
+    for name in list(os.environ):
+        if name.startswith(FOREIGN):
+            del os.environ[name]
+    for name in TEMPORARY:
+        if name in os.environ and _too_deep(os.environ[name]):
+            del os.environ[name]
+    if os.environ.pop("PYTHONWARNINGS", ""):
+        sys.warnoptions.clear()
+        warnings.resetwarnings()
+        for kind in QUIET:
+            warnings.simplefilter("ignore", kind)
+    sys.path[:] = own_paths(sys.path, os.environ.get("PYTHONPATH", ""))
+
+
+def own_paths(paths: list[str], named: str) -> list[str]:
+    """An import path without the caller's directory and PYTHONPATH's empty and relative entries.
+
+    What PYTHONPATH (`named`) says in full stays, and where this package lies.
+    """
+    try:
+        here = Path.cwd()
+    except FileNotFoundError:  # removed since; nothing lies there
+        return paths
+    entries = named.split(os.pathsep)
+    kept = {entry for entry in entries if os.path.isabs(entry)} | {str(_SOURCE)}
+    left = {str(here / entry) for entry in ("", *entries)} - kept
+    return [path for path in paths if str(here / path) not in left]
+
+
+def _too_deep(directory: str) -> bool:
+    try:
+        return len(os.fsencode(Path(directory).absolute())) > LONGEST_TEMPORARY
+    except FileNotFoundError:  # relative to a directory that was removed since
+        return True
+
+
+_SOURCE = Path(__file__).resolve().parents[2]
