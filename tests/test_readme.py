@@ -1,6 +1,5 @@
 """The READMEs tell the truth: the map of src/ is whole, the examples are words we know."""
 
-import importlib
 import re
 import shlex
 from collections.abc import Iterator
@@ -10,6 +9,7 @@ import pytest
 
 from graphemes.__main__ import COMMANDS
 from graphemes.foundation.errors import SettingsError
+from graphemes.foundation.settings.commands import MODELS
 from graphemes.foundation.settings.words import read_words
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -63,9 +63,8 @@ def complaint(words: list[str]) -> str | None:
         return f"no command {name!r}"
     if name in ("help", "test") or rest == ["help"]:
         return None
-    model = importlib.import_module(f"graphemes.commands.{name}").SETTINGS
     try:
-        read_words(model, rest)
+        read_words(MODELS[name], rest)
     except SettingsError as error:
         return str(error)
     return None

@@ -71,14 +71,17 @@ def _hand_over(words: list[str]) -> None:
     if name == "help" or (name == "train" and words and words[0] in HELP_WORDS):
         _print_commands()
         return
-    command: Any = importlib.import_module(f"graphemes.commands.{name}")
+    models: Any = importlib.import_module("graphemes.foundation.settings.commands")
+    model = models.MODELS[name]
     if rest and rest[0] in HELP_WORDS:
         sys.stdout.write(f"bash run.sh {name} key=value ...\n\n{COMMANDS[name]}\n\n")
         recipes: Any = importlib.import_module("graphemes.foundation.settings.recipes")
-        lines = settings.help_lines(command.SETTINGS, recipes.notes())
+        lines = settings.help_lines(model, recipes.notes())
         sys.stdout.write("\n".join(lines) + "\n")
         return
-    command.run(settings.read_words(command.SETTINGS, rest))
+    values = settings.read_words(model, rest)  # before torch and the like are imported
+    command: Any = importlib.import_module(f"graphemes.commands.{name}")
+    command.run(values)
 
 
 def _split(words: list[str], guess: Callable[[str, list[str]], str]) -> tuple[str, list[str]]:

@@ -10,7 +10,7 @@ import torch
 from judges import pictures, scatter
 from safetensors.torch import load_file, save_file
 
-from graphemes.foundation.errors import DataError, SettingsError, UserError
+from graphemes.foundation.errors import DataError, NetworkError, UserError
 from graphemes.foundation.heads import HEADS
 from graphemes.foundation.settings.groups import Learning
 from graphemes.network.initial_weights import initial_network
@@ -238,12 +238,8 @@ class Bomb:
         return (pytest.fail, ("the pickle was run",))
 
 
-def test_weights_to_fetch_are_for_trunks_of_timms():
-    with pytest.raises(SettingsError, match=r"^pretrained=true: trunk=resnet18 has no weights"):
-        initial_network(asked(pretrained=True))
-    with pytest.raises(SettingsError, match=r"^pretrained, init: two ways"):
-        initial_network(asked("timm/resnet18", pretrained=True, init="x"))
-    with pytest.raises(SettingsError, match="timm has no weights for timm/efficientnet_b8"):
+def test_a_model_without_weights_of_timms_is_said():
+    with pytest.raises(NetworkError, match="timm has no weights for timm/efficientnet_b8"):
         initial_network(asked("timm/efficientnet_b8", pretrained=True))
 
 

@@ -12,8 +12,6 @@ from graphemes.foundation.versions import commit
 from graphemes.network.devices import choose_engine
 from graphemes.network.model import build_network
 
-SETTINGS = BenchSettings
-
 
 def run(settings: BenchSettings) -> None:
     """Print what was asked for, medians of the repeats."""

@@ -19,7 +19,6 @@ from graphemes.pipeline.data_check import check_shards, check_synthetic, check_t
 from graphemes.pipeline.run_checks import folds_bytes
 from graphemes.pipeline.workspace import DEMO_IMAGES, find_data, find_layout
 
-SETTINGS = DoctorSettings
 # Measured on two cores with 12,000 images, workers counted: what a run keeps for itself.
 RUN_MEMORY = 3_000_000_000
 

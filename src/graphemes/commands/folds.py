@@ -5,21 +5,14 @@ from pathlib import Path
 from graphemes.competition.labels import read_labels
 from graphemes.evaluation.fold_balance import quality_lines
 from graphemes.evaluation.grapheme_folds import held_out_lines
-from graphemes.foundation.errors import SettingsError
 from graphemes.foundation.progress import say
 from graphemes.foundation.settings.commands import FoldsSettings
 from graphemes.pipeline.fold_plan import give_way, new_folds, plan_folds
 from graphemes.pipeline.workspace import find_source
 
-SETTINGS = FoldsSettings
-
 
 def run(settings: FoldsSettings) -> None:
     """Folds from train.csv alone: no image is decoded."""
-    if settings.by == "grapheme" and isinstance(settings.folds, Path):
-        raise SettingsError(
-            "by=grapheme makes new folds, folds=PATH reads a file; give one of them"
-        )
     source = find_source(settings)
     labels = read_labels(source.directory / "train.csv")
     plan = plan_folds(settings, source, labels, settings.by)

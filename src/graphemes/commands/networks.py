@@ -3,8 +3,6 @@
 from graphemes.experiments.network_table import print_networks
 from graphemes.foundation.settings.commands import NetworksSettings
 
-SETTINGS = NetworksSettings
-
 
 def run(settings: NetworksSettings) -> None:
     """A line a network, then the paper's table beside ours."""

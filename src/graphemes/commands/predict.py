@@ -9,8 +9,6 @@ from graphemes.pipeline.trained_networks import (
 )
 from graphemes.pipeline.workspace import find_source
 
-SETTINGS = PredictSettings
-
 
 def run(settings: PredictSettings) -> None:
     """Predict with the weights named, or with the run's finished folds."""

@@ -20,8 +20,6 @@ from graphemes.pipeline.training_data import open_training_data
 from graphemes.pipeline.workspace import find_source
 from graphemes.training.fold import Deadline
 
-SETTINGS = TrainSettings
-
 
 def run(settings: TrainSettings) -> None:
     """The whole story."""

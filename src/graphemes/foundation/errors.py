@@ -9,7 +9,11 @@ class UserError(Exception):
 
 
 class SettingsError(UserError):
-    """A word on the command line is unknown, of the wrong type or out of range."""
+    """A setting is unknown, out of range, contradicts another, or asks for what isn't here."""
+
+
+class NetworkError(UserError):
+    """A network that can't be built as asked, which only torch or timm can tell."""
 
 
 class DataError(UserError):

@@ -9,7 +9,6 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from graphemes.foundation.errors import SettingsError
 from graphemes.foundation.heads import HEADS, PerHead
 from graphemes.foundation.settings.groups import Architecture
 from graphemes.foundation.settings.types import GraphemePool, ImageSize
@@ -19,7 +18,6 @@ from graphemes.network.trunks import build_trunk
 # Mean and spread of ink over the competition's crops (4,000 images, 64x64): rounded, as any
 # constants near them serve; they sit here so that weights and pictures can't disagree.
 INK_MEAN, INK_STD = 0.12, 0.24
-_POOL = Architecture.model_fields["grapheme_pool"].default
 
 
 class Logits(NamedTuple):
@@ -54,11 +52,6 @@ class GraphemeNetwork(nn.Module):
         self.neck = nn.Sequential(*layers, nn.Dropout(asked.dropout))
         self.heads = nn.ModuleDict({head.name: nn.Linear(width, head.classes) for head in HEADS})
         self.graphemes = GraphemeHead(width) if asked.grapheme_head else None
-        if not asked.grapheme_head and asked.grapheme_pool != _POOL:
-            raise SettingsError(
-                f"grapheme_pool={asked.grapheme_pool}: there is no grapheme head to pool; leave it"
-                " out, or give grapheme_head=true"
-            )
         # None: the heads alone
         self.grapheme_pool: GraphemePool | None = asked.grapheme_pool if self.graphemes else None
 
@@ -84,7 +77,7 @@ def build_network(
 ) -> GraphemeNetwork:
     """A network with fresh weights, the same for the same seed; a trunk of timm's may bring its.
 
-    Raises SettingsError for what it can't be, DataError for weights that aren't its (TimmTrunk).
+    Raises NetworkError for what it can't be, DataError for weights that aren't its (TimmTrunk).
     """
     with torch.random.fork_rng(devices=[]):
         if seed is not None:

@@ -10,7 +10,6 @@ from typing import Any, ClassVar, NamedTuple
 
 from torch import Tensor, nn
 
-from graphemes.foundation.errors import SettingsError
 from graphemes.foundation.settings.types import Attention, Pool, Shortcut, Stem
 from graphemes.network.attention import ATTENTIONS
 from graphemes.network.gradient_checkpointing import through
@@ -98,8 +97,7 @@ class Bottleneck(ResidualBlock):
 class ResNet(nn.Module):
     """Stem, four stages, global pooling: pictures to features of `width` channels.
 
-    With num_classes a linear layer follows. shortcut="none" is the paper's plain network. Raises
-    SettingsError for no classes.
+    With num_classes a linear layer follows. shortcut="none" is the paper's plain network.
     """
 
     def __init__(
@@ -117,7 +115,7 @@ class ResNet(nn.Module):
     ) -> None:
         super().__init__()
         if num_classes is not None and num_classes < 1:
-            raise SettingsError(
+            raise ValueError(
                 f"num_classes: got {num_classes}, expected 1 or more, or None for bare features"
             )
         options = BlockOptions(shortcut, attention)

@@ -6,7 +6,7 @@ from types import ModuleType
 import torch
 from safetensors import SafetensorError
 
-from graphemes.foundation.errors import SettingsError
+from graphemes.foundation.errors import MissingPackage
 from graphemes.foundation.settings.types import TIMM
 
 # What timm and the libraries below it raise over a size, an argument or a file.
@@ -28,7 +28,7 @@ def one_line(error: Exception) -> str:
 
 
 def timm_library() -> ModuleType:
-    """The module timm.
+    """The module timm. Raises MissingPackage.
 
     Beside a CPU build of torch, torchvision from the package index can't load its compiled
     operators, and importing it (as timm does) stops at "operator torchvision::nms does not exist".
@@ -38,7 +38,7 @@ def timm_library() -> ModuleType:
     try:
         return importlib.import_module("timm")
     except ModuleNotFoundError as error:
-        raise SettingsError(
+        raise MissingPackage(
             f"trunk={TIMM}NAME: {error.name} isn't installed; pip install timm, or take another"
         ) from None
     except RuntimeError as error:

@@ -16,7 +16,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import nn
 
-from graphemes.foundation.errors import DataError, SettingsError
+from graphemes.foundation.errors import DataError, NetworkError
 from graphemes.foundation.settings.types import TIMM
 from graphemes.network.timm_library import FAULTS, one_line, timm_library
 
@@ -39,7 +39,7 @@ class Loading(NamedTuple):
 def with_weights(name: str, given: dict[str, Any], weights: Path | str) -> nn.Module:
     """A model of that name, built of these arguments, with a file's weights.
 
-    weights: the file's path, or FETCHED. Raises SettingsError, DataError.
+    weights: the file's path, or FETCHED. Raises NetworkError, DataError.
     """
     timm = timm_library()
     file: Path | None
@@ -110,7 +110,7 @@ def _kept_by_hub(name: str) -> Path | None:
     hub = _hub()
     known = timm_library().models.get_pretrained_cfg(name)
     if known is None or not known.has_weights:
-        raise SettingsError(
+        raise NetworkError(
             f"pretrained=true: timm has no weights for {TIMM}{name}; leave it out, or give"
             " init=FILE"
         )
@@ -121,7 +121,7 @@ def _kept_by_hub(name: str) -> Path | None:
         path = hub.try_to_load_from_cache(known.hf_hub_id, one)
         if isinstance(path, str):
             return Path(path)
-    raise SettingsError(
+    raise NetworkError(
         f"pretrained=true: {hub.constants.ENDPOINT} can't be reached for the weights of"
         f" {TIMM}{name}, and they aren't on this machine; is there a network? init=FILE takes them"
         " from a file"

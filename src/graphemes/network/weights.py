@@ -15,11 +15,16 @@ from pydantic import ConfigDict, TypeAdapter, ValidationError
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 
-from graphemes.foundation.errors import DataError, SettingsError
+from graphemes.foundation.errors import DataError, MissingPackage, NetworkError
 from graphemes.foundation.files import replacing
 from graphemes.foundation.heads import HEADS
 from graphemes.foundation.settings.groups import LATER, Architecture, Learning
-from graphemes.foundation.settings.words import expectation, shown
+from graphemes.foundation.settings.words import (
+    contradiction,
+    expectation,
+    faulty_key,
+    shown,
+)
 from graphemes.network.model import GraphemeNetwork, build_network
 
 FORMAT = 1
@@ -73,7 +78,7 @@ def load_weights(path: Path) -> tuple[GraphemeNetwork, WeightsRecord]:
     learning = network_settings(path, record)
     try:
         network = build_network(learning, learning.image_size)
-    except SettingsError as error:
+    except (MissingPackage, NetworkError) as error:
         raise DataError(f"{path}: its network can't be built here: {error}") from None
     _load_tensors(path, network, tensors)
     return network.eval(), record
@@ -121,7 +126,11 @@ def network_settings(path: Path, record: WeightsRecord) -> Learning:
     try:
         return Learning.model_validate(said)
     except ValidationError as error:
-        key = str(error.errors()[0]["loc"][0])
+        key = faulty_key(error)
+        if key is None:
+            raise DataError(
+                f"{path}: its network can't be built here: {contradiction(error)}"
+            ) from None
         raise DataError(
             f"{path}: its record says {key} is {said[key]!r}, expected"
             f" {expectation(Learning, key)}; train again"

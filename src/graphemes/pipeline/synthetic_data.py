@@ -37,15 +37,10 @@ class Synthetic:
 def plan_synthetic(settings: TrainSettings) -> Synthetic | None:
     """The synthetic images that the settings name; None if there are none.
 
-    Raises SettingsError for a share of none, DataError for a directory that isn't whole,
+    Raises SettingsError for data_dir itself, DataError for a directory that isn't whole,
     MissingPackage where images have to be drawn and can't.
     """
     if settings.synthetic is None:
-        if settings.synthetic_share is not None:
-            raise SettingsError(
-                f"synthetic_share={settings.synthetic_share}: there are no synthetic images;"
-                " add synthetic=DIRECTORY or a number to draw, or leave it out"
-            )
         return None
     layout = find_layout(settings)
     if isinstance(settings.synthetic, int):
