@@ -16,6 +16,7 @@ from graphemes.experiments.paper_table import PAPER, paper_counts
 from graphemes.foundation.errors import Stopped
 from graphemes.foundation.heads import HEADS
 from graphemes.network.resnet import TABLE
+from graphemes.network.timm_library import timm_library
 from graphemes.network.trunks import TRUNKS
 from graphemes.network.weights import load_weights
 from graphemes.training import fold as fold_learning
@@ -163,6 +164,22 @@ def test_checkpointing_changes_no_weights(untested, work, train):
     )
     for name, tensor in plain.items():
         torch.testing.assert_close(again[name], tensor, msg=name)
+
+
+def test_a_training_begins_with_a_file_of_timms_for_our_resnet(untested, work, tmp_path, train):
+    path = tmp_path / "resnet18.pth"
+    torch.save(timm_library().create_model("resnet18").state_dict(), path)
+    words = {"data_dir": untested, "work_dir": work, "trunk": "resnet18", "init": path}
+    said = train(**words)
+    assert said.code == 0, said.err
+    network, _ = load_weights(work / "folds" / "fold0" / "weights.safetensors")
+    assert network.trunk.width == 512
+    said = train(**words)
+    assert said.code == 0, said.err
+    assert "kept" in said.out
+    said = train(**{**words, "trunk": "resnet34", "name": "other"})
+    assert said.code == 2
+    assert "its tensors are a resnet18's, expected a resnet34's" in said.err
 
 
 def test_a_finished_fold_outlives_weights_that_cannot_begin_another(

@@ -161,6 +161,12 @@ def test_an_unknown_trunk_is_said(tmp_path):
     assert said.startswith("its network can't be built here: trunk=vgg: neither one of ours")
 
 
+def test_a_record_whose_settings_contradict_is_said(tmp_path):
+    text = json.dumps({**asdict(RECORD), "settings": {**RECORD.settings, "drop_path": 0.1}})
+    said = record_refusal(tmp_path / "w.safetensors", text)
+    assert said.startswith("its network can't be built here: drop_path=0.1: trunk=")
+
+
 def planted(path: Path, state: dict[str, torch.Tensor], **changes: torch.Tensor | None) -> str:
     """What is said when tensors of heads.root are changed, or taken out with None."""
     tensors: dict[str, torch.Tensor | None] = {**state}

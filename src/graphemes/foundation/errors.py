@@ -28,6 +28,11 @@ class MissingPackage(UserError):
     """A package that this command needs isn't installed."""
 
 
+def one_line(error: Exception) -> str:
+    """What a library's error says, in a line of at most 300 characters; some say nothing."""
+    return " ".join(str(error).split())[:300] or type(error).__name__
+
+
 class Stopped(BaseException):
     """SIGTERM or time_limit: a clean end with exit code 0; the text says how to go on.
 

@@ -4,6 +4,8 @@ from graphemes.foundation.errors import DataError
 from graphemes.foundation.settings.groups import Learning
 from graphemes.foundation.settings.types import TIMM
 from graphemes.network.model import GraphemeNetwork, build_network
+from graphemes.network.resnet import ResNet
+from graphemes.network.resnet_weights import fill_resnet
 from graphemes.network.timm_weights import FETCHED
 from graphemes.network.weights import is_ours, start_from
 
@@ -11,15 +13,15 @@ from graphemes.network.weights import is_ours, start_from
 def initial_network(settings: Learning, seed: int | None = None) -> GraphemeNetwork:
     """What `trunk` and its options ask for, with the weights that init or pretrained give it.
 
-    init is a file of train's, which fills the whole network, or one of timm's, which fills a timm
-    trunk; the rest is drawn from the seed. Raises NetworkError for what can't be, DataError for
-    weights that aren't the network's.
+    init is a file of train's, which fills the whole network, or one of timm's or torchvision's,
+    which fills a trunk of timm's or a ResNet; the rest is drawn from the seed. Raises NetworkError
+    for what can't be, DataError for weights that aren't the network's.
     """
     of_timm = settings.trunk.startswith(TIMM)
     if settings.init and not settings.init.is_file():
         raise DataError(
             f"init={settings.init}: no such weights file; expected one that train wrote, or one of"
-            " timm's for its trunk"
+            " timm's or torchvision's for its trunk"
         )
     if settings.init is None:
         weights = FETCHED if settings.pretrained else None
@@ -27,5 +29,8 @@ def initial_network(settings: Learning, seed: int | None = None) -> GraphemeNetw
     if of_timm and not is_ours(settings.init):
         return build_network(settings, settings.image_size, seed, settings.init)
     network = build_network(settings, settings.image_size, seed)
+    if isinstance(network.trunk, ResNet) and not is_ours(settings.init):
+        fill_resnet(network.trunk, settings.init, settings)
+        return network
     start_from(settings.init, network, settings)
     return network

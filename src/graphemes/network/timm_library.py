@@ -22,11 +22,6 @@ FAULTS = (
 )
 
 
-def one_line(error: Exception) -> str:
-    """One of these in a line; some have no words."""
-    return " ".join(str(error).split())[:300] or type(error).__name__
-
-
 def timm_library() -> ModuleType:
     """The module timm. Raises MissingPackage.
 

@@ -10,11 +10,11 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from graphemes.foundation.errors import NetworkError
+from graphemes.foundation.errors import NetworkError, one_line
 from graphemes.foundation.settings.types import TIMM, ImageSize, Pool
 from graphemes.foundation.settings.words import shown
 from graphemes.network.pooling import GlobalPool
-from graphemes.network.timm_library import FAULTS, one_line, timm_library
+from graphemes.network.timm_library import FAULTS, timm_library
 from graphemes.network.timm_weights import with_weights
 
 UNSEEN = 4  # pixels at a side's end; fewer any strided convolution may leave
@@ -97,8 +97,8 @@ def _arguments(name: str, size: ImageSize, drop_path: float) -> dict[str, Any]:
 def _create(name: str, given: dict[str, Any], weights: Path | str | None) -> nn.Module:
     """The model; every fault of its building is told in a line."""
     if weights is not None:
-        _create(name, given, None)  # what can't be built is no fault of the weights
-        return with_weights(name, given, weights)
+        names = _create(name, given, None).state_dict()  # what can't be built is no fault of theirs
+        return with_weights(name, given, weights, names.keys())
     try:
         return timm_library().create_model(name, **given)  # type: ignore[no-any-return]
     except FAULTS as error:

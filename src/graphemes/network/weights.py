@@ -15,7 +15,7 @@ from pydantic import ConfigDict, TypeAdapter, ValidationError
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 
-from graphemes.foundation.errors import DataError, MissingPackage, NetworkError
+from graphemes.foundation.errors import DataError, MissingPackage, NetworkError, one_line
 from graphemes.foundation.files import replacing
 from graphemes.foundation.heads import HEADS
 from graphemes.foundation.settings.groups import LATER, Architecture, Learning
@@ -26,6 +26,7 @@ from graphemes.foundation.settings.words import (
     shown,
 )
 from graphemes.network.model import GraphemeNetwork, build_network
+from graphemes.network.tensor_files import is_pickle
 
 FORMAT = 1
 CHANGEABLE = ("dropout", "drop_path", "grapheme_pool")  # of a network, keeping its weights
@@ -69,7 +70,7 @@ def save_weights(
         try:
             save_file(state, temporary, {"graphemes": json.dumps(asdict(record), allow_nan=False)})
         except SafetensorError as error:  # a full disk
-            raise OSError(" ".join(str(error).split())) from None
+            raise OSError(one_line(error)) from None
 
 
 def load_weights(path: Path) -> tuple[GraphemeNetwork, WeightsRecord]:
@@ -202,11 +203,9 @@ def _why(path: Path, error: Exception) -> str:
     if isinstance(error, OSError) and not path.is_file():
         return "no such weights file"
     try:
-        with path.open("rb") as file:
-            head = file.read(9)
+        pickled = is_pickle(path)
     except OSError as unreadable:
         return f"can't be read: {unreadable.strerror}"
-    # A safetensors file has a brace there; its length before that may begin with these bytes too.
-    if (head[:2] == b"PK" or head[:1] == b"\x80") and head[8:] != b"{":
+    if pickled:
         return "it is a pickle (.pt, .pth), which can run code; expected a .safetensors file"
-    return f"not a whole safetensors file ({' '.join(str(error).split())}); copy it again"
+    return f"not a whole safetensors file ({one_line(error)}); copy it again"

@@ -186,7 +186,7 @@ class Learning(Architecture):
         False, description="start from timm's weights, fetched if need be"
     )
     init: SomePath | None = Field(
-        None, description="weights file to start from: train's, or one of timm's for its trunk"
+        None, description="weights to start from: train's, timm's, or torchvision's for a ResNet"
     )
     limit: int | None = Field(
         None, ge=2, description="at most so many real rows of each fold's training and validation"
