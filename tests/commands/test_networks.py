@@ -36,7 +36,7 @@ EVERYTHING = {
 
 @pytest.fixture(scope="module")
 def trained(kaggle_like, decoded, tmp_path_factory) -> Path:
-    """A work directory with a fold of a network that has every choice made."""
+    """A work directory with a fold of a network that has every option changed."""
     from graphemes.__main__ import main
 
     work = Path(shutil.copytree(decoded, tmp_path_factory.mktemp("everything") / "work"))
@@ -45,7 +45,7 @@ def trained(kaggle_like, decoded, tmp_path_factory) -> Path:
     return work
 
 
-def test_choices_are_in_certificate_and_weights(trained):
+def test_options_are_in_run_record_and_weights(trained):
     fold = trained / "folds" / "fold0"
     settings = json.loads((fold / "run.json").read_text())["settings"]
     network, record = load_weights(fold / "weights.safetensors")
@@ -273,9 +273,9 @@ def test_networks_are_listed_with_what_they_cost_and_reached(trained, run):
     assert said.out.splitlines()[-1].count("/s") == 2
 
 
-def test_a_network_with_choices_finds_its_score(trained, run):
-    choices = {**EVERYTHING, "dropout": 0}  # as it is while it isn't trained
-    said = run("networks", **choices, work_dir=trained, repeats=0, image_size=32)
+def test_a_network_with_options_finds_its_score(trained, run):
+    options = {**EVERYTHING, "dropout": 0}  # as it is while it isn't trained
+    said = run("networks", **options, work_dir=trained, repeats=0, image_size=32)
     assert said.code == 0, said.err
     best = json.loads((trained / "folds" / "fold0" / "run.json").read_text())["best_score"]
     assert said.out.splitlines()[-1].endswith(f"{best:.3f} (fold0, 32x32)")

@@ -113,7 +113,7 @@ def test_weights_of_another_trunk_are_refused(tmp_path):
         ("grapheme_head", True, "false"),
     ],
 )
-def test_weights_of_another_choice_are_refused(tmp_path, key, value, was):
+def test_weights_of_another_option_are_refused(tmp_path, key, value, was):
     """Though some options leave all tensors their shapes."""
     path = tmp_path / "w.safetensors"
     write_ours(path, asked())
@@ -162,19 +162,19 @@ def test_a_file_of_fresh_weights_is_one_too(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("name", "said"),
+    ("name", "sentence"),
     [
         ("resnet34", "80 tensors have no place in it, as 'layer1.2.bn1.bias'; are they of"),
         ("mobilenetv3_large_100", "isn't weights of timm/resnet18"),  # timm says what
     ],
 )
-def test_a_file_of_another_network_of_timms_is_refused(tmp_path, capfd, name, said):
+def test_a_file_of_another_network_of_timms_is_refused(tmp_path, capfd, name, sentence):
     path = tmp_path / "w.safetensors"
     write_timms(path, name)
     capfd.readouterr()
-    told = refusal(asked("timm/resnet18", init=path))
-    assert told.startswith(f"init={path}: isn't weights of timm/resnet18")
-    assert said in told
+    said = refusal(asked("timm/resnet18", init=path))
+    assert said.startswith(f"init={path}: isn't weights of timm/resnet18")
+    assert sentence in said
     assert capfd.readouterr().err == ""
 
 

@@ -74,7 +74,7 @@ def test_three_channels_and_classes_are_timms():
         ({"pool": "avgmax"}, {"global_pool": "avgmax"}),
     ],
 )
-def test_choices_are_those_of_timm(ours, timms):
+def test_options_are_those_of_timm(ours, timms):
     judge = of_timm("resnet18", **timms)
     assert difference(alike(resnet.resnet18(**ours), judge), judge, pictures(2, 1, 50, 70)) < 1e-5
 

@@ -26,7 +26,7 @@ def their_name(ours: str) -> str:
     return f"layer{int(stage[1]) + 1}.{within}"
 
 
-def fill_resnet(trunk: ResNet, path: Path, asked: Architecture) -> None:
+def fill_resnet(trunk: ResNet, path: Path, architecture: Architecture) -> None:
     """Put a file's weights into a trunk, three colours summed. DataError says what's off."""
     own = trunk.state_dict()
     try:
@@ -34,22 +34,22 @@ def fill_resnet(trunk: ResNet, path: Path, asked: Architecture) -> None:
     except (OSError, ValueError) as error:
         raise DataError(f"init={path}: {one_line(error)}") from None
     theirs = {name: tensor for name, tensor in tensors.items() if _BODY.match(name)}
-    _check_network(path, tensors, theirs, asked)
-    filled = {}
+    _check_network(path, tensors, theirs, architecture)
+    filled, elsewhere = {}, f"in trunk={architecture.trunk}; is it of another network?"
     for name, tensor in own.items():
         found = theirs.pop(their_name(name), None)
         if found is not None:
             filled[name] = _fitting(path, their_name(name), found, tensor)
         # The power of pool=gem is ours; older files lack the count that norms keep of batches.
         elif not name.startswith("pool.") and not name.endswith("num_batches_tracked"):
-            raise DataError(f"init={path}: it has no tensor {their_name(name)!r}{_other(asked)}")
+            raise DataError(f"init={path}: it has no tensor {their_name(name)!r} {elsewhere}")
     if theirs:
-        raise DataError(f"init={path}: its tensor {min(theirs)!r} has no place{_other(asked)}")
+        raise DataError(f"init={path}: its tensor {min(theirs)!r} has no place {elsewhere}")
     trunk.load_state_dict(filled, strict=False)
 
 
 def _check_network(
-    path: Path, tensors: dict[str, Tensor], theirs: dict[str, Tensor], asked: Architecture
+    path: Path, tensors: dict[str, Tensor], theirs: dict[str, Tensor], architecture: Architecture
 ) -> None:
     if "layer1.0.conv1.weight" not in theirs:
         raise DataError(
@@ -57,16 +57,16 @@ def _check_network(
             f" timm's ResNets, as {FIRST} and layer1.0.conv1.weight, or a file of train's"
         )
     trunk = _network_of(theirs)
-    if trunk not in (None, asked.trunk):
+    if trunk not in (None, architecture.trunk):
         raise DataError(
-            f"init={path}: its tensors are a {trunk}'s, expected a {asked.trunk}'s; give"
+            f"init={path}: its tensors are a {trunk}'s, expected a {architecture.trunk}'s; give"
             f" trunk={trunk}, or another file"
         )
-    for key in filter(asked.differs, OTHER_TENSORS):
+    for key in filter(architecture.differs, OTHER_TENSORS):
         usual = Architecture.model_fields[key].default
         raise DataError(
             f"init={path}: its ResNet has {key}={shown(usual)}, which"
-            f" {key}={shown(getattr(asked, key))} doesn't fit; leave one of both out"
+            f" {key}={shown(getattr(architecture, key))} doesn't fit; leave one of both out"
         )
 
 
@@ -90,7 +90,3 @@ def _fitting(path: Path, name: str, found: Tensor, own: Tensor) -> Tensor:
             f" {tuple(own.shape)}; is it of another network?"
         )
     return found
-
-
-def _other(asked: Architecture) -> str:
-    return f" in trunk={asked.trunk}; is it of another network?"

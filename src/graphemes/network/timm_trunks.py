@@ -17,7 +17,7 @@ from graphemes.network.pooling import GlobalPool
 from graphemes.network.timm_library import FAULTS, timm_library
 from graphemes.network.timm_weights import with_weights
 
-UNSEEN = 4  # pixels at a side's end; fewer any strided convolution may leave
+UNCOVERED = 4  # pixels at a side's end; fewer any strided convolution may leave
 
 
 class TimmTrunk(nn.Module):
@@ -53,13 +53,13 @@ class TimmTrunk(nn.Module):
 
     @property
     def checkpointing(self) -> bool:
-        """Whether its parts are computed twice instead of kept; timm's models say nothing back."""
+        """Whether its blocks are recomputed instead of kept; timm's models can't be asked."""
         return self._checkpointing
 
     @checkpointing.setter
     def checkpointing(self, wanted: bool) -> None:
         if wanted == self.checkpointing:
-            return  # some models say no to being told what they do already
+            return  # some models refuse a call that changes nothing
         try:
             self.model.set_grad_checkpointing(wanted)
         except (*FAULTS, AttributeError):
@@ -95,7 +95,7 @@ def _arguments(name: str, size: ImageSize, drop_path: float) -> dict[str, Any]:
 
 
 def _create(name: str, given: dict[str, Any], weights: Path | str | None) -> nn.Module:
-    """The model; every fault of its building is told in a line."""
+    """The model. Raises NetworkError for every fault of its building."""
     if weights is not None:
         names = _create(name, given, None).state_dict()  # what can't be built is no fault of theirs
         return with_weights(name, given, weights, names.keys())
@@ -148,7 +148,7 @@ def _check_patches(trunk: str, model: nn.Module, size: ImageSize) -> None:
         return
     patch = cutting.patch_size
     left = [side % one for side, one in zip(size, patch, strict=True)]
-    if max(left) >= UNSEEN:
+    if max(left) >= UNCOVERED:
         fits = ImageSize(*(-(-side // one) * one for side, one in zip(size, patch, strict=True)))
         raise NetworkError(
             f"image_size={size}: trunk={trunk} cuts it into patches of {patch[0]}x{patch[1]} and"

@@ -137,14 +137,14 @@ def _watched() -> Iterator[list[Loading]]:
     load = nn.Module.load_state_dict
 
     def watched(model: nn.Module, tensors: Any, *words: Any, **options: Any) -> Any:
-        said = load(model, tensors, *words, **options)
-        names = (list(model.state_dict()), said.missing_keys, said.unexpected_keys)
+        result = load(model, tensors, *words, **options)
+        names = (list(model.state_dict()), result.missing_keys, result.unexpected_keys)
         # Older files lack the count that norms keep of their batches; nothing is read off it.
         wanted, missing, unexpected = (
             [name for name in some if not name.endswith("num_batches_tracked")] for some in names
         )
         found.append(Loading(len(wanted), missing, unexpected))
-        return said
+        return result
 
     logger = logging.getLogger("timm")
     level = logger.level

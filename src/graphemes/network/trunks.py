@@ -23,31 +23,33 @@ class Trunk(Protocol):
     def __call__(self, x: Tensor, /) -> Tensor: ...  # noqa: D102
 
 
-def _resnet(name: str, asked: Architecture, _size: ImageSize) -> ResNet:
+def _resnet(name: str, architecture: Architecture, _size: ImageSize) -> ResNet:
     return ResNet(
         *TABLE[name],
-        shortcut=asked.shortcut,
-        attention=asked.attention,
-        stem=asked.stem,
-        stem_pool=asked.stem_pool,
-        pool=asked.pool,
+        shortcut=architecture.shortcut,
+        attention=architecture.attention,
+        stem=architecture.stem,
+        stem_pool=architecture.stem_pool,
+        pool=architecture.pool,
     )
 
 
 # How each of our own trunks is made. A new one is a name here, and one in
 # foundation/settings/trunks.py, with the options that it supports.
 TRUNKS: dict[str, Callable[[Architecture, ImageSize], Trunk]] = {
-    "article": lambda asked, _size: ArticleNet(pool=asked.pool),
+    "article": lambda architecture, _size: ArticleNet(pool=architecture.pool),
     **{name: partial(_resnet, name) for name in TABLE},
 }
 
 
-def build_trunk(asked: Architecture, size: ImageSize, weights: Path | str | None = None) -> Trunk:
+def build_trunk(
+    architecture: Architecture, size: ImageSize, weights: Path | str | None = None
+) -> Trunk:
     """The trunk that is asked for, with fresh weights, or timm's (see TimmTrunk).
 
     Raises NetworkError, DataError, MissingPackage: what only timm can tell of its trunks.
     """
-    name = asked.trunk
+    name = architecture.trunk
     if name.startswith(TIMM):
-        return TimmTrunk(name, size, asked.pool, asked.drop_path, weights)
-    return TRUNKS[name](asked, size)
+        return TimmTrunk(name, size, architecture.pool, architecture.drop_path, weights)
+    return TRUNKS[name](architecture, size)

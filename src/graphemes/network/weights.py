@@ -85,13 +85,13 @@ def load_weights(path: Path) -> tuple[GraphemeNetwork, WeightsRecord]:
     return network.eval(), record
 
 
-def start_from(path: Path, network: GraphemeNetwork, asked: Architecture) -> None:
+def start_from(path: Path, network: GraphemeNetwork, architecture: Architecture) -> None:
     """Put a file's weights into a network of the same tensors. DataError says what's off."""
     tensors, record = _read(path)
     kept = network_settings(path, record)
     # Some options change no tensor's shape, but what the tensors mean to the next.
     for key in Architecture.model_fields:
-        was, wanted = (getattr(one, key) for one in (kept, asked))
+        was, wanted = (getattr(one, key) for one in (kept, architecture))
         if was != wanted and key not in CHANGEABLE:
             raise DataError(
                 f"init={path}: its {key} is {shown(was)}, expected {shown(wanted)}; give"
@@ -120,12 +120,12 @@ def network_settings(path: Path, record: WeightsRecord) -> Learning:
     Those that weren't always there are left at their defaults where it lacks them.
     """
     keys = [key for key in Architecture.model_fields if key not in LATER]
-    said = {key: record.settings.get(key) for key in (*keys, "image_size", "crop")}
-    said |= {
+    recorded = {key: record.settings.get(key) for key in (*keys, "image_size", "crop")}
+    recorded |= {
         key: record.settings[key] for key in Architecture.model_fields if key in record.settings
     }
     try:
-        return Learning.model_validate(said)
+        return Learning.model_validate(recorded)
     except ValidationError as error:
         key = faulty_key(error)
         if key is None:
@@ -133,7 +133,7 @@ def network_settings(path: Path, record: WeightsRecord) -> Learning:
                 f"{path}: its network can't be built here: {contradiction(error)}"
             ) from None
         raise DataError(
-            f"{path}: its record says {key} is {said[key]!r}, expected"
+            f"{path}: its record says {key} is {recorded[key]!r}, expected"
             f" {expectation(Learning, key)}; train again"
         ) from None
 

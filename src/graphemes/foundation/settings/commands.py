@@ -55,7 +55,7 @@ class TrainSettings(Learning, Folding, Machine, Places):
         description="stop cleanly after the last epoch that fits; tables, submission not counted",
     )
     checkpointing: bool = Field(
-        False, description="compute branches twice instead of keeping them: less memory, slower"
+        False, description="recompute blocks in the backward pass: less memory, slower"
     )
     overwrite: bool = Field(False, description="replace results of other settings or data")
     submission: SomePath | None = Field(

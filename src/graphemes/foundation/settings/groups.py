@@ -76,7 +76,7 @@ class Machine(Settings):
 
     device: DeviceName = Field("auto", description="auto takes a GPU if there is one")
     precision: Literal["auto", "fp32", "bf16", "fp16"] = Field(
-        "auto", description="of the arithmetic; auto takes what the device does fast"
+        "auto", description="of autocast; auto takes what the device does fast"
     )
     workers: Workers | Literal["auto"] = Field(
         "auto", description="processes that make pictures; the pictures stay the same"
