@@ -16,6 +16,7 @@ from graphemes.experiments.paper_table import PAPER, paper_counts
 from graphemes.foundation.errors import Stopped
 from graphemes.foundation.heads import HEADS
 from graphemes.network.resnet import TABLE
+from graphemes.network.timm_library import timm_library
 from graphemes.network.trunks import TRUNKS
 from graphemes.network.weights import load_weights
 from graphemes.training import fold as fold_learning
@@ -35,7 +36,7 @@ EVERYTHING = {
 
 @pytest.fixture(scope="module")
 def trained(kaggle_like, decoded, tmp_path_factory) -> Path:
-    """A work directory with a fold of a network that has every choice made."""
+    """A work directory with a fold of a network that has every option changed."""
     from graphemes.__main__ import main
 
     work = Path(shutil.copytree(decoded, tmp_path_factory.mktemp("everything") / "work"))
@@ -44,7 +45,7 @@ def trained(kaggle_like, decoded, tmp_path_factory) -> Path:
     return work
 
 
-def test_choices_are_in_certificate_and_weights(trained):
+def test_options_are_in_run_record_and_weights(trained):
     fold = trained / "folds" / "fold0"
     settings = json.loads((fold / "run.json").read_text())["settings"]
     network, record = load_weights(fold / "weights.safetensors")
@@ -165,6 +166,22 @@ def test_checkpointing_changes_no_weights(untested, work, train):
         torch.testing.assert_close(again[name], tensor, msg=name)
 
 
+def test_a_training_begins_with_a_file_of_timms_for_our_resnet(untested, work, tmp_path, train):
+    path = tmp_path / "resnet18.pth"
+    torch.save(timm_library().create_model("resnet18").state_dict(), path)
+    words = {"data_dir": untested, "work_dir": work, "trunk": "resnet18", "init": path}
+    said = train(**words)
+    assert said.code == 0, said.err
+    network, _ = load_weights(work / "folds" / "fold0" / "weights.safetensors")
+    assert network.trunk.width == 512
+    said = train(**words)
+    assert said.code == 0, said.err
+    assert "kept" in said.out
+    said = train(**{**words, "trunk": "resnet34", "name": "other"})
+    assert said.code == 2
+    assert "its tensors are a resnet18's, expected a resnet34's" in said.err
+
+
 def test_a_finished_fold_outlives_weights_that_cannot_begin_another(
     untested, work, tmp_path, train
 ):
@@ -256,9 +273,9 @@ def test_networks_are_listed_with_what_they_cost_and_reached(trained, run):
     assert said.out.splitlines()[-1].count("/s") == 2
 
 
-def test_a_network_with_choices_finds_its_score(trained, run):
-    choices = {**EVERYTHING, "dropout": 0}  # as it is while it isn't trained
-    said = run("networks", **choices, work_dir=trained, repeats=0, image_size=32)
+def test_a_network_with_options_finds_its_score(trained, run):
+    options = {**EVERYTHING, "dropout": 0}  # as it is while it isn't trained
+    said = run("networks", **options, work_dir=trained, repeats=0, image_size=32)
     assert said.code == 0, said.err
     best = json.loads((trained / "folds" / "fold0" / "run.json").read_text())["best_score"]
     assert said.out.splitlines()[-1].endswith(f"{best:.3f} (fold0, 32x32)")

@@ -95,7 +95,7 @@ def test_an_apple_gpu_computes_in_fp32():
     assert fast_precision(torch.device("mps")) == "fp32"
 
 
-def test_the_arithmetic_is_that_of_the_precision():
+def test_layers_compute_in_the_precision_under_autocast():
     layer, x = torch.nn.Linear(4, 4), torch.ones(1, 4)
     for precision, kind in (("fp32", torch.float32), ("bf16", torch.bfloat16)):
         with Engine(CPU, precision).autocast():

@@ -1,4 +1,4 @@
-"""Computing branches twice gives the same weights, and holds less."""
+"""Recomputing blocks gives the same weights, and holds less."""
 
 import pytest
 import torch
@@ -35,7 +35,7 @@ def test_the_weights_are_the_same(trunk):
 
 
 @pytest.mark.parametrize("trunk", ["resnet18", "article", "timm/resnet18"])
-def test_less_is_held_for_the_way_back(trunk):
+def test_less_is_held_for_the_backward_pass(trunk):
     held = {}
     for checkpointing in (False, True):
         network = build_network(Architecture(trunk=trunk), SIZE, 0)

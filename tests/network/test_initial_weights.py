@@ -10,7 +10,7 @@ import torch
 from judges import pictures, scatter
 from safetensors.torch import load_file, save_file
 
-from graphemes.foundation.errors import DataError, SettingsError, UserError
+from graphemes.foundation.errors import DataError, NetworkError, UserError
 from graphemes.foundation.heads import HEADS
 from graphemes.foundation.settings.groups import Learning
 from graphemes.network.initial_weights import initial_network
@@ -113,7 +113,7 @@ def test_weights_of_another_trunk_are_refused(tmp_path):
         ("grapheme_head", True, "false"),
     ],
 )
-def test_weights_of_another_choice_are_refused(tmp_path, key, value, was):
+def test_weights_of_another_option_are_refused(tmp_path, key, value, was):
     """Though some options leave all tensors their shapes."""
     path = tmp_path / "w.safetensors"
     write_ours(path, asked())
@@ -162,19 +162,19 @@ def test_a_file_of_fresh_weights_is_one_too(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("name", "said"),
+    ("name", "sentence"),
     [
         ("resnet34", "80 tensors have no place in it, as 'layer1.2.bn1.bias'; are they of"),
         ("mobilenetv3_large_100", "isn't weights of timm/resnet18"),  # timm says what
     ],
 )
-def test_a_file_of_another_network_of_timms_is_refused(tmp_path, capfd, name, said):
+def test_a_file_of_another_network_of_timms_is_refused(tmp_path, capfd, name, sentence):
     path = tmp_path / "w.safetensors"
     write_timms(path, name)
     capfd.readouterr()
-    told = refusal(asked("timm/resnet18", init=path))
-    assert told.startswith(f"init={path}: isn't weights of timm/resnet18")
-    assert said in told
+    said = refusal(asked("timm/resnet18", init=path))
+    assert said.startswith(f"init={path}: isn't weights of timm/resnet18")
+    assert sentence in said
     assert capfd.readouterr().err == ""
 
 
@@ -196,21 +196,21 @@ def test_numbers_that_are_not_finite_are_refused(tmp_path):
     )
 
 
-@pytest.mark.parametrize(
-    "write",
-    [
-        lambda path: torch.save([1, 2], path),
-        lambda path: torch.save({"state_dict": 3}, path),
-        lambda path: path.write_bytes(b""),
-        lambda path: path.write_text("a letter"),
-    ],
-)
-def test_what_is_no_weights_file_is_said(tmp_path, write):
+def test_a_file_of_timms_may_be_wrapped_and_its_names_prefixed(tmp_path):
     path = tmp_path / "w.pth"
-    write(path)
+    tensors = write_timms(path)
+    wrapped = {f"module.backbone.{key}": tensor for key, tensor in tensors.items()}
+    torch.save({"model_state_dict": {**wrapped, "head.weight": torch.ones(3)}}, path)
+    trunk = initial_network(asked("timm/resnet18", init=path)).trunk.model.state_dict()
+    assert torch.equal(trunk["layer1.0.conv1.weight"], tensors["layer1.0.conv1.weight"])
+
+
+def test_what_is_no_weights_file_is_said(tmp_path):
+    path = tmp_path / "w.pth"
+    torch.save([1, 2], path)
     assert refusal(asked("timm/resnet18", init=path)) == (
-        f"init={path}: isn't weights of timm/resnet18 (neither safetensors nor a torch.save of"
-        " bare tensors)"
+        f"init={path}: isn't weights of timm/resnet18 (it holds 'a list'; expected tensors by name,"
+        " bare or under state_dict, model_state_dict, model or net)"
     )
 
 
@@ -227,23 +227,8 @@ def test_no_file_and_no_weights_are_said(tmp_path):
     assert "not a whole safetensors file" in refusal(asked("resnet18", init=torn))
 
 
-def test_a_pickle_that_would_run_code_is_not_opened(tmp_path):
-    path = tmp_path / "w.pth"
-    torch.save({"conv1.weight": Bomb()}, path)
-    assert "isn't weights of timm/resnet18" in refusal(asked("timm/resnet18", init=path))
-
-
-class Bomb:
-    def __reduce__(self) -> tuple:
-        return (pytest.fail, ("the pickle was run",))
-
-
-def test_weights_to_fetch_are_for_trunks_of_timms():
-    with pytest.raises(SettingsError, match=r"^pretrained=true: trunk=resnet18 has no weights"):
-        initial_network(asked(pretrained=True))
-    with pytest.raises(SettingsError, match=r"^pretrained, init: two ways"):
-        initial_network(asked("timm/resnet18", pretrained=True, init="x"))
-    with pytest.raises(SettingsError, match="timm has no weights for timm/efficientnet_b8"):
+def test_a_model_without_weights_of_timms_is_said():
+    with pytest.raises(NetworkError, match="timm has no weights for timm/efficientnet_b8"):
         initial_network(asked("timm/efficientnet_b8", pretrained=True))
 
 

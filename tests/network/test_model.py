@@ -125,7 +125,7 @@ EVERYTHING = {
 }
 
 
-def test_all_choices_go_together_and_learn():
+def test_all_options_go_together_and_learn():
     network = built(**EVERYTHING).train()
     logits = network(pictures(2, 1, 32, 32))
     total = sum(head.square().mean() for head in (*logits.heads, logits.graphemes))

@@ -7,7 +7,6 @@ from judges import difference, pictures, scatter
 from torch import nn
 from torch.nn import functional
 
-from graphemes.foundation.errors import SettingsError
 from graphemes.network import resnet
 from graphemes.network.cost import multiply_adds, parameters
 from graphemes.network.resnet import TABLE, BasicBlock, BlockOptions, Bottleneck, ResNet
@@ -75,7 +74,7 @@ def test_three_channels_and_classes_are_timms():
         ({"pool": "avgmax"}, {"global_pool": "avgmax"}),
     ],
 )
-def test_choices_are_those_of_timm(ours, timms):
+def test_options_are_those_of_timm(ours, timms):
     judge = of_timm("resnet18", **timms)
     assert difference(alike(resnet.resnet18(**ours), judge), judge, pictures(2, 1, 50, 70)) < 1e-5
 
@@ -134,7 +133,7 @@ def test_shapes(name, size):
 
 @pytest.mark.parametrize("classes", [0, -1])
 def test_no_classes_are_refused(classes):
-    with pytest.raises(SettingsError, match=f"^num_classes: got {classes}, expected 1 or more"):
+    with pytest.raises(ValueError, match=f"^num_classes: got {classes}, expected 1 or more"):
         resnet.resnet18(num_classes=classes)
 
 

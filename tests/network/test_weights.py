@@ -33,7 +33,7 @@ RECORD = WeightsRecord(
     demo=True,
     classes=[168, 11, 7],
 )
-MARKS = np.array([5, -(2**63), 2**63 - 1, 0])
+FINGERPRINTS = np.array([5, -(2**63), 2**63 - 1, 0])
 
 
 @pytest.fixture(scope="module")
@@ -44,7 +44,7 @@ def state() -> dict[str, torch.Tensor]:
 @pytest.fixture(scope="module")
 def written(state, tmp_path_factory) -> Path:
     path = tmp_path_factory.mktemp("fold0") / "weights.safetensors"
-    save_weights(path, state, RECORD, MARKS)
+    save_weights(path, state, RECORD, FINGERPRINTS)
     return path
 
 
@@ -54,7 +54,7 @@ def test_what_is_written_is_read_again(written, state):
     assert not network.training
     read = network.state_dict()
     assert all(torch.equal(read[name], state[name]) for name in state)
-    assert trained_on(written).tolist() == sorted(MARKS.tolist())
+    assert trained_on(written).tolist() == sorted(FINGERPRINTS.tolist())
     assert [path.name for path in written.parent.iterdir()] == [written.name]
 
 
@@ -65,7 +65,7 @@ def test_the_file_alone_says_how_it_was_made(written):
     assert json.loads(header["__metadata__"]["graphemes"]) == asdict(RECORD)
 
 
-def test_marks_of_no_images_are_allowed(tmp_path, state):
+def test_fingerprints_of_no_images_are_allowed(tmp_path, state):
     path = tmp_path / "w.safetensors"
     save_weights(path, state, replace(RECORD, score=None), np.array([], np.int64))
     assert trained_on(path).tolist() == []
@@ -78,7 +78,7 @@ def test_tensors_in_another_memory_format_are_written_too(tmp_path, state):
     )
     network.load_state_dict(state)
     path = tmp_path / "w.safetensors"
-    save_weights(path, network.state_dict(), RECORD, MARKS)
+    save_weights(path, network.state_dict(), RECORD, FINGERPRINTS)
     read = load_weights(path)[0].state_dict()
     assert all(torch.equal(read[name], state[name]) for name in state)
 
@@ -125,7 +125,7 @@ def test_a_cut_header_of_a_pickles_first_byte_is_no_pickle(tmp_path):
     assert refusal(path).startswith("not a whole safetensors file")
 
 
-def test_tensors_that_no_mark_came_with_are_said(tmp_path, state):
+def test_tensors_without_a_record_are_said(tmp_path, state):
     path = tmp_path / "other.safetensors"
     save_file(state, path)
     assert refusal(path).startswith("its metadata has no 'graphemes' entry")
@@ -161,12 +161,18 @@ def test_an_unknown_trunk_is_said(tmp_path):
     assert said.startswith("its network can't be built here: trunk=vgg: neither one of ours")
 
 
+def test_a_record_whose_settings_contradict_is_said(tmp_path):
+    text = json.dumps({**asdict(RECORD), "settings": {**RECORD.settings, "drop_path": 0.1}})
+    said = record_refusal(tmp_path / "w.safetensors", text)
+    assert said.startswith("its network can't be built here: drop_path=0.1: trunk=")
+
+
 def planted(path: Path, state: dict[str, torch.Tensor], **changes: torch.Tensor | None) -> str:
     """What is said when tensors of heads.root are changed, or taken out with None."""
     tensors: dict[str, torch.Tensor | None] = {**state}
     tensors |= {f"heads.root.{name}": tensor for name, tensor in changes.items()}
     kept = {name: tensor for name, tensor in tensors.items() if tensor is not None}
-    save_weights(path, kept, RECORD, MARKS)
+    save_weights(path, kept, RECORD, FINGERPRINTS)
     said = refusal(path)
     shutil.rmtree(path.parent)
     return said
@@ -195,7 +201,7 @@ def test_a_failed_write_leaves_the_old_weights(tmp_path, state):
     path = tmp_path / "w.safetensors"
     path.write_bytes(b"old")
     with pytest.raises(ValueError, match="not JSON compliant"):
-        save_weights(path, state, replace(RECORD, score=float("nan")), MARKS)
+        save_weights(path, state, replace(RECORD, score=float("nan")), FINGERPRINTS)
     assert path.read_bytes() == b"old"
     assert [file.name for file in tmp_path.iterdir()] == [path.name]
 
@@ -208,7 +214,7 @@ def test_a_full_disk_is_a_sentence_and_leaves_the_old_file(tmp_path, state):
     resource.setrlimit(resource.RLIMIT_FSIZE, (1_000, before[1]))
     try:
         with pytest.raises(UserError, match=r"w\.safetensors: could not be written: "):
-            save_weights(path, state, RECORD, MARKS)
+            save_weights(path, state, RECORD, FINGERPRINTS)
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, before)
     assert path.read_bytes() == b"old"

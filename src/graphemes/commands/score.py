@@ -1,6 +1,5 @@
 """score: out-of-fold tables, or weights and labelled images, to a table of recalls."""
 
-from graphemes.foundation.errors import SettingsError
 from graphemes.foundation.settings.commands import ScoreSettings
 from graphemes.pipeline.scoring import score_run, score_tables, score_weights
 from graphemes.pipeline.workspace import find_layout
@@ -8,13 +7,6 @@ from graphemes.pipeline.workspace import find_layout
 
 def run(settings: ScoreSettings) -> None:
     """Tables that are named, weights that are named, or the run's own tables."""
-    if settings.oof and settings.weights:
-        raise SettingsError("oof and weights are two ways to score; give one of them")
-    if settings.grapheme_pool and not settings.weights:
-        raise SettingsError(
-            f"grapheme_pool={settings.grapheme_pool}: tables hold probabilities that are pooled"
-            " already; leave it out, or give weights="
-        )
     if settings.oof:
         score_tables(settings.oof, settings)
     elif settings.weights:

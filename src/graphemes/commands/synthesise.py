@@ -5,7 +5,7 @@ from pathlib import Path
 
 from graphemes.experiments.real_vs_drawn import compare
 from graphemes.foundation.classes import Grapheme, competition_graphemes
-from graphemes.foundation.errors import DataError, SettingsError
+from graphemes.foundation.errors import DataError
 from graphemes.foundation.heads import HEADS
 from graphemes.foundation.progress import say
 from graphemes.foundation.settings.commands import SynthesiseSettings
@@ -20,15 +20,9 @@ IMAGES = 20_000
 def run(settings: SynthesiseSettings) -> None:
     """Draw a directory of images or go on with it; or compare drawings with real images."""
     if settings.compare is not None:
-        idle = sorted({"graphemes", "tests", "balance"} & settings.model_fields_set)
-        if idle:
-            raise SettingsError(
-                f"{idle[0]}: compare= draws what its images show; leave {' and '.join(idle)} out"
-            )
         compare(settings, settings.compare, chosen_fonts(settings.fonts))
         return
-    if settings.out is None:
-        raise SettingsError("out: expected the directory to draw into, as out=data/drawings")
+    assert settings.out is not None  # or the settings would have said so
     fonts = chosen_fonts(settings.fonts)
     graphemes = chosen_graphemes(settings.graphemes, fonts)
     asked = Collection(

@@ -16,7 +16,7 @@ from graphemes.experiments.degradation_networks import (
     training_errors,
     verdict,
 )
-from graphemes.foundation.errors import DataError, SettingsError
+from graphemes.foundation.errors import DataError
 from graphemes.foundation.files import read_json, write_json
 from graphemes.foundation.layout import ROOT
 from graphemes.foundation.progress import progress, say
@@ -92,8 +92,6 @@ def measure_degradation(settings: BenchSettings) -> None:
 
 def _engine(settings: BenchSettings) -> Engine:
     """In full precision unless bfloat16 is asked for: plain networks' gradients are small."""
-    if settings.precision == "fp16":
-        raise SettingsError("precision=fp16: degradation has no use for it; expected fp32 or bf16")
     return choose_engine(settings.device, "bf16" if settings.precision == "bf16" else "fp32")
 
 

@@ -2,19 +2,16 @@
 
 from graphemes.experiments.paper_table import paper_lines
 from graphemes.experiments.step_speed import inference_speed, training_speed
-from graphemes.foundation.errors import SettingsError
 from graphemes.foundation.layout import ROOT
 from graphemes.foundation.machine import machine_name
 from graphemes.foundation.progress import say
 from graphemes.foundation.settings.commands import NetworksSettings
 from graphemes.foundation.settings.groups import Architecture
-from graphemes.foundation.settings.types import TIMM
-from graphemes.foundation.settings.words import shown
+from graphemes.foundation.settings.trunks import supporting_trunks
 from graphemes.foundation.versions import commit
 from graphemes.network.cost import multiply_adds, parameters
 from graphemes.network.devices import choose_engine
 from graphemes.network.model import build_network
-from graphemes.network.trunks import OPTIONS, TRUNKS
 from graphemes.pipeline.run_records import bare, known_scores
 from graphemes.pipeline.workspace import find_layout
 
@@ -28,7 +25,8 @@ def print_networks(settings: NetworksSettings) -> None:
         f"pictures of {settings.image_size}, batch {settings.batch_size}, {engine.describe()},"
         f" {machine_name()}, commit {commit(ROOT) or 'unknown'}"
     )
-    asked = [_asked(settings, name) for name in settings.trunk or _supporting(settings)]
+    names = settings.trunk or supporting_trunks(settings.trunk_options())
+    asked = [_asked(settings, name) for name in names]
     if settings.trunk:  # what can't be is said before minutes are spent on what can
         for one in asked:
             build_network(one, settings.image_size)
@@ -49,19 +47,6 @@ def print_networks(settings: NetworksSettings) -> None:
     if settings.trunk is None:
         for line in paper_lines():
             say(line)
-
-
-def _supporting(settings: NetworksSettings) -> list[str]:
-    """Our trunks that support the options that were given."""
-    made = {key for key in OPTIONS if getattr(settings, key) != _FIELDS[key].default}
-    found = [name for name, kind in TRUNKS.items() if made <= kind.options]
-    if not found:
-        named = " and ".join(f"{key}={shown(getattr(settings, key))}" for key in sorted(made))
-        raise SettingsError(
-            f"{named}: none of our own trunks supports that option; name others with"
-            f" trunk={TIMM}NAME,..."
-        )
-    return found
 
 
 def _asked(settings: NetworksSettings, trunk: str) -> Architecture:

@@ -9,12 +9,12 @@ import torch
 
 from graphemes.experiments.scan_statistics import ScanStatistics, measure_scan, table
 from graphemes.experiments.two_sample_test import classifier_auc
-from graphemes.foundation.errors import DataError, PlaceTaken, SettingsError
+from graphemes.foundation.errors import DataError, PlaceTaken
 from graphemes.foundation.files import need_writable, read_json, write_json
 from graphemes.foundation.heads import COLUMNS, PerHead
 from graphemes.foundation.progress import progress, say
 from graphemes.foundation.seeds import COMPARED, COMPARED_ORDER
-from graphemes.foundation.settings.commands import SynthesiseSettings
+from graphemes.foundation.settings.commands import LEAST_COMPARED, SynthesiseSettings
 from graphemes.foundation.settings.groups import Places
 from graphemes.foundation.settings.types import ImageSize
 from graphemes.images.contact_sheets import mixed, pairs, write_png
@@ -26,7 +26,6 @@ from graphemes.synthesis.jobs import make_jobs, render_all
 from graphemes.synthesis.manifest import MANIFEST
 
 IMAGES = 2000
-LEAST = 100  # images to measure and to learn from
 SHEETS, COMPARISON = ("pairs.png", "mixed.png"), "comparison.json"
 RESULTS = (COMPARISON, *SHEETS)
 SPLIT = 9  # in stream keys: one of its own, beside train and test
@@ -88,14 +87,12 @@ def _real(
         raise DataError(
             f"compare={workspace.directory}: {what}; expected one with train.csv and shards"
         )
-    asked = settings.images or IMAGES
-    if asked < LEAST:
-        raise SettingsError(f"images={asked}: expected {LEAST} or more to compare")
     labels = workspace.labels
-    count = min(asked, len(labels))
-    if count < LEAST:
+    count = min(settings.images or IMAGES, len(labels))
+    if count < LEAST_COMPARED:
         raise DataError(
-            f"compare={workspace.directory}: {count} labelled images, expected {LEAST} or more"
+            f"compare={workspace.directory}: {count} labelled images, expected {LEAST_COMPARED} or"
+            " more"
         )
     data = open_training_data(workspace)
     chosen = COMPARED.stream(settings.seed).permutation(len(labels))[:count]
@@ -130,10 +127,10 @@ def _drawn(
 def _measured(scans: npt.NDArray[np.uint8], which: str) -> list[ScanStatistics]:
     """The scan_statistics of the scans that show ink. Raises DataError if hardly one does."""
     found = [one for one in map(measure_scan, scans) if one is not None]
-    if len(found) < LEAST:
+    if len(found) < LEAST_COMPARED:
         raise DataError(
             f"{which}: ink was found in {len(found):,} of {len(scans):,} images, expected it in"
-            f" {LEAST} at least; are these scans of handwriting, dark on light?"
+            f" {LEAST_COMPARED} at least; are these scans of handwriting, dark on light?"
         )
     if len(found) < len(scans):
         say(f"{which}: {len(scans) - len(found):,} images without ink left out of the table")

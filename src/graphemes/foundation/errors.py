@@ -9,7 +9,11 @@ class UserError(Exception):
 
 
 class SettingsError(UserError):
-    """A word on the command line is unknown, of the wrong type or out of range."""
+    """A setting is unknown, out of range, contradicts another, or asks for what isn't here."""
+
+
+class NetworkError(UserError):
+    """A network that can't be built as asked, which only torch or timm can tell."""
 
 
 class DataError(UserError):
@@ -22,6 +26,11 @@ class PlaceTaken(UserError):
 
 class MissingPackage(UserError):
     """A package that this command needs isn't installed."""
+
+
+def one_line(error: Exception) -> str:
+    """What a library's error says, in a line of at most 300 characters; some say nothing."""
+    return " ".join(str(error).split())[:300] or type(error).__name__
 
 
 class Stopped(BaseException):

@@ -6,7 +6,7 @@ B images, H x W pixels.
 from torch import Tensor, nn
 
 from graphemes.foundation.settings.types import Pool
-from graphemes.network.gradient_checkpointing import through
+from graphemes.network.gradient_checkpointing import run_blocks
 from graphemes.network.pooling import GlobalPool
 from graphemes.network.resnet import BasicBlock
 
@@ -45,7 +45,8 @@ class ArticleNet(nn.Module):
     def maps(self, x: Tensor) -> Tensor:
         """(B, image_channels, H, W) -> the last feature maps, (B, 512, h, w)."""
         blocks = (self.block2, self.block3, self.block4, self.block5)
-        return through(blocks, self.block1(x), checkpointing=self.checkpointing and self.training)
+        recompute = self.checkpointing and self.training
+        return run_blocks(blocks, self.block1(x), checkpointing=recompute)
 
     def forward(self, x: Tensor) -> Tensor:
         """(B, image_channels, H, W) -> features (B, 512)."""

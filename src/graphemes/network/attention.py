@@ -65,8 +65,8 @@ class ConvolutionalAttention(nn.Module):
         """(B, C, h, w) -> the same shape."""
         mean, most = maps.mean((2, 3), keepdim=True), maps.amax((2, 3), keepdim=True)
         maps = maps * (self.mlp(mean) + self.mlp(most)).sigmoid()
-        seen = torch.cat([maps.mean(1, keepdim=True), maps.amax(1, keepdim=True)], dim=1)
-        return maps * self.positions(seen).sigmoid()  # type: ignore[no-any-return]
+        pooled = torch.cat([maps.mean(1, keepdim=True), maps.amax(1, keepdim=True)], dim=1)
+        return maps * self.positions(pooled).sigmoid()  # type: ignore[no-any-return]
 
 
 ATTENTIONS: dict[Attention, Callable[[int], nn.Module]] = {

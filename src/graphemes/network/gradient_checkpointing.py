@@ -1,4 +1,4 @@
-"""Gradient checkpointing: branches are computed again on the way back instead of kept.
+"""Gradient checkpointing: blocks are recomputed in the backward pass instead of kept.
 
 Chen et al. 2016 (arXiv:1604.06174).
 """
@@ -11,8 +11,8 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from torch.utils.checkpoint import checkpoint
 
 
-def through(blocks: Iterable[nn.Module], x: Tensor, *, checkpointing: bool) -> Tensor:
-    """One block after the other; with checkpointing only what lies between them is kept."""
+def run_blocks(blocks: Iterable[nn.Module], x: Tensor, *, checkpointing: bool) -> Tensor:
+    """What comes out of the last block; with checkpointing only the maps between them are kept."""
     for block in blocks:
         x = checkpoint(block, x, use_reentrant=False) if checkpointing else block(x)
     return x
@@ -20,9 +20,9 @@ def through(blocks: Iterable[nn.Module], x: Tensor, *, checkpointing: bool) -> T
 
 @contextlib.contextmanager
 def recomputing(network: nn.Module) -> Iterator[None]:
-    """Around the way back: what is computed again doesn't move batch norms' running statistics.
+    """Around the backward pass: recomputing doesn't move batch norms' running statistics.
 
-    They were moved on the way forth; twice would be other weights than without checkpointing.
+    The forward pass moved them; twice would be other weights than without checkpointing.
     """
     if not getattr(network, "checkpointing", False):
         yield

@@ -36,10 +36,10 @@ def memberships(device: torch.device) -> PerHead[Tensor]:
 
 
 def of_classes(graphemes: Tensor, pool: GraphemePool) -> PerHead[Tensor]:
-    """Float32 probabilities of graphemes, (B, G), to those of classes, PerHead[(B, C)], of sum 1.
+    """Float32 probabilities of graphemes, (B, G), to those of classes, PerHead[(B, C)].
 
     sum: a class has what its graphemes have together. mean: what they have on average, so that a
-    class of few graphemes isn't the less likely for it; brought to a sum of 1.
+    class of few graphemes isn't the less likely for it; normalised.
     """
 
     def pooled(members: Tensor) -> Tensor:

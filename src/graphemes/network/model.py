@@ -9,21 +9,19 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from graphemes.foundation.errors import SettingsError
 from graphemes.foundation.heads import HEADS, PerHead
 from graphemes.foundation.settings.groups import Architecture
 from graphemes.foundation.settings.types import GraphemePool, ImageSize
 from graphemes.network.grapheme_head import GraphemeHead, of_classes
 from graphemes.network.trunks import build_trunk
 
-# Mean and spread of ink over the competition's crops (4,000 images, 64x64): rounded, as any
-# constants near them serve; they sit here so that weights and pictures can't disagree.
+# Mean and standard deviation of ink over the competition's crops (4,000 images, 64x64): rounded,
+# as any constants near them serve; they sit here so that weights and pictures can't disagree.
 INK_MEAN, INK_STD = 0.12, 0.24
-_POOL = Architecture.model_fields["grapheme_pool"].default
 
 
 class Logits(NamedTuple):
-    """What a network says of B images."""
+    """What a network gives for B images."""
 
     heads: PerHead[Tensor]  # (B, C) each
     graphemes: Tensor | None = None  # (B, 1295), with a grapheme head
@@ -42,29 +40,24 @@ class GraphemeNetwork(nn.Module):
     """A trunk on one channel, a neck if asked for, and a linear layer for each head."""
 
     def __init__(
-        self, asked: Architecture, size: ImageSize, weights: Path | str | None = None
+        self, architecture: Architecture, size: ImageSize, weights: Path | str | None = None
     ) -> None:
         super().__init__()
-        self.trunk = build_trunk(asked, size, weights)
+        self.trunk = build_trunk(architecture, size, weights)
         width = self.trunk.width
         layers: list[nn.Module] = []
-        if asked.neck:
-            layers = [nn.Linear(width, asked.neck), nn.BatchNorm1d(asked.neck), nn.ReLU()]
-            width = asked.neck
-        self.neck = nn.Sequential(*layers, nn.Dropout(asked.dropout))
+        if neck := architecture.neck:
+            layers = [nn.Linear(width, neck), nn.BatchNorm1d(neck), nn.ReLU()]
+            width = neck
+        self.neck = nn.Sequential(*layers, nn.Dropout(architecture.dropout))
         self.heads = nn.ModuleDict({head.name: nn.Linear(width, head.classes) for head in HEADS})
-        self.graphemes = GraphemeHead(width) if asked.grapheme_head else None
-        if not asked.grapheme_head and asked.grapheme_pool != _POOL:
-            raise SettingsError(
-                f"grapheme_pool={asked.grapheme_pool}: there is no grapheme head to pool; leave it"
-                " out, or give grapheme_head=true"
-            )
-        # None: the heads alone
-        self.grapheme_pool: GraphemePool | None = asked.grapheme_pool if self.graphemes else None
+        self.graphemes = GraphemeHead(width) if architecture.grapheme_head else None
+        pool = architecture.grapheme_pool if self.graphemes else None
+        self.grapheme_pool: GraphemePool | None = pool  # None: the heads alone
 
     @property
     def checkpointing(self) -> bool:
-        """Whether its branches are computed twice, not kept."""
+        """Whether its blocks are recomputed in the backward pass, not kept."""
         return self.trunk.checkpointing
 
     def forward(self, ink: Tensor) -> Logits:
@@ -77,16 +70,16 @@ class GraphemeNetwork(nn.Module):
 
 
 def build_network(
-    asked: Architecture,
+    architecture: Architecture,
     size: ImageSize,
     seed: int | None = None,
     weights: Path | str | None = None,
 ) -> GraphemeNetwork:
     """A network with fresh weights, the same for the same seed; a trunk of timm's may bring its.
 
-    Raises SettingsError for what it can't be, DataError for weights that aren't its (TimmTrunk).
+    Raises NetworkError for what it can't be, DataError for weights that aren't its (TimmTrunk).
     """
     with torch.random.fork_rng(devices=[]):
         if seed is not None:
             torch.manual_seed(seed)
-        return GraphemeNetwork(asked, size, weights)
+        return GraphemeNetwork(architecture, size, weights)

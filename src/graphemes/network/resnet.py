@@ -10,10 +10,9 @@ from typing import Any, ClassVar, NamedTuple
 
 from torch import Tensor, nn
 
-from graphemes.foundation.errors import SettingsError
 from graphemes.foundation.settings.types import Attention, Pool, Shortcut, Stem
 from graphemes.network.attention import ATTENTIONS
-from graphemes.network.gradient_checkpointing import through
+from graphemes.network.gradient_checkpointing import run_blocks
 from graphemes.network.pooling import GlobalPool
 from graphemes.network.shortcuts import make_shortcut
 
@@ -42,7 +41,7 @@ class ResidualBlock(nn.Module):
     last_norm: ClassVar[str]  # the name of the norm at the branch's end
 
     def _make_join(self, before: int, after: int, stride: int, options: BlockOptions) -> None:
-        """Called last, so that weights are drawn and listed in the order of the pictures' way."""
+        """Called last, so that weights are drawn and listed in the order of the forward pass."""
         self.relu = nn.ReLU(inplace=True)
         self.attention = ATTENTIONS[options.attention](after)
         self.shortcut = make_shortcut(options.shortcut, before, after, stride)
@@ -98,8 +97,7 @@ class Bottleneck(ResidualBlock):
 class ResNet(nn.Module):
     """Stem, four stages, global pooling: pictures to features of `width` channels.
 
-    With num_classes a linear layer follows. shortcut="none" is the paper's plain network. Raises
-    SettingsError for no classes.
+    With num_classes a linear layer follows. shortcut="none" is the paper's plain network.
     """
 
     def __init__(
@@ -117,7 +115,7 @@ class ResNet(nn.Module):
     ) -> None:
         super().__init__()
         if num_classes is not None and num_classes < 1:
-            raise SettingsError(
+            raise ValueError(
                 f"num_classes: got {num_classes}, expected 1 or more, or None for bare features"
             )
         options = BlockOptions(shortcut, attention)
@@ -139,8 +137,8 @@ class ResNet(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """(B, image_channels, H, W) -> features (B, width), or (B, num_classes)."""
         blocks = [block for stage in self.stages for block in stage.children()]
-        again = self.checkpointing and self.training
-        maps = through(blocks, self.stem(x), checkpointing=again)
+        recompute = self.checkpointing and self.training
+        maps = run_blocks(blocks, self.stem(x), checkpointing=recompute)
         return self.classify(self.pool(maps))  # type: ignore[no-any-return]
 
 

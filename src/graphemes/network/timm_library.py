@@ -6,7 +6,7 @@ from types import ModuleType
 import torch
 from safetensors import SafetensorError
 
-from graphemes.foundation.errors import SettingsError
+from graphemes.foundation.errors import MissingPackage
 from graphemes.foundation.settings.types import TIMM
 from graphemes.foundation.versions import check_versions
 
@@ -23,13 +23,8 @@ FAULTS = (
 )
 
 
-def one_line(error: Exception) -> str:
-    """One of these in a line; some have no words."""
-    return " ".join(str(error).split())[:300] or type(error).__name__
-
-
 def timm_library() -> ModuleType:
-    """The module timm.
+    """The module timm. Raises MissingPackage.
 
     Beside a CPU build of torch, torchvision from the package index can't load its compiled
     operators, and importing it (as timm does) stops at "operator torchvision::nms does not exist".
@@ -40,7 +35,7 @@ def timm_library() -> ModuleType:
     try:
         return importlib.import_module("timm")
     except ModuleNotFoundError as error:
-        raise SettingsError(
+        raise MissingPackage(
             f"trunk={TIMM}NAME: {error.name} isn't installed; pip install timm, or take another"
         ) from None
     except RuntimeError as error:

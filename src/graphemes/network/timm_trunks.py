@@ -10,14 +10,14 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from graphemes.foundation.errors import SettingsError
+from graphemes.foundation.errors import NetworkError, one_line
 from graphemes.foundation.settings.types import TIMM, ImageSize, Pool
 from graphemes.foundation.settings.words import shown
 from graphemes.network.pooling import GlobalPool
-from graphemes.network.timm_library import FAULTS, one_line, timm_library
+from graphemes.network.timm_library import FAULTS, timm_library
 from graphemes.network.timm_weights import with_weights
 
-UNSEEN = 4  # pixels at a side's end; fewer any strided convolution may leave
+UNCOVERED = 4  # pixels at a side's end; fewer any strided convolution may leave
 
 
 class TimmTrunk(nn.Module):
@@ -25,7 +25,7 @@ class TimmTrunk(nn.Module):
 
     size is handed to models that are built for one. weights: a file of timm's, or FETCHED for those
     that timm itself knows; their first convolution goes from three channels to one timm's way,
-    by its sum over them. Raises SettingsError for a name, a size or an option that timm or the
+    by its sum over them. Raises NetworkError for a name, a size or an option that timm or the
     model doesn't have, DataError for weights that aren't its.
     """
 
@@ -53,29 +53,21 @@ class TimmTrunk(nn.Module):
 
     @property
     def checkpointing(self) -> bool:
-        """Whether its parts are computed twice instead of kept; timm's models say nothing back."""
+        """Whether its blocks are recomputed instead of kept; timm's models can't be asked."""
         return self._checkpointing
 
     @checkpointing.setter
     def checkpointing(self, wanted: bool) -> None:
         if wanted == self.checkpointing:
-            return  # some models say no to being told what they do already
+            return  # some models refuse a call that changes nothing
         try:
             self.model.set_grad_checkpointing(wanted)
         except (*FAULTS, AttributeError):
-            raise SettingsError(
+            raise NetworkError(
                 f"checkpointing={shown(wanted)}: {type(self.model).__name__} has no such thing;"
                 " leave it out, or take a smaller batch_size"
             ) from None
         self._checkpointing = wanted
-
-
-def timm_has(name: str) -> bool:
-    """Whether a name is one of timm's models; False where there is no timm."""
-    try:
-        return bool(timm_library().is_model(name))
-    except SettingsError:
-        return False
 
 
 def _check_name(name: str) -> None:
@@ -85,7 +77,7 @@ def _check_name(name: str) -> None:
         return
     near = difflib.get_close_matches(name, sorted(known), n=3, cutoff=0.5)
     guesses = f"did you mean {' or '.join(TIMM + one for one in near)}?" if near else ""
-    raise SettingsError(
+    raise NetworkError(
         f"trunk={TIMM}{name}: timm {timm.__version__} has no such model among its"
         f" {len(timm.list_models()):,}; {guesses or 'look at timm.list_models()'}"
     )
@@ -103,19 +95,19 @@ def _arguments(name: str, size: ImageSize, drop_path: float) -> dict[str, Any]:
 
 
 def _create(name: str, given: dict[str, Any], weights: Path | str | None) -> nn.Module:
-    """The model; every fault of its building is told in a line."""
+    """The model. Raises NetworkError for every fault of its building."""
     if weights is not None:
-        _create(name, given, None)  # what can't be built is no fault of the weights
-        return with_weights(name, given, weights)
+        names = _create(name, given, None).state_dict()  # what can't be built is no fault of theirs
+        return with_weights(name, given, weights, names.keys())
     try:
         return timm_library().create_model(name, **given)  # type: ignore[no-any-return]
     except FAULTS as error:
         what = one_line(error)
         if "drop_path_rate" in what:
-            raise SettingsError(f"drop_path: trunk={TIMM}{name} has none; leave it out") from None
+            raise NetworkError(f"drop_path: trunk={TIMM}{name} has none; leave it out") from None
         size = given.get("img_size")
         at = f" at image_size={ImageSize(*size)}" if size else ""
-        raise SettingsError(f"trunk={TIMM}{name} can't be built{at}: {what}") from None
+        raise NetworkError(f"trunk={TIMM}{name} can't be built{at}: {what}") from None
 
 
 def _replace_pooling(trunk: str, model: nn.Module, pool: Pool) -> None:
@@ -123,7 +115,7 @@ def _replace_pooling(trunk: str, model: nn.Module, pool: Pool) -> None:
     select = timm_library().layers.SelectAdaptivePool2d
     found = [name for name, part in model.named_modules() if isinstance(part, select)]
     if len(found) != 1:
-        raise SettingsError(
+        raise NetworkError(
             f"pool={pool}: trunk={trunk} has no pooling of feature maps to replace; leave it out"
         )
     old = model.get_submodule(found[0])
@@ -156,9 +148,9 @@ def _check_patches(trunk: str, model: nn.Module, size: ImageSize) -> None:
         return
     patch = cutting.patch_size
     left = [side % one for side, one in zip(size, patch, strict=True)]
-    if max(left) >= UNSEEN:
+    if max(left) >= UNCOVERED:
         fits = ImageSize(*(-(-side // one) * one for side, one in zip(size, patch, strict=True)))
-        raise SettingsError(
+        raise NetworkError(
             f"image_size={size}: trunk={trunk} cuts it into patches of {patch[0]}x{patch[1]} and"
             f" leaves the last rows ({left[0]}) and columns ({left[1]}) unseen; try"
             f" image_size={fits}"
@@ -173,12 +165,12 @@ def _features(trunk: str, model: Any, size: ImageSize) -> int:
             found = model.eval()(torch.zeros(1, 1, *size))
     except FAULTS as error:
         own = ImageSize(*(model.pretrained_cfg.get("input_size") or (3, 224, 224))[1:])
-        raise SettingsError(
+        raise NetworkError(
             f"image_size={size}: trunk={trunk} can't take it ({one_line(error)}); it was made for"
             f" image_size={own}"
         ) from None
     finally:
         model.train(was)
     if not isinstance(found, Tensor) or found.ndim != 2 or 0 in found.shape:
-        raise SettingsError(f"trunk={trunk} gives no vector of features; take another")
+        raise NetworkError(f"trunk={trunk} gives no vector of features; take another")
     return int(found.shape[1])

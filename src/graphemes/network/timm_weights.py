@@ -4,25 +4,22 @@ import contextlib
 import logging
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from http.client import HTTPException
 from pathlib import Path
-from pickle import UnpicklingError
 from types import ModuleType
 from typing import Any, NamedTuple
 
 import torch
-from safetensors import SafetensorError
-from safetensors.torch import load_file
 from torch import nn
 
-from graphemes.foundation.errors import DataError, SettingsError
+from graphemes.foundation.errors import DataError, NetworkError, one_line
 from graphemes.foundation.settings.types import TIMM
-from graphemes.network.timm_library import FAULTS, one_line, timm_library
+from graphemes.network.tensor_files import below_prefix, read_tensors
+from graphemes.network.timm_library import FAULTS, timm_library
 
 FETCHED = "fetched"  # timm's own weights, from its cache or the network
 HUB_NAMES = ("model.safetensors", "pytorch_model.bin")  # in the order timm asks for them
-WRAPPED_IN = ("state_dict_ema", "model_ema", "state_dict", "model")  # by trainings, as timm looks
 # Share of tensors that a model may lack in a file, and of those that may find no place in it: more,
 # and the file is another network's.
 ASTRAY = 0.1
@@ -36,10 +33,13 @@ class Loading(NamedTuple):
     unexpected: list[str]  # the file's, without a place
 
 
-def with_weights(name: str, given: dict[str, Any], weights: Path | str) -> nn.Module:
+def with_weights(
+    name: str, given: dict[str, Any], weights: Path | str, names: Collection[str]
+) -> nn.Module:
     """A model of that name, built of these arguments, with a file's weights.
 
-    weights: the file's path, or FETCHED. Raises SettingsError, DataError.
+    weights: the file's path, or FETCHED. names: of the model's tensors. Raises NetworkError,
+    DataError.
     """
     timm = timm_library()
     file: Path | None
@@ -49,7 +49,7 @@ def with_weights(name: str, given: dict[str, Any], weights: Path | str) -> nn.Mo
         what = f"pretrained=true: the weights of {TIMM}{name} can't be fetched"
         file = _kept_by_hub(name)
     try:
-        overlay = None if file is None else {"state_dict": _read(file)}
+        overlay = None if file is None else {"state_dict": _read(file, names)}
         with _watched() as loadings:
             model = timm.create_model(
                 name, pretrained=True, pretrained_cfg_overlay=overlay, **given
@@ -64,25 +64,9 @@ def with_weights(name: str, given: dict[str, Any], weights: Path | str) -> nn.Mo
     return model  # type: ignore[no-any-return]
 
 
-def _read(file: Path) -> dict[str, torch.Tensor]:
+def _read(file: Path, names: Collection[str]) -> dict[str, torch.Tensor]:
     """A file's tensors. Ours to read: some of timm's versions open pickles that can run code."""
-    found: Any
-    try:
-        found = load_file(file)
-    except SafetensorError:
-        try:
-            found = torch.load(file, map_location="cpu", weights_only=True)
-        except (UnpicklingError, EOFError, LookupError, RuntimeError):
-            found = None
-    for key in WRAPPED_IN:
-        if isinstance(found, dict):
-            found = found.get(key, found)
-    if not isinstance(found, dict) or not all(isinstance(x, torch.Tensor) for x in found.values()):
-        raise ValueError("neither safetensors nor a torch.save of bare tensors")
-    for key, tensor in found.items():
-        if not torch.isfinite(tensor).all():
-            raise ValueError(f"its tensor {key!r} has values that are not finite")
-    return timm_library().models.clean_state_dict(found)  # type: ignore[no-any-return]
+    return below_prefix(timm_library().models.clean_state_dict(read_tensors(file)), names)
 
 
 def _hub() -> ModuleType:
@@ -110,7 +94,7 @@ def _kept_by_hub(name: str) -> Path | None:
     hub = _hub()
     known = timm_library().models.get_pretrained_cfg(name)
     if known is None or not known.has_weights:
-        raise SettingsError(
+        raise NetworkError(
             f"pretrained=true: timm has no weights for {TIMM}{name}; leave it out, or give"
             " init=FILE"
         )
@@ -121,7 +105,7 @@ def _kept_by_hub(name: str) -> Path | None:
         path = hub.try_to_load_from_cache(known.hf_hub_id, one)
         if isinstance(path, str):
             return Path(path)
-    raise SettingsError(
+    raise NetworkError(
         f"pretrained=true: {hub.constants.ENDPOINT} can't be reached for the weights of"
         f" {TIMM}{name}, and they aren't on this machine; is there a network? init=FILE takes them"
         " from a file"
@@ -153,14 +137,14 @@ def _watched() -> Iterator[list[Loading]]:
     load = nn.Module.load_state_dict
 
     def watched(model: nn.Module, tensors: Any, *words: Any, **options: Any) -> Any:
-        said = load(model, tensors, *words, **options)
-        names = (list(model.state_dict()), said.missing_keys, said.unexpected_keys)
+        result = load(model, tensors, *words, **options)
+        names = (list(model.state_dict()), result.missing_keys, result.unexpected_keys)
         # Older files lack the count that norms keep of their batches; nothing is read off it.
         wanted, missing, unexpected = (
             [name for name in some if not name.endswith("num_batches_tracked")] for some in names
         )
         found.append(Loading(len(wanted), missing, unexpected))
-        return said
+        return result
 
     logger = logging.getLogger("timm")
     level = logger.level

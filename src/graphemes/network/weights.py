@@ -15,12 +15,18 @@ from pydantic import ConfigDict, TypeAdapter, ValidationError
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 
-from graphemes.foundation.errors import DataError, SettingsError
+from graphemes.foundation.errors import DataError, MissingPackage, NetworkError, one_line
 from graphemes.foundation.files import replacing
 from graphemes.foundation.heads import HEADS
 from graphemes.foundation.settings.groups import LATER, Architecture, Learning
-from graphemes.foundation.settings.words import expectation, shown
+from graphemes.foundation.settings.words import (
+    contradiction,
+    expectation,
+    faulty_key,
+    shown,
+)
 from graphemes.network.model import GraphemeNetwork, build_network
+from graphemes.network.tensor_files import is_pickle
 
 FORMAT = 1
 CHANGEABLE = ("dropout", "drop_path", "grapheme_pool")  # of a network, keeping its weights
@@ -64,7 +70,7 @@ def save_weights(
         try:
             save_file(state, temporary, {"graphemes": json.dumps(asdict(record), allow_nan=False)})
         except SafetensorError as error:  # a full disk
-            raise OSError(" ".join(str(error).split())) from None
+            raise OSError(one_line(error)) from None
 
 
 def load_weights(path: Path) -> tuple[GraphemeNetwork, WeightsRecord]:
@@ -73,19 +79,19 @@ def load_weights(path: Path) -> tuple[GraphemeNetwork, WeightsRecord]:
     learning = network_settings(path, record)
     try:
         network = build_network(learning, learning.image_size)
-    except SettingsError as error:
+    except (MissingPackage, NetworkError) as error:
         raise DataError(f"{path}: its network can't be built here: {error}") from None
     _load_tensors(path, network, tensors)
     return network.eval(), record
 
 
-def start_from(path: Path, network: GraphemeNetwork, asked: Architecture) -> None:
+def start_from(path: Path, network: GraphemeNetwork, architecture: Architecture) -> None:
     """Put a file's weights into a network of the same tensors. DataError says what's off."""
     tensors, record = _read(path)
     kept = network_settings(path, record)
     # Some options change no tensor's shape, but what the tensors mean to the next.
     for key in Architecture.model_fields:
-        was, wanted = (getattr(one, key) for one in (kept, asked))
+        was, wanted = (getattr(one, key) for one in (kept, architecture))
         if was != wanted and key not in CHANGEABLE:
             raise DataError(
                 f"init={path}: its {key} is {shown(was)}, expected {shown(wanted)}; give"
@@ -114,16 +120,20 @@ def network_settings(path: Path, record: WeightsRecord) -> Learning:
     Those that weren't always there are left at their defaults where it lacks them.
     """
     keys = [key for key in Architecture.model_fields if key not in LATER]
-    said = {key: record.settings.get(key) for key in (*keys, "image_size", "crop")}
-    said |= {
+    recorded = {key: record.settings.get(key) for key in (*keys, "image_size", "crop")}
+    recorded |= {
         key: record.settings[key] for key in Architecture.model_fields if key in record.settings
     }
     try:
-        return Learning.model_validate(said)
+        return Learning.model_validate(recorded)
     except ValidationError as error:
-        key = str(error.errors()[0]["loc"][0])
+        key = faulty_key(error)
+        if key is None:
+            raise DataError(
+                f"{path}: its network can't be built here: {contradiction(error)}"
+            ) from None
         raise DataError(
-            f"{path}: its record says {key} is {said[key]!r}, expected"
+            f"{path}: its record says {key} is {recorded[key]!r}, expected"
             f" {expectation(Learning, key)}; train again"
         ) from None
 
@@ -193,11 +203,9 @@ def _why(path: Path, error: Exception) -> str:
     if isinstance(error, OSError) and not path.is_file():
         return "no such weights file"
     try:
-        with path.open("rb") as file:
-            head = file.read(9)
+        pickled = is_pickle(path)
     except OSError as unreadable:
         return f"can't be read: {unreadable.strerror}"
-    # A safetensors file has a brace there; its length before that may begin with these bytes too.
-    if (head[:2] == b"PK" or head[:1] == b"\x80") and head[8:] != b"{":
+    if pickled:
         return "it is a pickle (.pt, .pth), which can run code; expected a .safetensors file"
-    return f"not a whole safetensors file ({' '.join(str(error).split())}); copy it again"
+    return f"not a whole safetensors file ({one_line(error)}); copy it again"

@@ -25,7 +25,7 @@ from graphemes.foundation.files import file_digest, read_json, write_json
 from graphemes.foundation.layout import Layout
 from graphemes.foundation.progress import say
 from graphemes.foundation.settings.commands import FoldsSettings, TrainSettings
-from graphemes.foundation.settings.groups import Folding
+from graphemes.foundation.settings.groups import Folding, no_such_fold
 from graphemes.foundation.settings.types import FoldRule
 from graphemes.pipeline.workspace import Workspace
 
@@ -155,7 +155,5 @@ def chosen_folds(settings: TrainSettings, table: pd.DataFrame) -> list[str]:
     asked = tuple(range(count)) if settings.fold == "all" else settings.fold
     outside = [fold for fold in asked if int(fold) >= count]
     if outside:
-        raise SettingsError(
-            f"fold={outside[0]}: there are {count} folds, expected 0 to {count - 1}, all or none"
-        )
+        raise SettingsError(no_such_fold(int(outside[0]), count))
     return [str(fold) for fold in asked]

@@ -33,15 +33,10 @@ class SyntheticPlan:
 def plan_synthetic(settings: TrainSettings, workspace: Workspace) -> SyntheticPlan | None:
     """The synthetic images that the settings name; None if there are none.
 
-    Raises SettingsError for a share of none, DataError for a directory that isn't whole,
+    Raises SettingsError for data_dir itself, DataError for a directory that isn't whole,
     MissingPackage where images have to be drawn and can't.
     """
     if settings.synthetic is None:
-        if settings.synthetic_share is not None:
-            raise SettingsError(
-                f"synthetic_share={settings.synthetic_share}: there are no synthetic images;"
-                " add synthetic=DIRECTORY or a number to draw, or leave it out"
-            )
         return None
     if isinstance(settings.synthetic, int):
         return _plan_drawing(settings.synthetic, settings.seed, workspace)

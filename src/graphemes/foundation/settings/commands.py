@@ -1,8 +1,9 @@
 """Settings: one frozen model a command, built from shared groups."""
 
-from typing import Annotated, Literal
+from pathlib import Path
+from typing import Annotated, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from graphemes.foundation.settings.groups import (
     Architecture,
@@ -11,7 +12,9 @@ from graphemes.foundation.settings.groups import (
     Machine,
     Places,
     Settings,
+    check_fold,
 )
+from graphemes.foundation.settings.trunks import check_trunk, supporting_trunks
 from graphemes.foundation.settings.types import (
     Duration,
     FoldChoice,
@@ -31,6 +34,7 @@ from graphemes.foundation.settings.types import (
 # Measured: trained on 12,950 drawings, read off 10,000 real images, one seed: 0.570 with 0, 0.613
 # with 0.5, 0.607 with 0.8.
 BALANCE = 0.6
+LEAST_COMPARED = 100  # images: fewer say nothing of how drawings differ from real ones
 
 
 class TrainSettings(Learning, Folding, Machine, Places):
@@ -51,12 +55,26 @@ class TrainSettings(Learning, Folding, Machine, Places):
         description="stop cleanly after the last epoch that fits; tables, submission not counted",
     )
     checkpointing: bool = Field(
-        False, description="compute branches twice instead of keeping them: less memory, slower"
+        False, description="recompute blocks in the backward pass: less memory, slower"
     )
     overwrite: bool = Field(False, description="replace results of other settings or data")
     submission: SomePath | None = Field(
         None, description="where the CSV goes (default: submissions/)"
     )
+
+    @model_validator(mode="after")
+    def _fold_exists(self) -> Self:
+        check_fold(self.fold, self.folds)
+        return self
+
+    @model_validator(mode="after")
+    def _share_is_of_something(self) -> Self:
+        if self.synthetic_share is not None and self.synthetic is None:
+            raise ValueError(
+                f"synthetic_share={self.synthetic_share}: there are no synthetic images;"
+                " add synthetic=DIRECTORY or a number to draw, or leave it out"
+            )
+        return self
 
 
 class FoldsSettings(Folding, Places):
@@ -66,6 +84,14 @@ class FoldsSettings(Folding, Places):
         "stratified", description="grapheme: a quarter of them each whole in one fold, unseen there"
     )
     overwrite: bool = Field(False, description="replace folds of other data, count or seed")
+
+    @model_validator(mode="after")
+    def _folds_are_made_or_read(self) -> Self:
+        if self.by == "grapheme" and isinstance(self.folds, Path):
+            raise ValueError(
+                "by=grapheme makes new folds, folds=PATH reads a file; give one of them"
+            )
+        return self
 
 
 class ScoreSettings(Machine, Places):
@@ -79,6 +105,17 @@ class ScoreSettings(Machine, Places):
     grapheme_pool: GraphemePool | Literal["none"] | None = Field(
         None, description="of weights with a grapheme_head; none: the three heads alone"
     )
+
+    @model_validator(mode="after")
+    def _scores_one_way(self) -> Self:
+        if self.oof and self.weights:
+            raise ValueError("oof and weights are two ways to score; give one of them")
+        if self.grapheme_pool and not self.weights:
+            raise ValueError(
+                f"grapheme_pool={self.grapheme_pool}: tables hold probabilities that are pooled"
+                " already; leave it out, or give weights="
+            )
+        return self
 
 
 class PredictSettings(Machine, Places):
@@ -105,6 +142,11 @@ class DoctorSettings(Machine, Places):
     synthetic: SyntheticSource | None = Field(
         None, description="synthetic images that a run would be given"
     )
+
+    @model_validator(mode="after")
+    def _fold_exists(self) -> Self:
+        check_fold(self.fold, self.folds)
+        return self
 
 
 class SynthesiseSettings(Settings):
@@ -140,6 +182,21 @@ class SynthesiseSettings(Settings):
         "auto", description="processes that draw; the bytes stay the same"
     )
 
+    @model_validator(mode="after")
+    def _draws_or_compares(self) -> Self:
+        if self.compare is None:
+            if self.out is None:
+                raise ValueError("out: expected the directory to draw into, as out=data/drawings")
+            return self
+        idle = sorted({"graphemes", "tests", "balance"} & self.model_fields_set)
+        if idle:
+            raise ValueError(
+                f"{idle[0]}: compare= draws what its images show; leave {' and '.join(idle)} out"
+            )
+        if self.images is not None and self.images < LEAST_COMPARED:
+            raise ValueError(f"images={self.images}: expected {LEAST_COMPARED} or more to compare")
+        return self
+
 
 class BenchSettings(Machine, Places):
     """Settings of bench."""
@@ -154,6 +211,12 @@ class BenchSettings(Machine, Places):
     epochs: int = Field(20, ge=1, le=10_000, description="of degradation's trainings")
     seeds: int = Field(2, ge=1, le=20, description="of degradation's trainings, each a pair")
 
+    @model_validator(mode="after")
+    def _degradation_is_precise(self) -> Self:
+        if self.what == "degradation" and self.precision == "fp16":
+            raise ValueError("precision=fp16: degradation has no use for it; expected fp32 or bf16")
+        return self
+
 
 class NetworksSettings(Architecture, Machine, Places):
     """Settings of networks."""
@@ -165,7 +228,14 @@ class NetworksSettings(Architecture, Machine, Places):
     batch_size: int = Field(32, ge=2, le=65_536, description="images at a time")
     repeats: int = Field(3, ge=0, le=100, description="of each step timed, medians; 0 times none")
 
+    @model_validator(mode="after")
+    def _trunk_supports_options(self) -> Self:
+        for name in self.trunk or supporting_trunks(self.trunk_options()):
+            check_trunk(name, self.trunk_options())
+        return self
 
+
+# What each command reads from its words.
 MODELS: dict[str, type[Settings]] = {
     "train": TrainSettings,
     "folds": FoldsSettings,
@@ -173,6 +243,6 @@ MODELS: dict[str, type[Settings]] = {
     "predict": PredictSettings,
     "doctor": DoctorSettings,
     "synthesise": SynthesiseSettings,
-    "bench": BenchSettings,
     "networks": NetworksSettings,
+    "bench": BenchSettings,
 }

@@ -1,14 +1,21 @@
-"""The groups that commands' settings are built from: frozen models, checked at the door."""
+"""The groups that commands' settings are built from: frozen models, checked at the door.
+
+What contradicts what is said by validators beside the fields, which raise ValueError with the
+sentence that the command line prints.
+"""
 
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from graphemes.foundation.settings.trunks import OPTIONS, check_trunk
 from graphemes.foundation.settings.types import (
+    TIMM,
     Attention,
     Crop,
     DeviceName,
+    FoldChoice,
     FoldSource,
     GraphemePool,
     ImageSize,
@@ -22,6 +29,7 @@ from graphemes.foundation.settings.types import (
     TrunkName,
     Workers,
 )
+from graphemes.foundation.settings.words import shown
 
 
 @dataclass(frozen=True)
@@ -44,6 +52,10 @@ class Settings(BaseModel):
         given = {key: getattr(self, key) for key in self.model_fields_set}
         return type(self).model_validate({**values, **given})
 
+    def differs(self, key: str) -> bool:
+        """Whether a setting isn't its default."""
+        return bool(getattr(self, key) != type(self).model_fields[key].default)
+
 
 class Places(Settings):
     """Where things are read and written."""
@@ -64,11 +76,17 @@ class Machine(Settings):
 
     device: DeviceName = Field("auto", description="auto takes a GPU if there is one")
     precision: Literal["auto", "fp32", "bf16", "fp16"] = Field(
-        "auto", description="of the arithmetic; auto takes what the device does fast"
+        "auto", description="of autocast; auto takes what the device does fast"
     )
     workers: Workers | Literal["auto"] = Field(
         "auto", description="processes that make pictures; the pictures stay the same"
     )
+
+    @model_validator(mode="after")
+    def _device_has_precision(self) -> Self:
+        if self.precision == "fp16" and self.device == "cpu":
+            raise ValueError("precision=fp16 needs a GPU; on a CPU use precision=bf16 or fp32")
+        return self
 
 
 class Folding(Settings):
@@ -76,6 +94,18 @@ class Folding(Settings):
 
     folds: FoldSource = Field(5, description="how many folds, or a CSV with image_id, fold")
     seed: int = Field(0, ge=0, lt=2**32, description="of folds, first weights and augmentation")
+
+
+def check_fold(fold: FoldChoice, folds: FoldSource) -> None:
+    """Raise ValueError for a fold beyond the count; how many a file has, only the file says."""
+    if isinstance(fold, tuple) and isinstance(folds, int) and max(fold) >= folds:
+        outside = min(one for one in fold if one >= folds)
+        raise ValueError(no_such_fold(outside, folds))
+
+
+def no_such_fold(fold: int, count: int) -> str:
+    """The sentence on a fold that isn't among so many."""
+    return f"fold={fold}: there are {count} folds, expected 0 to {count - 1}, all or none"
 
 
 class Architecture(Settings):
@@ -113,6 +143,24 @@ class Architecture(Settings):
         "mean", description="how its probabilities become those of a class: over its graphemes"
     )
 
+    def trunk_options(self) -> dict[str, Any]:
+        """The trunk's own options that aren't the default."""
+        return {key: getattr(self, key) for key in OPTIONS if self.differs(key)}
+
+    @model_validator(mode="after")
+    def _trunk_supports_options(self) -> Self:
+        check_trunk(self.trunk, self.trunk_options())
+        return self
+
+    @model_validator(mode="after")
+    def _pooled_graphemes_have_a_head(self) -> Self:
+        if self.differs("grapheme_pool") and not self.grapheme_head:
+            raise ValueError(
+                f"grapheme_pool={self.grapheme_pool}: there is no grapheme head to pool; leave it"
+                " out, or give grapheme_head=true"
+            )
+        return self
+
 
 class Learning(Architecture):
     """What decides which weights come out: two runs that differ here are different runs."""
@@ -138,7 +186,7 @@ class Learning(Architecture):
         False, description="start from timm's weights, fetched if need be"
     )
     init: SomePath | None = Field(
-        None, description="weights file to start from: train's, or one of timm's for its trunk"
+        None, description="weights to start from: train's, timm's, or torchvision's for a ResNet"
     )
     limit: int | None = Field(
         None, ge=2, description="at most so many real rows of each fold's training and validation"
@@ -149,6 +197,26 @@ class Learning(Architecture):
     synthetic_share: Annotated[ShareOfEpochs | None, NEWER] = Field(
         None, description="of an epoch's pictures, with synthetic= (0.5); 1: synthetic ones alone"
     )
+
+    @model_validator(mode="after")
+    def _begins_one_way(self) -> Self:
+        if self.pretrained and self.init:
+            raise ValueError("pretrained, init: two ways to begin with weights; give one of them")
+        if self.pretrained and not self.trunk.startswith(TIMM):
+            raise ValueError(
+                f"pretrained=true: trunk={self.trunk} has no weights to fetch; expected"
+                f" trunk={TIMM}NAME; leave it out, or give init=FILE"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _weighed_graphemes_have_a_head(self) -> Self:
+        if self.differs("grapheme_weight") and not self.grapheme_head:
+            raise ValueError(
+                f"grapheme_weight={shown(self.grapheme_weight)}: there is no grapheme head to"
+                " weigh; leave it out, or give grapheme_head=true"
+            )
+        return self
 
 
 # Newer than the first format: where they change nothing they are left out of an identity.

@@ -44,9 +44,9 @@ def notes() -> dict[str, str]:
     """What the recipes say of a setting, for help: {"epochs": "recipe quick: 4"}."""
     found: dict[str, list[str]] = {}
     for name, recipe in RECIPES.items():
-        said = [recipe(images) for images in (1_000, 40_000, 200_840)]
-        for key in said[0]:
-            values = dict.fromkeys(shown(values[key]) for values in said)
+        filled = [recipe(images) for images in (1_000, 40_000, 200_840)]
+        for key in filled[0]:
+            values = dict.fromkeys(shown(values[key]) for values in filled)
             found.setdefault(key, []).append(f"{name}: {' to '.join(values)}")
     return {key: f"recipe {', '.join(parts)}" for key, parts in found.items()}
 

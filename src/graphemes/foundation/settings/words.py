@@ -4,17 +4,19 @@ import difflib
 import math
 from typing import Any, TypeVar
 
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 
 from graphemes.foundation.errors import SettingsError
-from graphemes.foundation.settings.groups import Settings
 from graphemes.foundation.settings.types import Expected
 
-Model = TypeVar("Model", bound=Settings)
+Model = TypeVar("Model", bound=BaseModel)
 
 
 def read_words(model: type[Model], words: list[str]) -> Model:
-    """The settings of `key=value` words. Raises SettingsError with a guess or the bounds."""
+    """The settings of `key=value` words.
+
+    Raises SettingsError with a guess, the bounds, or what contradicts what.
+    """
     values: dict[str, str] = {}
     for word in words:
         key, equals, value = word.partition("=")
@@ -28,10 +30,25 @@ def read_words(model: type[Model], words: list[str]) -> Model:
     try:
         return model.model_validate(values)
     except ValidationError as error:
-        key = str(error.errors()[0]["loc"][0])
-        raise SettingsError(
-            f"setting '{key}': got '{values[key]}', expected {expectation(model, key)}"
-        ) from None
+        raise SettingsError(_refusal(model, values, error)) from None
+
+
+def _refusal(model: type[BaseModel], values: dict[str, str], error: ValidationError) -> str:
+    key = faulty_key(error)
+    if key is None:
+        return contradiction(error)
+    return f"setting '{key}': got '{values[key]}', expected {expectation(model, key)}"
+
+
+def faulty_key(error: ValidationError) -> str | None:
+    """The first setting whose value isn't what it takes; None if two settings contradict."""
+    where = error.errors()[0]["loc"]
+    return str(where[0]) if where else None
+
+
+def contradiction(error: ValidationError) -> str:
+    """The sentence of the validator that found two settings contradict."""
+    return str(error.errors()[0]["ctx"]["error"])
 
 
 def guess(word: str, known: list[str]) -> str:
@@ -40,7 +57,7 @@ def guess(word: str, known: list[str]) -> str:
     return f"; did you mean '{near[0]}'?" if near else f"; there are {', '.join(known)}"
 
 
-def expectation(model: type[Settings], key: str) -> str:
+def expectation(model: type[BaseModel], key: str) -> str:
     """What values a setting takes: 'an integer of at least 1, at most 10000'."""
     schema = model.model_json_schema()["properties"][key]
     for note in _notes(model.model_fields[key]):
@@ -89,7 +106,7 @@ def shown(value: Any) -> str:
     return str(value)
 
 
-def help_lines(model: type[Settings], notes: dict[str, str]) -> list[str]:
+def help_lines(model: type[BaseModel], notes: dict[str, str]) -> list[str]:
     """One entry a key: its default (and a note on it), what it means, what it takes."""
     noted = notes if "recipe" in model.model_fields else {}
     lines = []

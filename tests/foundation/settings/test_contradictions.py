@@ -1,0 +1,188 @@
+"""What contradicts what is said from the words alone: no file is opened, torch isn't imported."""
+
+import subprocess
+import sys
+
+import pytest
+from pydantic import ValidationError
+
+from graphemes.__main__ import COMMANDS
+from graphemes.foundation.errors import SettingsError
+from graphemes.foundation.settings.commands import MODELS, NetworksSettings, TrainSettings
+from graphemes.foundation.settings.groups import Architecture, Learning
+from graphemes.foundation.settings.trunks import (
+    OPTIONS,
+    SUPPORTED,
+    SUPPORTED_BY_TIMM,
+    supporting_trunks,
+)
+from graphemes.foundation.settings.words import read_words
+
+OURS = ", ".join(SUPPORTED)
+# A command's words, and the whole sentence.
+CONTRADICTIONS = {
+    "score oof=a.parquet weights=w.safetensors": (
+        "oof and weights are two ways to score; give one of them"
+    ),
+    "score grapheme_pool=sum": (
+        "grapheme_pool=sum: tables hold probabilities that are pooled already; leave it out, or"
+        " give weights="
+    ),
+    "folds by=grapheme folds=mine.csv": (
+        "by=grapheme makes new folds, folds=PATH reads a file; give one of them"
+    ),
+    "synthesise": "out: expected the directory to draw into, as out=data/drawings",
+    "synthesise images=3": "out: expected the directory to draw into, as out=data/drawings",
+    "synthesise compare=d balance=0.6": (
+        "balance: compare= draws what its images show; leave balance out"
+    ),
+    "synthesise compare=d tests=0 graphemes=all": (
+        "graphemes: compare= draws what its images show; leave graphemes and tests out"
+    ),
+    "synthesise compare=d images=99": "images=99: expected 100 or more to compare",
+    "train synthetic_share=0.5": (
+        "synthetic_share=0.5: there are no synthetic images; add synthetic=DIRECTORY or a number"
+        " to draw, or leave it out"
+    ),
+    "train fold=9 folds=3": "fold=9: there are 3 folds, expected 0 to 2, all or none",
+    "train fold=0,5,7": "fold=5: there are 5 folds, expected 0 to 4, all or none",
+    "doctor fold=5": "fold=5: there are 5 folds, expected 0 to 4, all or none",
+    "train trunk=timm/resnet18 pretrained=true init=x": (
+        "pretrained, init: two ways to begin with weights; give one of them"
+    ),
+    "train pretrained=true init=x": (
+        "pretrained, init: two ways to begin with weights; give one of them"
+    ),
+    "train trunk=resnet18 pretrained=true": (
+        "pretrained=true: trunk=resnet18 has no weights to fetch; expected trunk=timm/NAME; leave"
+        " it out, or give init=FILE"
+    ),
+    "train grapheme_weight=1": (
+        "grapheme_weight=1: there is no grapheme head to weigh; leave it out, or give"
+        " grapheme_head=true"
+    ),
+    "train grapheme_pool=sum": (
+        "grapheme_pool=sum: there is no grapheme head to pool; leave it out, or give"
+        " grapheme_head=true"
+    ),
+    "networks grapheme_pool=sum": (
+        "grapheme_pool=sum: there is no grapheme head to pool; leave it out, or give"
+        " grapheme_head=true"
+    ),
+    "train trunk=resnet43": (
+        "trunk=resnet43: neither one of ours nor timm/NAME; did you mean 'resnet34'? (timm's would"
+        " be timm/resnet43)"
+    ),
+    "train trunk=convnext_tiny": (
+        f"trunk=convnext_tiny: neither one of ours nor timm/NAME; there are {OURS} (timm's would"
+        " be timm/convnext_tiny)"
+    ),
+    "networks trunk=resnet18,convnext_tiny": (
+        f"trunk=convnext_tiny: neither one of ours nor timm/NAME; there are {OURS} (timm's would"
+        " be timm/convnext_tiny)"
+    ),
+    "networks drop_path=0.1 stem=deep": (
+        "drop_path=0.1 and stem=deep: none of our own trunks supports that option; name others"
+        " with trunk=timm/NAME,..."
+    ),
+    "networks trunk=timm/x,article stem=deep": (
+        "stem=deep: trunk=timm/x has no such option; leave it out"
+    ),
+    "train device=cpu precision=fp16": (
+        "precision=fp16 needs a GPU; on a CPU use precision=bf16 or fp32"
+    ),
+    "bench what=degradation precision=fp16": (
+        "precision=fp16: degradation has no use for it; expected fp32 or bf16"
+    ),
+}
+
+
+@pytest.mark.parametrize("line", CONTRADICTIONS)
+def test_two_settings_that_contradict_are_a_sentence(line):
+    name, *words = line.split()
+    with pytest.raises(SettingsError) as caught:
+        read_words(MODELS[name], words)
+    assert str(caught.value) == CONTRADICTIONS[line]
+
+
+def test_they_are_said_before_torch_is_imported():
+    """Nor anything else that takes long; all in one fresh process."""
+    code = f"""
+import sys
+from graphemes.__main__ import main
+for line in {[*CONTRADICTIONS]!r}:
+    assert main(line.split()) == 2, line
+    assert main([line.split()[0], "help"]) == 0, line
+slow = {{"torch", "timm", "numpy", "pandas", "pyarrow", "cv2", "albumentations"}} & set(sys.modules)
+assert not slow, slow
+"""
+    ended = subprocess.run(
+        [sys.executable, "-P", "-c", code], check=False, capture_output=True, text=True
+    )
+    assert ended.returncode == 0, ended.stderr
+    wanted = [f"graphemes: {sentence}" for sentence in CONTRADICTIONS.values()]
+    assert ended.stderr.splitlines() == wanted
+
+
+def test_every_command_has_its_settings():
+    assert [*MODELS] == [name for name in COMMANDS if name != "test"]
+
+
+def test_python_is_told_the_same():
+    with pytest.raises(ValidationError, match="two ways to begin with weights"):
+        TrainSettings(pretrained=True, init="w.safetensors")
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "train trunk=timm/resnet18 pretrained=true",
+        "train grapheme_head=true grapheme_pool=sum grapheme_weight=1",
+        "train trunk=article pool=gem",
+        "train trunk=resnet50 shortcut=pad stem=deep stem_pool=false attention=se pool=max",
+        "train trunk=timm/regnety_008 pool=gem drop_path=0.1",
+        "train synthetic=d synthetic_share=1",
+        "train fold=9 folds=mine.csv",
+        "train fold=none folds=2",
+        "train precision=fp16",
+        "score weights=w.safetensors grapheme_pool=none",
+        "folds by=grapheme",
+        "synthesise compare=d images=100",
+        "networks stem=deep",
+        "networks drop_path=0.1 trunk=timm/regnety_008",
+        "bench what=step precision=fp16",
+    ],
+)
+def test_what_fits_together_passes(line):
+    name, *words = line.split()
+    assert read_words(MODELS[name], words)
+
+
+@pytest.mark.parametrize(
+    ("trunk", "options", "named"),
+    [
+        ("timm/resnet18", {"shortcut": "pad"}, "shortcut=pad"),
+        ("timm/resnet18", {"shortcut": "none"}, "shortcut=none"),
+        ("timm/resnet18", {"attention": "se"}, "attention=se"),
+        ("timm/resnet18", {"stem_pool": False}, "stem_pool=false"),
+        ("article", {"stem": "3x3"}, "stem=3x3"),
+        ("resnet18", {"drop_path": 0.1}, "drop_path=0.1"),
+    ],
+)
+def test_an_option_that_a_trunk_does_not_support_is_said(trunk, options, named):
+    with pytest.raises(ValidationError) as caught:
+        Learning(trunk=trunk, **options)
+    said = f"{named}: trunk={trunk} has no such option; leave it out"
+    assert said in str(caught.value)
+
+
+def test_every_option_of_a_network_is_its_trunks_or_lies_outside_of_it():
+    outside = {"trunk", "neck", "dropout", "grapheme_head", "grapheme_pool"}
+    assert [*OPTIONS] == [key for key in Architecture.model_fields if key not in outside]
+    assert {*OPTIONS} == SUPPORTED_BY_TIMM.union(*SUPPORTED.values())
+
+
+def test_networks_lists_the_trunks_that_support_the_options():
+    assert supporting_trunks({}) == tuple(SUPPORTED)
+    assert "article" not in supporting_trunks(NetworksSettings(stem="deep").trunk_options())
+    assert supporting_trunks({"pool": "gem"}) == tuple(SUPPORTED)
