@@ -59,7 +59,7 @@ def plain(pixels: np.ndarray, labels: PerHead | None = LABELS) -> StoreDataset:
 def epochs(pixels: np.ndarray, workers: int, count: int) -> list[list]:
     """The batches of each of the first epochs, from one loader."""
     batches = Batches(ROWS, 8, SEEDS)
-    made = loader(training(pixels), batches, workers, pin=False)
+    made = loader(training(pixels), batches, workers, CPU)
     found = []
     for epoch in range(count):
         batches.epoch = epoch
@@ -108,7 +108,7 @@ def test_validation_pictures_are_the_same_in_every_epoch(pixels):
 
 def test_test_images_have_no_labels(pixels):
     assert plain(pixels, None)[0, 4].labels == UNLABELLED
-    ink, labels = next(iter(loader(plain(pixels, None), Batches(ROWS, 4), 0, pin=False)))
+    ink, labels = next(iter(loader(plain(pixels, None), Batches(ROWS, 4), 0, CPU)))
     assert len(ink) == 4
     assert labels.map(lambda column: column.tolist()) == PerHead([-1] * 4, [-1] * 4, [-1] * 4)
 
@@ -246,7 +246,7 @@ def test_mixed_epochs_are_the_same_for_any_number_of_workers(pixels, tmp_path, w
         batches = MixedBatches(
             np.arange(N), np.arange(N, N + 9), 8, share=Share(0.8, 0.2), epochs=3, seeds=SEEDS
         )
-        batched = loader(both, batches, workers, pin=False)
+        batched = loader(both, batches, workers, CPU)
         found = []
         for batches.epoch in epochs:
             found += list(batched)
@@ -266,7 +266,7 @@ def test_a_worker_is_quiet_about_a_reader_that_was_interrupted(pixels, capfd, mo
         connection.Client(address, authkey=process.current_process().authkey).close()
         raise KeyboardInterrupt
 
-    batches = iter(loader(plain(pixels), Batches(ROWS, 8), 1, pin=False))
+    batches = iter(loader(plain(pixels), Batches(ROWS, 8), 1, CPU))
     monkeypatch.setattr(resource_sharer._resource_sharer, "get_connection", interrupted)
     with pytest.raises(KeyboardInterrupt):
         next(batches)
@@ -311,7 +311,7 @@ def test_only_workers_whose_batches_fit_into_shared_memory_are_started(shared, c
 def test_batches_are_the_same_where_fewer_make_them(pixels, alone, shared, capsys, free):
     shared(free)
     batches = Batches(ROWS, 8, SEEDS)
-    made = loader(training(pixels), batches, 3, pin=False)
+    made = loader(training(pixels), batches, 3, CPU)
     assert made.num_workers == bool(free)
     for (ink, labels), (other_ink, other_labels) in zip(alone[0], made, strict=True):
         assert torch.equal(ink, other_ink)
@@ -324,6 +324,7 @@ def test_batches_are_the_same_where_fewer_make_them(pixels, alone, shared, capsy
 IN_LITTLE = """
 import sys, time
 import numpy as np
+import torch
 from graphemes.foundation.settings.types import ImageSize
 from graphemes.images.dataset import StoreDataset, loader
 from graphemes.images.sampling import Batches
@@ -331,7 +332,7 @@ from graphemes.images.transforms import make_transform
 
 pixels = np.full((160, 137, 236), 255, np.uint8)
 pictures = StoreDataset(pixels, make_transform(ImageSize(256, 256), "none"))
-made = loader(pictures, Batches(np.arange(160), 16), int(sys.argv[1]), pin=False)
+made = loader(pictures, Batches(np.arange(160), 16), int(sys.argv[1]), torch.device("cpu"))
 batches = iter(made)
 first = next(batches)
 time.sleep(2)

@@ -110,13 +110,15 @@ class JoinedDataset(Dataset[Sample]):
 def loader(
     pictures: StoreDataset | JoinedDataset,
     batches: Sampler[list[SampleKey]],
-    workers: int,
-    pin: bool,
+    workers: int | Literal["auto"],
+    device: torch.device,
 ) -> DataLoader[Sample]:
-    """Batches of samples in the sampler's order, made by `workers` processes (0: this one).
+    """Batches of samples in the sampler's order, for a network on a device.
 
-    By fewer, with a word, where their batches don't fit into the memory that processes share.
+    workers: processes that make them (0: this one), as the setting has it; fewer, with a word,
+    where their batches don't fit into the memory that processes share.
     """
+    workers = loader_workers(workers, device)
     if multiprocessing.get_start_method() != "fork" and not pictures.travels:
         workers = 0
     if workers:
@@ -128,7 +130,7 @@ def loader(
         persistent_workers=workers > 0,
         prefetch_factor=PREFETCHED if workers else None,
         worker_init_fn=_begin_worker,
-        pin_memory=pin,
+        pin_memory=device.type == "cuda",
     )
 
 

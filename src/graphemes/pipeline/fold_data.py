@@ -13,13 +13,7 @@ from torch.utils.data import Sampler
 
 from graphemes.foundation.heads import PerHead
 from graphemes.foundation.settings.commands import TrainSettings
-from graphemes.images.dataset import (
-    JoinedDataset,
-    Sample,
-    StoreDataset,
-    loader,
-    loader_workers,
-)
+from graphemes.images.dataset import JoinedDataset, Sample, StoreDataset, loader
 from graphemes.images.sampling import Batches, MixedBatches, SampleKey
 from graphemes.images.transforms import Augmentation, make_transform
 from graphemes.pipeline.fold_rows import FoldRows
@@ -106,5 +100,4 @@ class FoldData:
     def _loader(
         self, scans: StoreDataset | JoinedDataset, batches: Sampler[list[SampleKey]]
     ) -> Iterable[Sample]:
-        workers = loader_workers(self.settings.workers, self.device)
-        return loader(scans, batches, workers, pin=self.device.type == "cuda")
+        return loader(scans, batches, self.settings.workers, self.device)

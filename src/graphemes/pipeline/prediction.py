@@ -18,7 +18,7 @@ from graphemes.foundation.heads import PerHead, Probabilities
 from graphemes.foundation.layout import probabilities_beside
 from graphemes.foundation.progress import progress, say
 from graphemes.foundation.settings.commands import PredictSettings, TrainSettings
-from graphemes.images.dataset import StoreDataset, loader, loader_workers
+from graphemes.images.dataset import StoreDataset, loader
 from graphemes.images.sampling import Batches
 from graphemes.images.store import Store, temporary_store
 from graphemes.images.transforms import make_transform
@@ -145,8 +145,7 @@ class _Work:
 
     def _batches(self, store: Store, rows: npt.NDArray[np.int64]) -> Any:
         scans = StoreDataset(store.pixels, make_transform(self.ready.image_size, self.ready.crop))
-        workers = loader_workers(self.settings.workers, self.engine.device)
         # A handful of images isn't worth starting processes for.
-        workers = workers if len(rows) > 256 else 0
-        pin = self.engine.device.type == "cuda"
-        return loader(scans, Batches(rows, self.settings.batch_size), workers, pin)
+        workers = self.settings.workers if len(rows) > 256 else 0
+        batches = Batches(rows, self.settings.batch_size)
+        return loader(scans, batches, workers, self.engine.device)

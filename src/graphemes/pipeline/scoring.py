@@ -19,7 +19,7 @@ from graphemes.foundation.files import write_json
 from graphemes.foundation.layout import FoldPaths, Layout
 from graphemes.foundation.progress import progress, say
 from graphemes.foundation.settings.commands import ScoreSettings
-from graphemes.images.dataset import StoreDataset, loader, loader_workers
+from graphemes.images.dataset import StoreDataset, loader
 from graphemes.images.sampling import Batches
 from graphemes.images.transforms import make_transform
 from graphemes.inference.predict import probabilities
@@ -123,8 +123,8 @@ def _table(
     data: TrainingData, rows: Any, ready: ReadyNetworks, engine: Engine, settings: ScoreSettings
 ) -> OofTable:
     scans = StoreDataset(data.store.pixels, make_transform(ready.image_size, ready.crop))
-    workers = loader_workers(settings.workers, engine.device)
-    batched = loader(scans, Batches(rows, settings.batch_size), workers, pin=False)
+    batches = Batches(rows, settings.batch_size)
+    batched = loader(scans, batches, settings.workers, engine.device)
     with progress("scoring", len(rows)) as advance:
         found = probabilities(ready.networks, batched, engine, advance)
     return OofTable(
