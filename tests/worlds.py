@@ -1,5 +1,6 @@
 """Tiny worlds for the tests: what the competition's files look like, with few rows."""
 
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -54,6 +55,13 @@ def write_table(path: Path, table: pa.Table, **options: Any) -> Path:
     else:
         pq.write_table(table, path, **options)
     return path
+
+
+def write_feather_v1(path: Path, table: pa.Table) -> Path:
+    """Write a table as the Feather of before 2020."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)
+        return write_table(path, table, version=1)
 
 
 def write_shard(

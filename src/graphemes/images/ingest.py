@@ -35,6 +35,9 @@ def scan_ids(sources: list[Path]) -> tuple[list[str], list[dict[str, str | int]]
                 f"{path}: image_id {twice!r} is in {home[twice].name} too; each id may occur once"
             )
         home.update(dict.fromkeys(ids, path))
+    if not home:
+        names = ", ".join(path.name for path in sources)
+        raise DataError(f"{sources[0].parent}: no rows in {names}, expected at least one image")
     return list(home), parts
 
 

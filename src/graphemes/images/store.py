@@ -117,6 +117,8 @@ def _decoded(path: Path, directory: Path, bar: Bar) -> Store:
         need_space(directory, shard.rows * PIXELS, f"decoding {path.name}")
         reserve(file.fileno(), shard.rows * PIXELS)
         pixels: Pixels = np.memmap(file, np.uint8, "r+", shape=(shard.rows, PIXELS))
+        if not shard.rows:
+            raise DataError(f"{path}: no rows, expected at least one image")
         ids, fingerprints = checked_ids(shard), np.empty(shard.rows, np.int64)
         with bar(f"decoding {path.name}", shard.rows) as advance:
             ingest_shard(shard, pixels, fingerprints, advance)
