@@ -4,6 +4,7 @@ import pickle
 import shutil
 import subprocess
 import sys
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -26,6 +27,13 @@ def edit(path: Path, change: Callable[[pd.DataFrame], pd.DataFrame]) -> None:
 
 def rewrite(path: Path, change: Callable) -> None:
     pq.write_table(change(pq.read_table(path)), path)
+
+
+def zip_up(path: Path) -> None:
+    """Leave a file as Kaggle's download tool does."""
+    with zipfile.ZipFile(path.with_name(f"{path.name}.zip"), "w") as archive:
+        archive.write(path, path.name)
+    path.unlink()
 
 
 SHARD, LABELS, SAMPLE = "train_image_data_0.parquet", "train.csv", "sample_submission.csv"
@@ -56,7 +64,23 @@ DAMAGE: dict[str, tuple[Callable[[Path], object], list[str]]] = {
         lambda d: rewrite(d / SHARD, lambda t: t.select(["0", "1"])),
         [SHARD, "image_id"],
     ),
-    "a shard without rows": (lambda d: rewrite(d / SHARD, lambda t: t.slice(0, 0)), [SHARD, "row"]),
+    "a shard without rows": (
+        lambda d: rewrite(d / SHARD, lambda t: t.slice(0, 0)),
+        ["are in no shard", f"{SHARD} has no rows"],
+    ),
+    "shards without rows": (
+        lambda d: [rewrite(path, lambda t: t.slice(0, 0)) for path in d.glob("train_image*")],
+        [f"{SHARD} and train_image_data_1.parquet have no rows"],
+    ),
+    "shards still zipped": (
+        lambda d: [zip_up(path) for path in d.glob("train_image*")],
+        [f"{SHARD}.zip and train_image_data_1.parquet.zip are zipped: unzip them there"],
+    ),
+    "a shard still zipped": (
+        lambda d: zip_up(d / SHARD),
+        ["are in no shard", f"{SHARD}.zip is zipped: unzip it there"],
+    ),
+    "train.csv still zipped": (lambda d: zip_up(d / LABELS), ["train.csv.zip is zipped: unzip it"]),
     "an id twice across shards": (
         lambda d: (d / "train_image_data_7.parquet").write_bytes((d / SHARD).read_bytes()),
         ["Train_0", "train_image_data_7.parquet"],
@@ -122,6 +146,14 @@ TEST_DAMAGE: dict[str, tuple[Callable[[Path], object], list[str]]] = {
     ),
     "sample_submission.csv missing": (lambda d: (d / SAMPLE).unlink(), [SAMPLE]),
     "a test shard missing": (lambda d: (d / TEST_SHARD).unlink(), ["in no test shard", "Test_"]),
+    "test shards still zipped": (
+        lambda d: [zip_up(path) for path in d.glob("test_image*")],
+        ["no test_image_data_*.parquet", f"{TEST_SHARD}.zip", "zipped: unzip"],
+    ),
+    "no test shards": (
+        lambda d: [path.unlink() for path in d.glob("test_image*")],
+        ["no test_image_data_*.parquet", "point data_dir at"],
+    ),
     "a test shard cut short": (lambda d: cut(d / TEST_SHARD), [TEST_SHARD]),
 }
 

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from graphemes.competition.absent_shards import absence_advice, no_shards
 from graphemes.competition.shards import find_shards, open_shard
 from graphemes.competition.submission import SubmissionRows, read_rows, write_submission
 from graphemes.evaluation.decide import likeliest
@@ -50,7 +51,7 @@ def predict_run(
 ) -> None:
     """Write the submission of these weights, unless it is there already."""
     if plan is None:
-        say(f"{workspace.directory}: no test images, so no submission")
+        say(f"{workspace.directory}: no test images, or not all, so no submission")
         return
     path = settings.submission or workspace.layout.submission
     pool = settings.grapheme_pool if isinstance(settings, PredictSettings) else None
@@ -74,14 +75,18 @@ def predict_run(
     say(f"{path}: {len(plan.rows.row_ids):,} rows written")
 
 
-def plan_prediction(directory: Path) -> PredictionPlan | None:
-    """Which images to predict from which shard; None without test shards.
+class NoTestImages(DataError):
+    """Test images are in no shard; a training does without them."""
 
-    Raises DataError if the files don't fit.
+
+def plan_prediction(directory: Path) -> PredictionPlan:
+    """Which images to predict from which shard.
+
+    Raises NoTestImages where some are in no shard, DataError if the files don't fit.
     """
     shards = find_shards(directory, "test")
     if not shards:
-        return None
+        raise NoTestImages(no_shards(directory, "test"))
     rows = read_rows(directory)
     asked = set(rows.image_ids)
     home: dict[str, Path] = {}
@@ -96,9 +101,9 @@ def plan_prediction(directory: Path) -> PredictionPlan | None:
         plan[path] = [name for name in ids if name in asked]
     missing = [name for name in rows.image_ids if name not in home]
     if missing:
-        raise DataError(
+        raise NoTestImages(
             f"{directory / 'test.csv'}: asks for {len(missing):,} images that are in no test shard,"
-            f" first '{missing[0]}'; are all test shards there?"
+            f" first '{missing[0]}'; {absence_advice(directory, 'test')}"
         )
     return PredictionPlan(rows, plan, len(home) - len(asked))
 
