@@ -18,8 +18,8 @@ from graphemes.foundation.heads import HEIGHT, PIXELS, WIDTH
 
 
 def random_pixels(rows: int, seed: int = 0) -> np.ndarray:
-    """(rows, PIXELS) uint8."""
-    return np.random.default_rng(seed).integers(0, 256, (rows, PIXELS), np.uint8)
+    """(rows, PIXELS) uint8, mostly light as scans are."""
+    return np.random.default_rng(seed).integers(0, 256, (2, rows, PIXELS), np.uint8).max(axis=0)
 
 
 def named(rows: int, first: int = 0, part: str = "Train") -> list[str]:

@@ -9,6 +9,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
 import torch
@@ -195,6 +197,28 @@ def test_another_order_of_rows_and_images_nobody_asks_for(own_data, work, tmp_pa
     assert made.set_index("row_id")["target"].to_dict() == {
         row: before[row] for row in made["row_id"]
     }
+
+
+def test_test_images_white_on_black_are_predicted_as_they_are(own_data, work, tmp_path, run):
+    def invert(table: pa.Table) -> pa.Table:
+        for place, name in enumerate(table.column_names):
+            if name.isdigit():
+                table = table.set_column(place, name, pc.bit_wise_not(table[name]))
+        return table
+
+    rewrite(own_data / TEST_SHARD, invert)
+    out = tmp_path / "out.csv"
+    words = {"data_dir": own_data, "work_dir": work, "submission": out}
+    said = run("predict", **words)
+    assert said.code == 0, said.err
+    told = f"{TEST_SHARD}: 6 of 6 scans are white on black: turned (invert=false leaves them)"
+    assert told in said.out.splitlines()
+    assert out.read_bytes() == (work / "submissions" / "submission.csv").read_bytes()
+    said = run("predict", **words, invert="false")
+    assert said.code == 2  # another submission than the one that is there
+    said = run("predict", **words, invert="false", overwrite="true")
+    assert said.code == 0, said.err
+    assert "white on black" not in said.out
 
 
 def spoil_weights(path: Path, how: str, source: Path) -> None:

@@ -24,7 +24,6 @@ from graphemes.images.sampling import Batches
 from graphemes.images.store import Store, temporary_store
 from graphemes.images.transforms import make_transform
 from graphemes.inference.predict import probabilities
-from graphemes.network.devices import Engine
 from graphemes.pipeline.existing_results import guard_submission, submission_origin
 from graphemes.pipeline.identity import RunIdentity
 from graphemes.pipeline.trained_networks import (
@@ -68,7 +67,7 @@ def predict_run(
         if plan.ignored:
             say(f"{plan.ignored:,} images of the test shards are asked for by no row: ignored")
         say(f"predicting {len(plan.rows.image_ids):,} test images with {len(weights)} network(s)")
-        work = _Work(ready, workspace.engine, settings, workspace.layout.cache)
+        work = _Work(ready, workspace, settings)
         found = [work.shard(shard, wanted) for shard, wanted in plan.shards.items() if wanted]
         together = PerHead(*(np.concatenate(parts) for parts in zip(*found, strict=True)))
         _write(path, plan, together, made_from)
@@ -130,28 +129,30 @@ def _origin(ready: ReadyNetworks, workspace: Workspace, shards: list[Path]) -> d
     tables = [workspace.directory / name for name in ("sample_submission.csv", "test.csv")]
     about = [file_digest(path) for path in tables]
     about += [f"{path.name} {path.stat().st_size}" for path in shards]
+    if workspace.invert != "auto" and not workspace.demo:
+        about.append(f"invert={workspace.invert}")
     return {**run, "test": digest("\n".join(about).encode())}
 
 
 @dataclass(frozen=True)
 class _Work:
     ready: ReadyNetworks
-    engine: Engine
+    workspace: Workspace
     settings: PredictSettings | TrainSettings
-    cache: Path
 
     def shard(self, path: Path, wanted: list[str]) -> Probabilities:
         """Decode one shard into a file that goes away again, and predict the images wanted."""
-        with temporary_store(path, self.cache, progress) as store:
+        cache, invert = self.workspace.layout.cache, self.workspace.invert
+        with temporary_store(path, cache, say, progress, invert=invert) as store:
             chosen = np.array([store.row_of[name] for name in wanted], np.int64)
             with progress(f"predicting {path.name}", len(chosen)) as advance:
                 batched = self._batches(store, chosen)
-                return probabilities(self.ready.networks, batched, self.engine, advance)
+                return probabilities(self.ready.networks, batched, self.workspace.engine, advance)
 
     def _batches(self, store: Store, rows: npt.NDArray[np.int64]) -> Any:
         scans = StoreDataset(store.pixels, make_transform(self.ready.image_size, self.ready.crop))
-        workers = loader_workers(self.settings.workers, self.engine.device)
+        workers = loader_workers(self.settings.workers, self.workspace.engine.device)
         # A handful of images isn't worth starting processes for.
         workers = workers if len(rows) > 256 else 0
-        pin = self.engine.device.type == "cuda"
+        pin = self.workspace.engine.device.type == "cuda"
         return loader(scans, Batches(rows, self.settings.batch_size), workers, pin)

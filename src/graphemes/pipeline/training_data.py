@@ -63,7 +63,9 @@ def open_training_data(workspace: Workspace, synthetic: TrainingData | None = No
         raise no_shards(workspace.directory, "train")
     name = store_name(workspace.directory, "train")
     check = functools.partial(rows_of_labels, workspace)
-    store = open_store(shards, workspace.layout.cache, name, say, progress, check=check)
+    store = open_store(
+        shards, workspace.layout.cache, name, say, progress, check=check, invert=workspace.invert
+    )
     unlabelled = len(store.ids) - len(workspace.labels)
     if unlabelled:
         say(f"{unlabelled:,} images of the shards have no label in train.csv: ignored")

@@ -20,6 +20,7 @@ from graphemes.foundation.settings.types import (
     SomePath,
     Stem,
     TrunkName,
+    Wish,
     Workers,
 )
 
@@ -56,6 +57,9 @@ class Places(Settings):
     )
     name: RunName | None = Field(
         None, description="keeps a run apart: folds/NAME/, submissions/NAME.csv"
+    )
+    invert: Wish = Field(
+        "auto", description="scans white on black: auto turns the mostly dark, true all, false none"
     )
 
 
