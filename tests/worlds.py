@@ -1,5 +1,6 @@
 """Tiny worlds for the tests: what the competition's files look like, with few rows."""
 
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -17,8 +18,8 @@ from graphemes.foundation.heads import HEIGHT, PIXELS, WIDTH
 
 
 def random_pixels(rows: int, seed: int = 0) -> np.ndarray:
-    """(rows, PIXELS) uint8."""
-    return np.random.default_rng(seed).integers(0, 256, (rows, PIXELS), np.uint8)
+    """(rows, PIXELS) uint8, mostly light as scans are."""
+    return np.random.default_rng(seed).integers(0, 256, (2, rows, PIXELS), np.uint8).max(axis=0)
 
 
 def named(rows: int, first: int = 0, part: str = "Train") -> list[str]:
@@ -54,6 +55,13 @@ def write_table(path: Path, table: pa.Table, **options: Any) -> Path:
     else:
         pq.write_table(table, path, **options)
     return path
+
+
+def write_feather_v1(path: Path, table: pa.Table) -> Path:
+    """Write a table as the Feather of before 2020."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)
+        return write_table(path, table, version=1)
 
 
 def write_shard(

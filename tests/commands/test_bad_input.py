@@ -4,10 +4,13 @@ import pickle
 import shutil
 import subprocess
 import sys
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
 import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
 import torch
@@ -26,6 +29,13 @@ def edit(path: Path, change: Callable[[pd.DataFrame], pd.DataFrame]) -> None:
 
 def rewrite(path: Path, change: Callable) -> None:
     pq.write_table(change(pq.read_table(path)), path)
+
+
+def zip_up(path: Path) -> None:
+    """Leave a file as Kaggle's download tool does."""
+    with zipfile.ZipFile(path.with_name(f"{path.name}.zip"), "w") as archive:
+        archive.write(path, path.name)
+    path.unlink()
 
 
 SHARD, LABELS, SAMPLE = "train_image_data_0.parquet", "train.csv", "sample_submission.csv"
@@ -56,7 +66,23 @@ DAMAGE: dict[str, tuple[Callable[[Path], object], list[str]]] = {
         lambda d: rewrite(d / SHARD, lambda t: t.select(["0", "1"])),
         [SHARD, "image_id"],
     ),
-    "a shard without rows": (lambda d: rewrite(d / SHARD, lambda t: t.slice(0, 0)), [SHARD, "row"]),
+    "a shard without rows": (
+        lambda d: rewrite(d / SHARD, lambda t: t.slice(0, 0)),
+        ["are in no shard", f"{SHARD} has no rows"],
+    ),
+    "shards without rows": (
+        lambda d: [rewrite(path, lambda t: t.slice(0, 0)) for path in d.glob("train_image*")],
+        [f"{SHARD} and train_image_data_1.parquet have no rows"],
+    ),
+    "shards still zipped": (
+        lambda d: [zip_up(path) for path in d.glob("train_image*")],
+        [f"{SHARD}.zip and train_image_data_1.parquet.zip are zipped: unzip them there"],
+    ),
+    "a shard still zipped": (
+        lambda d: zip_up(d / SHARD),
+        ["are in no shard", f"{SHARD}.zip is zipped: unzip it there"],
+    ),
+    "train.csv still zipped": (lambda d: zip_up(d / LABELS), ["train.csv.zip is zipped: unzip it"]),
     "an id twice across shards": (
         lambda d: (d / "train_image_data_7.parquet").write_bytes((d / SHARD).read_bytes()),
         ["Train_0", "train_image_data_7.parquet"],
@@ -122,6 +148,14 @@ TEST_DAMAGE: dict[str, tuple[Callable[[Path], object], list[str]]] = {
     ),
     "sample_submission.csv missing": (lambda d: (d / SAMPLE).unlink(), [SAMPLE]),
     "a test shard missing": (lambda d: (d / TEST_SHARD).unlink(), ["in no test shard", "Test_"]),
+    "test shards still zipped": (
+        lambda d: [zip_up(path) for path in d.glob("test_image*")],
+        ["no test_image_data_*.parquet", f"{TEST_SHARD}.zip", "zipped: unzip"],
+    ),
+    "no test shards": (
+        lambda d: [path.unlink() for path in d.glob("test_image*")],
+        ["no test_image_data_*.parquet", "point data_dir at"],
+    ),
     "a test shard cut short": (lambda d: cut(d / TEST_SHARD), [TEST_SHARD]),
 }
 
@@ -163,6 +197,28 @@ def test_another_order_of_rows_and_images_nobody_asks_for(own_data, work, tmp_pa
     assert made.set_index("row_id")["target"].to_dict() == {
         row: before[row] for row in made["row_id"]
     }
+
+
+def test_test_images_white_on_black_are_predicted_as_they_are(own_data, work, tmp_path, run):
+    def invert(table: pa.Table) -> pa.Table:
+        for place, name in enumerate(table.column_names):
+            if name.isdigit():
+                table = table.set_column(place, name, pc.bit_wise_not(table[name]))
+        return table
+
+    rewrite(own_data / TEST_SHARD, invert)
+    out = tmp_path / "out.csv"
+    words = {"data_dir": own_data, "work_dir": work, "submission": out}
+    said = run("predict", **words)
+    assert said.code == 0, said.err
+    told = f"{TEST_SHARD}: 6 of 6 scans are white on black: turned (invert=false leaves them)"
+    assert told in said.out.splitlines()
+    assert out.read_bytes() == (work / "submissions" / "submission.csv").read_bytes()
+    said = run("predict", **words, invert="false")
+    assert said.code == 2  # another submission than the one that is there
+    said = run("predict", **words, invert="false", overwrite="true")
+    assert said.code == 0, said.err
+    assert "white on black" not in said.out
 
 
 def spoil_weights(path: Path, how: str, source: Path) -> None:

@@ -180,13 +180,25 @@ def test_the_demos_results_give_way_without_asking(demo, own_data, tmp_path, tra
     assert certificate["identity"]["demo"] is False
 
 
-def test_without_test_shards_there_is_no_submission(own_data, tmp_path, train):
-    for path in own_data.glob("test_image_data_*"):
-        path.unlink()
+@pytest.mark.parametrize("kept", ["nothing", "zips", "one"])
+def test_without_all_test_shards_there_is_no_submission(kept, own_data, tmp_path, train):
+    shards = sorted(own_data.glob("test_image_data_*"))
+    for path in shards[1 if kept == "one" else 0 :]:
+        if kept == "zips":
+            path.rename(path.with_name(f"{path.name}.zip"))
+        else:
+            path.unlink()
     said = train(data_dir=own_data, work_dir=tmp_path / "w")
     assert said.code == 0, said.err
+    told = {
+        "nothing": "no submission will be made: ",
+        "zips": "test_image_data_0.parquet.zip",
+        "one": "are all test shards in",
+    }
+    assert told[kept] in said.out
     assert "no test images" in said.out
-    assert not (tmp_path / "w" / "submissions").exists()
+    assert not list((tmp_path / "w" / "submissions").glob("*"))
+    assert (tmp_path / "w" / "folds" / "fold0" / "run.json").exists()
 
 
 def test_time_limit_stops_cleanly_and_the_same_command_goes_on(again, kaggle_like, train):

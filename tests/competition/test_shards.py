@@ -1,4 +1,5 @@
 import shutil
+import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -8,6 +9,7 @@ import pyarrow.parquet as pq
 import pytest
 
 import worlds
+from graphemes.competition import shard_formats
 from graphemes.competition.shards import blocks, decode, find_shards, open_shard
 from graphemes.experiments.peak_memory import peak_anonymous_memory
 from graphemes.foundation.errors import DataError
@@ -77,6 +79,35 @@ def test_decoding_feather_agrees_with_pandas(tmp_path, pixels, options):
         assert shard.ids == IDS
 
 
+def test_decoding_feather_of_version_1(tmp_path, pixels):
+    order = [*np.random.default_rng(3).permutation(PIXELS)]
+    table = worlds.shard_table(IDS, pixels, columns=order, index=False)
+    path = worlds.write_feather_v1(tmp_path / "train_image_data_0.feather", table)
+    assert path.read_bytes()[:4] == b"FEA1"
+    np.testing.assert_array_equal(decoded(path, budget=20_000), pixels)
+    with open_shard(path) as shard:
+        assert shard.ids == IDS
+
+
+def test_feather_of_version_1_that_cannot_be_read_says_how_to_rewrite_it(
+    tmp_path, table, monkeypatch
+):
+    path = worlds.write_feather_v1(tmp_path / "train_image_data_0.feather", table)
+    whole = path.read_bytes()
+    path.write_bytes(whole[: len(whole) // 2])
+    sentence = complaint(path)
+    assert sentence.startswith("can't be read as feather V1: ")
+    assert "copy or download it again, or rewrite it where pyarrow is 18 to 26: " in sentence
+    path.write_bytes(whole)
+    monkeypatch.setattr(shard_formats, "feather", None)
+    assert f"pyarrow {pa.__version__} has done away with it; copy" in complaint(path)
+
+
+def test_the_format_is_seen_in_the_file_whatever_its_name_ends_with(tmp_path, table, pixels):
+    path = worlds.write_table(tmp_path / "x.feather", table, compression="uncompressed")
+    np.testing.assert_array_equal(decoded(path.rename(tmp_path / "x.parquet")), pixels)
+
+
 @pytest.mark.kaggle
 def test_decoding_a_genuine_shard_agrees_with_pandas():
     path = KAGGLE / "test_image_data_0.parquet"
@@ -139,13 +170,26 @@ def complaint(path: Path) -> str:
 
 
 @pytest.mark.parametrize("ending", ["parquet", "feather"])
-@pytest.mark.parametrize("content", [b"", b"PK not an image file " * 50])
+@pytest.mark.parametrize("content", [b"short", b"PK not an image file " * 50])
 def test_another_file_is_said_to_be_unreadable(tmp_path, ending, content):
     path = tmp_path / f"train_image_data_0.{ending}"
     path.write_bytes(content)
     sentence = complaint(path)
     assert sentence.startswith(f"can't be read as {ending}: ")
     assert sentence.endswith("; copy or download it again")
+
+
+@pytest.mark.parametrize("ending", ["parquet", "feather"])
+def test_what_is_no_file_of_images_is_named(tmp_path, ending):
+    path = tmp_path / f"train_image_data_0.{ending}"
+    path.touch()
+    assert complaint(path) == "is empty, 0 bytes; copy or download it again"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr(path.name, "pixels")
+    assert complaint(path) == f"is a zip archive; rename it to {path.name}.zip and unzip it"
+    path.unlink()
+    path.mkdir()
+    assert complaint(path) == "is a directory, expected a file; put the shard itself there"
 
 
 def test_a_missing_file_is_said_to_be_missing(tmp_path):
@@ -168,6 +212,11 @@ def test_a_damaged_page_is_said_to_be_unreadable(tmp_path, genuine):
         file.seek(page.dictionary_page_offset)
         file.write(b"\xff" * page.total_compressed_size)
     assert complaint(path).startswith("can't be read as parquet: ")
+
+
+def dictionary(ids: list[str | None]) -> pa.Array:
+    """Ids as codes of a dictionary that holds each of them, a null too."""
+    return pa.DictionaryArray.from_arrays(pa.array(range(len(ids)), pa.int32()), pa.array(ids))
 
 
 WRONG = {
@@ -211,7 +260,18 @@ WRONG = {
         lambda table: table.set_column(0, "image_id", pa.array([*IDS[:-1], IDS[0]])),
         "image_id 'Train_0' occurs 2 times, expected once",
     ),
-    "no rows": (lambda table: table.slice(0, 0), "no rows, expected at least one image"),
+    "null id in a dictionary": (
+        lambda table: table.set_column(0, "image_id", dictionary([*IDS[1:], None])),
+        "1 nulls in column 'image_id', expected none",
+    ),
+    "dictionary of numbers as id": (
+        lambda table: table.set_column(0, "image_id", pa.array(range(ROWS)).dictionary_encode()),
+        "column 'image_id' is dictionary<values=int64, indices=int32, ordered=0>, expected string",
+    ),
+    "bytes as id": (
+        lambda table: table.set_column(0, "image_id", pa.array(IDS, pa.binary())),
+        "column 'image_id' is binary, expected string",
+    ),
 }
 
 
@@ -229,9 +289,30 @@ def test_a_wrong_table_is_refused_in_parquet_too(tmp_path, table, case):
     assert complaint(worlds.write_table(tmp_path / "x.parquet", wrong(table))) == sentence
 
 
+@pytest.mark.parametrize("ending", ["parquet", "feather"])
+@pytest.mark.parametrize(
+    "ids",
+    [
+        pa.array(IDS, pa.large_string()),
+        pa.array(IDS, pa.string_view()),
+        dictionary(IDS),
+        pa.DictionaryArray.from_arrays(range(ROWS), pa.array(IDS, pa.large_string())),
+    ],
+    ids=["large", "view", "dictionary", "dictionary of large"],
+)
+def test_ids_are_text_in_any_of_arrows_types(tmp_path, table, ending, ids):
+    table = table.set_column(0, "image_id", ids)
+    with open_shard(worlds.write_table(tmp_path / f"x.{ending}", table)) as shard:
+        assert shard.ids == IDS
+
+
+@pytest.mark.parametrize("ending", ["parquet", "feather"])
+def test_a_shard_without_rows_is_whole(tmp_path, table, ending):
+    assert decoded(worlds.write_table(tmp_path / f"x.{ending}", table.slice(0, 0))).size == 0
+
+
 def test_columns_that_are_no_pixels_are_ignored(tmp_path, table, pixels):
     table = table.append_column("writer", pa.array([{"age": 7}] * ROWS))
-    table = table.set_column(0, "image_id", pa.array(IDS, pa.large_string()))
     path = worlds.write_table(tmp_path / "x.feather", table, compression="uncompressed")
     np.testing.assert_array_equal(decoded(path), pixels)
 

@@ -118,11 +118,12 @@ def as_type(make):
         as_type(lambda _: pa.large_list(pa.float64())),
         as_type(lambda classes: pa.list_(pa.float64(), classes)),
         lambda c: c | {"image_id": c["image_id"].cast(pa.large_string())},
+        lambda c: c | {"image_id": c["image_id"].cast(pa.string_view())},
         lambda c: c | {"image_id": c["image_id"].dictionary_encode()},
         lambda c: c | {"fold": c["fold"].cast(pa.int8())},
         lambda c: {"note": pa.array(["?"] * N)} | dict(reversed(c.items())),
     ],
-    ids=["list", "large list", "float64", "large string", "dictionary", "int8", "order"],
+    ids=["list", "large list", "float64", "large", "view", "dictionary", "int8", "order"],
 )
 def test_other_spellings_of_the_same_table_are_read(tmp_path, change):
     path = tmp_path / "oof.parquet"

@@ -201,6 +201,79 @@ def test_a_full_disk_is_said_before_the_work(opened, monkeypatch):
         opened()
 
 
+def scans(inverted: list[int], rows: int = 2 * ROWS) -> np.ndarray:
+    """(rows, PIXELS): a bar of its own on light paper each; those named white on black."""
+    pixels = np.full((rows, PIXELS), 250, np.uint8)
+    for row, scan in enumerate(pixels):
+        scan[row : row + PIXELS // 3] = row
+    pixels[inverted] = 255 - pixels[inverted]
+    return pixels
+
+
+def test_scans_white_on_black_are_turned_and_counted_by_file(opened, tmp_path):
+    sources = write_two(tmp_path / "own")
+    pixels = scans(inverted=[0, 2])
+    write(sources[0], worlds.named(ROWS), pixels[:ROWS])
+    write(sources[1], worlds.named(ROWS, first=ROWS), pixels[ROWS:])
+    store = opened(sources)
+    np.testing.assert_array_equal(store.pixels.reshape(-1, PIXELS), scans(inverted=[]))
+    np.testing.assert_array_equal(store.fingerprints, fingerprints_of(scans(inverted=[])))
+    assert opened.said[1:] == [
+        "train_image_data_0.feather: 2 of 3 scans are white on black: turned"
+        " (invert=false leaves them)"
+    ]
+    about = json.loads((opened.cache / "train.json").read_text())
+    assert [source["turned"] for source in about["sources"]] == [2, 0]
+
+
+def test_invert_is_part_of_what_a_store_is(shards, tmp_path):
+    said: list[str] = []
+    pixels = worlds.random_pixels(2 * ROWS)
+
+    def made(invert: str) -> np.ndarray:
+        said.clear()
+        store = open_store(shards, tmp_path, "train", said.append, invert=invert)
+        return store.pixels.reshape(-1, PIXELS)
+
+    np.testing.assert_array_equal(made("true"), 255 - pixels)
+    assert said[1] == "train_image_data_0.feather: all 3 scans are turned (invert=true)"
+    np.testing.assert_array_equal(made("true"), 255 - pixels)
+    assert said == []
+    np.testing.assert_array_equal(made("false"), pixels)
+    assert len(said) == 1
+    assert said[0].endswith("the old one was made with invert=true")
+    about = json.loads((tmp_path / "train.json").read_text())
+    del about["invert"]  # as stores were written when nothing was turned
+    (tmp_path / "train.json").write_text(json.dumps(about))
+    made("false")
+    assert said == []
+    made("auto")
+    assert said[0].endswith("the old one was made with invert=false")
+
+
+def test_a_temporary_store_turns_scans_too(tmp_path):
+    path = write(tmp_path / "x.feather", worlds.named(4), scans([1], rows=4))
+    said: list[str] = []
+    for invert, lies in (("auto", []), ("false", [1]), ("true", [0, 2, 3])):
+        with temporary_store(path, tmp_path / "cache", said.append, invert=invert) as store:
+            np.testing.assert_array_equal(store.pixels.reshape(-1, PIXELS), scans(lies, rows=4))
+    assert [line.split(":")[1] for line in said] == [
+        " 1 of 4 scans are white on black",
+        " all 4 scans are turned (invert=true)",
+    ]
+
+
+def test_shards_without_rows_make_no_store(opened, tmp_path):
+    path = write(tmp_path / "x.feather", [], worlds.random_pixels(0))
+    with pytest.raises(DataError, match=r"no rows in x\.feather, expected at least one image"):
+        opened([path])
+    with (
+        pytest.raises(DataError, match="no rows, expected at least one image"),
+        temporary_store(path, tmp_path / "cache", print),
+    ):
+        pass
+
+
 def open_from_another_process(sources: list[Path], cache: Path, barrier, results) -> None:
     said: list[str] = []
     barrier.wait()
@@ -223,7 +296,7 @@ def test_of_two_processes_one_makes_the_store(shards, tmp_path):
 
 
 def test_a_temporary_store_leaves_nothing(shards, tmp_path):
-    with temporary_store(shards[1], tmp_path / "cache") as store:
+    with temporary_store(shards[1], tmp_path / "cache", print) as store:
         assert store.ids == worlds.named(ROWS, first=ROWS)
         pixels = worlds.random_pixels(2 * ROWS)[ROWS:]
         np.testing.assert_array_equal(store.pixels.reshape(-1, PIXELS), pixels)

@@ -4,11 +4,14 @@ from pathlib import Path
 
 import pytest
 
+import worlds
 from graphemes.foundation.errors import DataError, UserError
 from graphemes.foundation.layout import Layout
+from graphemes.foundation.settings.commands import TrainSettings
 from graphemes.foundation.settings.groups import Places
 from graphemes.pipeline import workspace
-from graphemes.pipeline.workspace import demo_directory, find_data, find_layout
+from graphemes.pipeline.synthetic_data import plan_synthetic
+from graphemes.pipeline.workspace import demo_directory, find_data, find_layout, find_workspace
 
 
 @pytest.fixture
@@ -76,3 +79,13 @@ def test_the_demo_lies_beside_run_sh_whatever_the_work_dir(world, tmp_path, monk
     assert demo_directory(mine) == root / "data" / "demo"
     monkeypatch.setattr("os.access", lambda path, _: Path(path) != root)
     assert demo_directory(mine) == tmp_path / "work" / "data" / "demo"
+
+
+def test_real_scans_are_turned_as_asked_and_drawings_never(demo, kaggle_like, tmp_path):
+    words = {"work_dir": tmp_path / "work", "invert": "true"}
+    assert find_workspace(Places(data_dir=demo, **words)).invert == "false"
+    real = find_workspace(Places(data_dir=kaggle_like, **words))
+    assert real.invert == "true"
+    synthetic = worlds.write_synthetic(tmp_path / "drawn", images=4)
+    plan = plan_synthetic(TrainSettings(synthetic=synthetic), real)
+    assert plan.workspace.invert == "false"

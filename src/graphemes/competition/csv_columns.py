@@ -77,7 +77,9 @@ def read_csv_columns(
         with path.open(encoding="utf-8-sig", newline="") as file:  # -sig: spreadsheets add a mark
             return _read(path, file, needed, advice, optional)
     except FileNotFoundError:
-        raise DataError(f"{path}: not found; {advice}") from None
+        zipped = path.with_name(f"{path.name}.zip")  # as Kaggle's download tool leaves it
+        todo = f"{zipped.name} is zipped: unzip it there" if zipped.is_file() else advice
+        raise DataError(f"{path}: not found; {todo}") from None
     except OSError as error:
         raise DataError(f"{path}: can't be read: {error.strerror}; {advice}") from None
     except UnicodeDecodeError:

@@ -1,17 +1,28 @@
-"""The two file formats of a shard, Parquet and Feather V2, behind one face."""
+"""The file formats of a shard, Parquet and Feather V2 and V1, behind one face."""
 
 import contextlib
-from collections.abc import Iterator, Sequence
+import warnings
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from graphemes.foundation.errors import DataError
+
+try:  # pyarrow 25 says that V1 will go
+    from pyarrow import feather
+except ImportError:
+    feather = None
+
+_ZIP = b"PK\3\4"
+
 
 class ShardFile(Protocol):
-    """One of the two file formats: `groups` holds the rows of each row group."""
+    """An open file of one of the formats: `groups` holds the rows of each row group."""
 
     schema: pa.Schema
     groups: list[int]
@@ -21,9 +32,31 @@ class ShardFile(Protocol):
         ...
 
 
-def open_shard_file(path: Path) -> AbstractContextManager[ShardFile]:
-    """The file, by its name's ending. Raises what Arrow raises, when entered."""
-    return _feather(path) if path.suffix == ".feather" else _parquet(path)
+@dataclass(frozen=True)
+class ShardFormat:
+    """One of the file formats."""
+
+    name: str
+    magic: bytes  # its files' first bytes
+    open: Callable[[Path], AbstractContextManager[ShardFile]]  # raises what Arrow raises, on entry
+    advice: str  # where a file can't be read
+
+
+def shard_format(path: Path) -> ShardFormat:
+    """The format by the file's first bytes, else by its name's ending.
+
+    Raises DataError for what can be none, OSError where it can't be read.
+    """
+    if path.is_dir():
+        raise DataError(f"{path}: is a directory, expected a file; put the shard itself there")
+    with path.open("rb") as file:
+        start = file.read(8)
+    if not start:
+        raise DataError(f"{path}: is empty, 0 bytes; copy or download it again")
+    if start.startswith(_ZIP):
+        raise DataError(f"{path}: is a zip archive; rename it to {path.name}.zip and unzip it")
+    by_name = _FEATHER if path.suffix == ".feather" else _PARQUET
+    return next((one for one in _FORMATS if start.startswith(one.magic)), by_name)
 
 
 class _Parquet:
@@ -67,3 +100,38 @@ class _Feather:
 def _feather(path: Path) -> Iterator[ShardFile]:
     with pa.memory_map(str(path)) as file:
         yield _Feather(file)
+
+
+class _FeatherV1:
+    """A V1 file has no row groups; its whole table is in the mapped file and takes no memory."""
+
+    def __init__(self, table: pa.Table) -> None:
+        self._table = table
+        self.schema = table.schema
+        self.groups = [table.num_rows]
+
+    def read(self, groups: Sequence[int], names: Sequence[str]) -> pa.Table:
+        return self._table.select(list(names))
+
+
+@contextlib.contextmanager
+def _feather_v1(path: Path) -> Iterator[ShardFile]:
+    if feather is None:
+        raise pa.ArrowNotImplementedError(f"pyarrow {pa.__version__} has done away with it")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)
+        table = feather.read_table(str(path), memory_map=True)
+    yield _FeatherV1(table)
+
+
+_AGAIN = "copy or download it again"
+_PARQUET = ShardFormat("parquet", b"PAR1", _parquet, _AGAIN)
+_FEATHER = ShardFormat("feather", b"ARROW1", _feather, _AGAIN)
+_FEATHER_V1 = ShardFormat(
+    "feather V1",
+    b"FEA1",
+    _feather_v1,
+    f"{_AGAIN}, or rewrite it where pyarrow is 18 to 26:"
+    " pandas.read_feather('old').to_feather('new')",
+)
+_FORMATS = (_PARQUET, _FEATHER, _FEATHER_V1)

@@ -20,7 +20,8 @@ import cv2
 import numpy as np
 import pyarrow as pa
 
-from graphemes.competition.shard_formats import ShardFile, open_shard_file
+from graphemes.competition.shard_formats import ShardFile, ShardFormat, shard_format
+from graphemes.competition.text_columns import is_text
 from graphemes.foundation.errors import DataError
 from graphemes.foundation.files import digest
 from graphemes.foundation.heads import HEIGHT, PIXELS, WIDTH
@@ -40,6 +41,7 @@ def find_shards(data_dir: Path, part: Literal["train", "test"]) -> list[Path]:
     """The shards of one part by number, 10 after 9; empty when there are none.
 
     Feather files of the same layout are taken too; of one number in both formats, the Parquet.
+    Whether a name holds a shard is seen when it is opened.
     """
     if not data_dir.is_dir():
         raise DataError(f"{data_dir}: no such directory; set data_dir to the competition's files")
@@ -60,6 +62,7 @@ class Shard:
     path: Path
     ids: list[str]  # (R,), no two alike
     schema_digest: str  # of the columns' names, order and types
+    format: ShardFormat = field(repr=False)
     file: ShardFile = field(repr=False)
 
     @property
@@ -70,31 +73,33 @@ class Shard:
 
 @contextlib.contextmanager
 def open_shard(path: Path) -> Iterator[Shard]:
-    """Open a Parquet or Feather V2 shard, check its columns and ids.
+    """Open a Parquet or Feather shard, check its columns and ids; it may hold no rows.
 
     Raises DataError with the file's name when it isn't a whole shard of the known layout.
     """
+    try:
+        kind = shard_format(path)
+    except FileNotFoundError:
+        raise DataError(f"{path}: no such file") from None
+    except OSError as error:
+        raise DataError(f"{path}: can't be read: {error.strerror}") from None
     with contextlib.ExitStack() as stack:
-        with _reading(path):
-            file = stack.enter_context(open_shard_file(path))
+        with _reading(path, kind):
+            file = stack.enter_context(kind.open(path))
             schema = file.schema
             _check_columns(path, schema)
             ids = _checked_ids(path, file)
             schema_digest = digest(schema.remove_metadata().serialize())
-        yield Shard(path, ids, schema_digest, file)
+        yield Shard(path, ids, schema_digest, kind, file)
 
 
 @contextlib.contextmanager
-def _reading(path: Path) -> Iterator[None]:
+def _reading(path: Path, kind: ShardFormat) -> Iterator[None]:
     try:
         yield
-    except FileNotFoundError:
-        raise DataError(f"{path}: no such file") from None
     except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
         reason = " ".join(str(error).split()).rstrip(".")  # Arrow's reasons may have many lines
-        raise DataError(
-            f"{path}: can't be read as {path.suffix[1:]}: {reason}; copy or download it again"
-        ) from None
+        raise DataError(f"{path}: can't be read as {kind.name}: {reason}; {kind.advice}") from None
 
 
 def _check_columns(path: Path, schema: pa.Schema) -> None:
@@ -114,7 +119,7 @@ def _check_columns(path: Path, schema: pa.Schema) -> None:
             f"{path}: {len(numbered)} pixel columns, expected {PIXELS} ({HEIGHT} x {WIDTH}, '0' to"
             f" '{PIXELS - 1}'), {what}: {min(odd, key=int)!r}; is this an image_data shard?"
         )
-    if not (pa.types.is_string(types["image_id"]) or pa.types.is_large_string(types["image_id"])):
+    if not is_text(types["image_id"]):
         raise DataError(f"{path}: column 'image_id' is {types['image_id']}, expected string")
     wanted = pa.uint8()
     other = next((name for name in types if name in pixels and types[name] != wanted), None)
@@ -124,11 +129,11 @@ def _check_columns(path: Path, schema: pa.Schema) -> None:
 
 def _checked_ids(path: Path, file: ShardFile) -> list[str]:
     if not any(file.groups):
-        raise DataError(f"{path}: no rows, expected at least one image")
-    column = file.read(range(len(file.groups)), ["image_id"])["image_id"]
-    if column.null_count:
-        raise DataError(f"{path}: {column.null_count} nulls in column 'image_id', expected none")
-    ids: list[str] = column.to_pylist()
+        return []
+    ids: list[str] = file.read(range(len(file.groups)), ["image_id"])["image_id"].to_pylist()
+    nulls = sum(name is None for name in ids)  # also where a dictionary holds the null
+    if nulls:
+        raise DataError(f"{path}: {nulls} nulls in column 'image_id', expected none")
     if len(set(ids)) < len(ids):
         name, count = Counter(ids).most_common(1)[0]
         raise DataError(f"{path}: image_id {name!r} occurs {count} times, expected once")
@@ -173,13 +178,15 @@ def decode(
     """
     if out.shape != (shard.rows, PIXELS) or out.dtype != np.uint8:
         raise ValueError(f"out is {out.shape} {out.dtype}, expected {(shard.rows, PIXELS)} uint8")
+    if not shard.rows:
+        return
     out = np.asarray(out)  # slices of a memmap would be memmaps, slower to make
     # Arrow decodes a block on its threads while this one puts the block before into its place.
     with ThreadPoolExecutor(1) as placer:
         placed: Future[None] | None = None
         for block in blocks(shard.file.groups, budget):
             names = [str(pixel) for pixel in block.columns]
-            with _reading(shard.path):
+            with _reading(shard.path, shard.format):
                 table = shard.file.read(block.groups, names)
             if placed is not None:
                 placed.result()

@@ -11,6 +11,7 @@ import numpy as np
 import pyarrow as pa
 
 from graphemes.competition.csv_columns import some
+from graphemes.competition.text_columns import is_text
 from graphemes.evaluation.probability_files import (
     probability_columns,
     read_columns,
@@ -91,10 +92,12 @@ def _seen(path: Path, table: pa.Table) -> Booleans | None:
 
 
 def _ids(path: Path, column: pa.ChunkedArray) -> list[str]:
-    kind = column.type.value_type if pa.types.is_dictionary(column.type) else column.type
-    if not (pa.types.is_string(kind) or pa.types.is_large_string(kind)):
+    if not is_text(column.type):
         raise DataError(f"{path}: image_id: expected strings, got {column.type}")
     ids: list[str] = column.to_pylist()
+    empty = next((row for row, name in enumerate(ids) if name is None), None)
+    if empty is not None:  # a null of the dictionary
+        raise DataError(f"{path}: row {empty}: image_id is empty; make it again")
     twice = _twice(ids)
     if twice:
         raise DataError(f"{path}: expected each image_id once, got twice {some(twice)}")

@@ -20,7 +20,7 @@ def into_file(shard: Path, cache: Path) -> tuple[int, float]:
     """Rows and seconds of decoding a shard into a file that is mapped to memory."""
     cache.mkdir(parents=True, exist_ok=True)
     started = time.perf_counter()
-    with temporary_store(shard, cache) as store:
+    with temporary_store(shard, cache, lambda line: None) as store:
         return len(store.ids), time.perf_counter() - started
 
 

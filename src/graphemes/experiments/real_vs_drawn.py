@@ -16,12 +16,13 @@ from graphemes.foundation.progress import progress, say
 from graphemes.foundation.seeds import COMPARED, COMPARED_ORDER
 from graphemes.foundation.settings.commands import LEAST_COMPARED, SynthesiseSettings
 from graphemes.foundation.settings.groups import Places
-from graphemes.foundation.settings.types import ImageSize
+from graphemes.foundation.settings.types import ImageSize, Wish
 from graphemes.images.contact_sheets import mixed, pairs, write_png
 from graphemes.images.transforms import apply_transform, make_transform
 from graphemes.pipeline.training_data import open_training_data
 from graphemes.pipeline.workspace import Workspace, find_layout
 from graphemes.synthesis.combinations import spelling
+from graphemes.synthesis.demo import is_demo
 from graphemes.synthesis.jobs import make_jobs, render_all
 from graphemes.synthesis.manifest import MANIFEST
 
@@ -38,7 +39,8 @@ def compare(settings: SynthesiseSettings, directory: Path, fonts: tuple[str, ...
     layout = find_layout(Places(work_dir=settings.work_dir))
     out = settings.out or layout.work_dir / "data" / "comparison"
     _check_place(out)
-    real, texts = _real(settings, Workspace(layout, directory, demo=False))
+    turned: Wish = "false" if is_demo(directory) else "auto"  # as a run does: one store serves both
+    real, texts = _real(settings, Workspace(layout, directory, demo=False, invert=turned))
     ours = _drawn(settings, texts, fonts)
     measured = {"real": _measured(real, f"compare={directory}"), "drawn": _measured(ours, "drawn")}
     for line in table(*measured.values()):

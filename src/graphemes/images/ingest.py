@@ -8,7 +8,13 @@ from pathlib import Path
 from graphemes.competition.shards import Advance, Pixels, Shard, decode, open_shard
 from graphemes.foundation.errors import DataError, UserError
 from graphemes.foundation.heads import PIXELS
+from graphemes.foundation.settings.types import Wish
 from graphemes.images.fingerprints import Fingerprints, fingerprints_of
+from graphemes.images.inversion import turn_inverted
+
+# Scans looked at and then fingerprinted: 130 MB, so that they are read from disk once where memory
+# is short.
+_TOGETHER = 4096
 
 
 def file_stamp(path: Path) -> dict[str, str | int]:
@@ -35,6 +41,9 @@ def scan_ids(sources: list[Path]) -> tuple[list[str], list[dict[str, str | int]]
                 f"{path}: image_id {twice!r} is in {home[twice].name} too; each id may occur once"
             )
         home.update(dict.fromkeys(ids, path))
+    if not home:
+        names = ", ".join(path.name for path in sources)
+        raise DataError(f"{sources[0].parent}: no rows in {names}, expected at least one image")
     return list(home), parts
 
 
@@ -51,23 +60,33 @@ def ingest_shards(
     ids: list[str],
     pixels: Pixels,
     fingerprints: Fingerprints,
+    *,
     advance: Advance,
-) -> None:
-    """Decode and fingerprint every shard's images into its rows of `pixels` (N, PIXELS)."""
-    start = 0
+    invert: Wish,
+) -> list[int]:
+    """Decode and fingerprint every shard's images into its rows of `pixels` (N, PIXELS).
+
+    How many scans of each shard were turned.
+    """
+    start, turned = 0, []
     for path in sources:
         with open_shard(path) as shard:
             place = slice(start, start + shard.rows)
             if shard.ids != ids[place]:
                 raise DataError(f"{path}: changed while it was read; run again")
-            ingest_shard(shard, pixels[place], fingerprints[place], advance)
+            into = pixels[place], fingerprints[place]
+            turned.append(ingest_shard(shard, *into, advance=advance, invert=invert))
             start = place.stop
+    return turned
 
 
 def ingest_shard(
-    shard: Shard, pixels: Pixels, fingerprints: Fingerprints, advance: Advance
-) -> None:
-    """Decode a shard into `pixels` (R, PIXELS) and fingerprint its images, (R,)."""
+    shard: Shard, pixels: Pixels, fingerprints: Fingerprints, *, advance: Advance, invert: Wish
+) -> int:
+    """Decode a shard into `pixels` (R, PIXELS), turn what is inverted, fingerprint its images (R,).
+
+    How many scans were turned.
+    """
     written = 0
 
     def count(more: int) -> None:
@@ -76,7 +95,12 @@ def ingest_shard(
         written += more
 
     decode(shard, pixels, advance=count)
-    fingerprints[:] = fingerprints_of(pixels)
+    turned = 0
+    for start in range(0, len(pixels), _TOGETHER):
+        rows = slice(start, start + _TOGETHER)
+        turned += turn_inverted(pixels[rows], invert)
+        fingerprints[rows] = fingerprints_of(pixels[rows])
+    return turned
 
 
 def reserve(file: int, size: int) -> None:

@@ -29,6 +29,7 @@ from graphemes.foundation.files import (
     write_json,
 )
 from graphemes.foundation.heads import HEIGHT, PIXELS, WIDTH
+from graphemes.foundation.settings.types import Wish
 from graphemes.images.fingerprints import (
     Fingerprints,
     fingerprints_digest,
@@ -44,8 +45,10 @@ from graphemes.images.ingest import (
     scan_ids,
     writing,
 )
+from graphemes.images.inversion import turned_sentence
 
 VERSION = 1  # of the three files' form; a store of another is made again
+Say = Callable[[str], None]
 Bar = Callable[[str, int], AbstractContextManager[Advance]]  # as foundation.progress.progress
 Check = Callable[[list[str]], object]  # of ids; raises if they don't serve
 
@@ -75,65 +78,78 @@ def open_store(
     sources: list[Path],
     cache: Path,
     name: str,
-    say: Callable[[str], None],
+    say: Say,
     bar: Bar = silent,
     *,
     check: Check | None = None,
+    invert: Wish = "auto",
 ) -> Store:
     """The store called `name` of these shards; made, with a word, unless it is there and fits.
 
     `check` is called with the shards' ids before anything is written; what it raises ends all.
+    `invert` says which scans are turned, with a word (`images.inversion`).
     Two runs at once: the second waits for the first and uses what it made. Raises DataError for
     a shard that can't be used and UserError when the disk has no room.
     """
     assert sources, "a store of no shards"
     with locked(cache / f"{name}.lock"):
-        store = _reopened(sources, cache, name)
+        store = _reopened(sources, cache, name, invert)
         if isinstance(store, str):
             say(f"{cache / name}.npy: making it from {_shards(sources)}: {store}")
-            _build(sources, cache, name, bar, check)
-            store = _reopened(sources, cache, name)
+            _build(sources, cache, name, say=say, bar=bar, check=check, invert=invert)
+            store = _reopened(sources, cache, name, invert)
         if isinstance(store, str):
             raise UserError(f"{cache / name}.npy: {store} while it was made; run again")
         return store
 
 
 @contextlib.contextmanager
-def temporary_store(shard: Path, directory: Path, bar: Bar = silent) -> Iterator[Store]:
+def temporary_store(
+    shard: Path,
+    directory: Path,
+    say: Say,
+    bar: Bar = silent,
+    *,
+    invert: Wish = "auto",
+) -> Iterator[Store]:
     """The store of one shard on `directory`'s disk, in a file without a name.
 
     Its room is free again when the block has ended and the last use of its pixels is gone, or
     when the process ends, in whatever way.
     """
-    yield _decoded(shard, directory, bar)
+    yield _decoded(shard, directory, say, bar, invert)
 
 
-def _decoded(path: Path, directory: Path, bar: Bar) -> Store:
+def _decoded(path: Path, directory: Path, say: Say, bar: Bar, invert: Wish) -> Store:
     with (
         open_shard(path) as shard,
         writing(directory),
         tempfile.TemporaryFile(dir=directory) as file,
     ):
+        if not shard.rows:
+            raise DataError(f"{path}: no rows, expected at least one image")
         need_space(directory, shard.rows * PIXELS, f"decoding {path.name}")
         reserve(file.fileno(), shard.rows * PIXELS)
         pixels: Pixels = np.memmap(file, np.uint8, "r+", shape=(shard.rows, PIXELS))
         ids, fingerprints = checked_ids(shard), np.empty(shard.rows, np.int64)
         with bar(f"decoding {path.name}", shard.rows) as advance:
-            ingest_shard(shard, pixels, fingerprints, advance)
+            turned = ingest_shard(shard, pixels, fingerprints, advance=advance, invert=invert)
+    if turned:
+        say(turned_sentence(path.name, turned, len(ids), invert))
     pixels.flags.writeable = False
     return Store(
         ids, pixels.reshape(-1, HEIGHT, WIDTH), fingerprints, fingerprints_digest(ids, fingerprints)
     )
 
 
-def _reopened(sources: list[Path], cache: Path, name: str) -> Store | str:
+def _reopened(sources: list[Path], cache: Path, name: str, invert: Wish) -> Store | str:
     """The store that is there, or why it can't be used."""
     try:
         about = read_json(cache / f"{name}.json")
     except DataError:
         return "there is no whole store yet"
     try:
-        if unfit := _unfit(about, sources):
+        if unfit := _unfit(about, sources, invert):
             return unfit
         ids, fingerprints = read_fingerprints(cache / f"{name}.ids")
         pixels = np.load(cache / f"{name}.npy", mmap_mode="r")
@@ -146,7 +162,7 @@ def _reopened(sources: list[Path], cache: Path, name: str) -> Store | str:
     return Store(ids, pixels, fingerprints, about["digest"])
 
 
-def _unfit(about: Any, sources: list[Path]) -> str | None:
+def _unfit(about: Any, sources: list[Path], invert: Wish) -> str | None:
     """Why a json doesn't fit the shards, or None. Raises KeyError or TypeError for an odd one."""
     if about["version"] != VERSION or (about["height"], about["width"]) != (HEIGHT, WIDTH):
         return "the old one was made by another version"
@@ -156,15 +172,19 @@ def _unfit(about: Any, sources: list[Path]) -> str | None:
     made_from = [{key: source[key] for key in keys} for source in about["sources"]]
     if made_from != [file_stamp(path) for path in sources]:
         return "the old one was made from other shards, or they have changed"
-    return None
+    made_with = about.get("invert", "false")  # stores of before there was the setting have no word
+    return None if made_with == invert else f"the old one was made with invert={made_with}"
 
 
 def _build(
     sources: list[Path],
     cache: Path,
     name: str,
+    *,
+    say: Say,
     bar: Bar,
     check: Check | None,
+    invert: Wish,
 ) -> None:
     ids, parts = scan_ids(sources)
     if check is not None:
@@ -179,15 +199,18 @@ def _build(
         with temporary.open("rb+") as file:
             reserve(file.fileno(), temporary.stat().st_size)
         with bar(f"decoding {_shards(sources)}", len(ids)) as advance:
-            ingest_shards(sources, ids, pixels.reshape(-1, PIXELS), fingerprints, advance)
+            into = pixels.reshape(-1, PIXELS), fingerprints
+            turned = ingest_shards(sources, ids, *into, advance=advance, invert=invert)
         pixels.flush()
         del pixels
+    for part, count in zip(parts, turned, strict=True):
+        part["turned"] = count
+        if count:
+            say(turned_sentence(str(part["file"]), count, int(part["rows"]), invert))
     write_fingerprints(cache / f"{name}.ids", ids, fingerprints)
-    about = {"version": VERSION, "rows": len(ids), "height": HEIGHT, "width": WIDTH}
-    write_json(
-        cache / f"{name}.json",
-        {**about, "digest": fingerprints_digest(ids, fingerprints), "sources": parts},
-    )
+    about: dict[str, Any] = {"version": VERSION, "rows": len(ids), "height": HEIGHT, "width": WIDTH}
+    about |= {"invert": invert, "digest": fingerprints_digest(ids, fingerprints), "sources": parts}
+    write_json(cache / f"{name}.json", about)
 
 
 def _shards(sources: list[Path]) -> str:

@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import Literal
 
+from graphemes.competition.absent_shards import zipped_sentence, zipped_shards
 from graphemes.competition.labels import read_labels
 from graphemes.competition.shards import find_shards, open_shard
 from graphemes.competition.submission import read_rows
@@ -25,8 +26,13 @@ def check_shards(directory: Path, part: Literal["train", "test"]) -> list[str]:
             with open_shard(path) as shard:
                 ids += shard.ids
                 whole += 1
+            if not shard.rows:
+                say(f"  empty   {path}: no rows")
         except UserError as error:
             say(f"  wrong   {error}")
+    zipped = zipped_shards(directory, part)
+    if zipped:
+        say(f"  wrong   {directory}: {zipped_sentence(zipped)}")
     say(f"  {part:<7} {whole} of {len(shards)} shards are whole, {len(ids):,} images")
     return ids
 

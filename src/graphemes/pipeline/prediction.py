@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from graphemes.competition.absent_shards import absence_advice, no_shards
 from graphemes.competition.shards import find_shards, open_shard
 from graphemes.competition.submission import SubmissionRows, read_rows, write_submission
 from graphemes.evaluation.decide import likeliest
@@ -23,7 +24,6 @@ from graphemes.images.sampling import Batches
 from graphemes.images.store import Store, temporary_store
 from graphemes.images.transforms import make_transform
 from graphemes.inference.predict import probabilities
-from graphemes.network.devices import Engine
 from graphemes.pipeline.existing_results import guard_submission, submission_origin
 from graphemes.pipeline.identity import RunIdentity
 from graphemes.pipeline.trained_networks import (
@@ -50,7 +50,7 @@ def predict_run(
 ) -> None:
     """Write the submission of these weights, unless it is there already."""
     if plan is None:
-        say(f"{workspace.directory}: no test images, so no submission")
+        say(f"{workspace.directory}: no test images, or not all, so no submission")
         return
     path = settings.submission or workspace.layout.submission
     pool = settings.grapheme_pool if isinstance(settings, PredictSettings) else None
@@ -67,21 +67,25 @@ def predict_run(
         if plan.ignored:
             say(f"{plan.ignored:,} images of the test shards are asked for by no row: ignored")
         say(f"predicting {len(plan.rows.image_ids):,} test images with {len(weights)} network(s)")
-        work = _Work(ready, workspace.engine, settings, workspace.layout.cache)
+        work = _Work(ready, workspace, settings)
         found = [work.shard(shard, wanted) for shard, wanted in plan.shards.items() if wanted]
         together = PerHead(*(np.concatenate(parts) for parts in zip(*found, strict=True)))
         _write(path, plan, together, made_from)
     say(f"{path}: {len(plan.rows.row_ids):,} rows written")
 
 
-def plan_prediction(directory: Path) -> PredictionPlan | None:
-    """Which images to predict from which shard; None without test shards.
+class NoTestImages(DataError):
+    """Test images are in no shard; a training does without them."""
 
-    Raises DataError if the files don't fit.
+
+def plan_prediction(directory: Path) -> PredictionPlan:
+    """Which images to predict from which shard.
+
+    Raises NoTestImages where some are in no shard, DataError if the files don't fit.
     """
     shards = find_shards(directory, "test")
     if not shards:
-        return None
+        raise NoTestImages(no_shards(directory, "test"))
     rows = read_rows(directory)
     asked = set(rows.image_ids)
     home: dict[str, Path] = {}
@@ -96,9 +100,9 @@ def plan_prediction(directory: Path) -> PredictionPlan | None:
         plan[path] = [name for name in ids if name in asked]
     missing = [name for name in rows.image_ids if name not in home]
     if missing:
-        raise DataError(
+        raise NoTestImages(
             f"{directory / 'test.csv'}: asks for {len(missing):,} images that are in no test shard,"
-            f" first '{missing[0]}'; are all test shards there?"
+            f" first '{missing[0]}'; {absence_advice(directory, 'test')}"
         )
     return PredictionPlan(rows, plan, len(home) - len(asked))
 
@@ -125,27 +129,29 @@ def _origin(ready: ReadyNetworks, workspace: Workspace, shards: list[Path]) -> d
     tables = [workspace.directory / name for name in ("sample_submission.csv", "test.csv")]
     about = [file_digest(path) for path in tables]
     about += [f"{path.name} {path.stat().st_size}" for path in shards]
+    if workspace.invert != "auto" and not workspace.demo:
+        about.append(f"invert={workspace.invert}")
     return {**run, "test": digest("\n".join(about).encode())}
 
 
 @dataclass(frozen=True)
 class _Work:
     ready: ReadyNetworks
-    engine: Engine
+    workspace: Workspace
     settings: PredictSettings | TrainSettings
-    cache: Path
 
     def shard(self, path: Path, wanted: list[str]) -> Probabilities:
         """Decode one shard into a file that goes away again, and predict the images wanted."""
-        with temporary_store(path, self.cache, progress) as store:
+        cache, invert = self.workspace.layout.cache, self.workspace.invert
+        with temporary_store(path, cache, say, progress, invert=invert) as store:
             chosen = np.array([store.row_of[name] for name in wanted], np.int64)
             with progress(f"predicting {path.name}", len(chosen)) as advance:
                 batched = self._batches(store, chosen)
-                return probabilities(self.ready.networks, batched, self.engine, advance)
+                return probabilities(self.ready.networks, batched, self.workspace.engine, advance)
 
     def _batches(self, store: Store, rows: npt.NDArray[np.int64]) -> Any:
         scans = StoreDataset(store.pixels, make_transform(self.ready.image_size, self.ready.crop))
         # A handful of images isn't worth starting processes for.
         workers = self.settings.workers if len(rows) > 256 else 0
         batches = Batches(rows, self.settings.batch_size)
-        return loader(scans, batches, workers, self.engine.device)
+        return loader(scans, batches, workers, self.workspace.engine.device)

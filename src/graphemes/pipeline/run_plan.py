@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from graphemes.foundation.errors import SettingsError
 from graphemes.foundation.files import need_space, need_writable
 from graphemes.foundation.layout import FoldPaths, Layout
+from graphemes.foundation.progress import say
 from graphemes.foundation.settings.commands import TrainSettings
 from graphemes.foundation.settings.recipes import apply_recipe
 from graphemes.network.initial_weights import initial_network
@@ -24,7 +25,7 @@ from graphemes.pipeline.existing_results import (
 from graphemes.pipeline.fold_plan import FoldPlan, chosen_folds, plan_folds, unfolded
 from graphemes.pipeline.fold_rows import excluded
 from graphemes.pipeline.fold_training import FoldTraining
-from graphemes.pipeline.prediction import PredictionPlan, plan_prediction
+from graphemes.pipeline.prediction import NoTestImages, PredictionPlan, plan_prediction
 from graphemes.pipeline.synthetic_data import (
     SyntheticPlan,
     epoch_length,
@@ -60,11 +61,20 @@ def plan_run(settings: TrainSettings, workspace: Workspace) -> RunPlan:
     workspace.draw_demo()
     excluded(settings.exclude, workspace.labels)
     need_writable(settings.submission or workspace.layout.submission)
-    prediction = plan_prediction(workspace.directory)
+    prediction = _prediction(workspace)
     whole = settings.fold == "none"
     folds = unfolded(workspace.labels) if whole else plan_folds(settings, workspace)
     chosen = chosen_folds(settings, folds.table)
     return RunPlan(workspace, settings, folds, chosen, prediction, synthetic, weights)
+
+
+def _prediction(workspace: Workspace) -> PredictionPlan | None:
+    """What there is to predict; None, with a word, where test images aren't there."""
+    try:
+        return plan_prediction(workspace.directory)
+    except NoTestImages as error:
+        say(f"no submission will be made: {error}")
+        return None
 
 
 def open_run(plan: RunPlan, deadline: Deadline) -> FoldTraining:

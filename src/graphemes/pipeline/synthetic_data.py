@@ -82,4 +82,6 @@ def _plan_drawing(images: int, seed: int, workspace: Workspace) -> SyntheticPlan
 
 
 def _beside(workspace: Workspace, directory: Path) -> Workspace:
-    return dataclasses.replace(workspace, directory=directory, demo=False, draws_demo=False)
+    return dataclasses.replace(
+        workspace, directory=directory, demo=False, draws_demo=False, invert="false"
+    )

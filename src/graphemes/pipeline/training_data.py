@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from graphemes.competition.absent_shards import absence_advice, no_shards
 from graphemes.competition.shards import find_shards
 from graphemes.foundation.errors import DataError
 from graphemes.foundation.files import digest
@@ -59,13 +60,12 @@ def open_training_data(workspace: Workspace, synthetic: TrainingData | None = No
     """
     shards = find_shards(workspace.directory, "train")
     if not shards:
-        raise DataError(
-            f"{workspace.directory}: no train_image_data_*.parquet (or .feather);"
-            " point data_dir at the competition's files"
-        )
+        raise no_shards(workspace.directory, "train")
     name = store_name(workspace.directory, "train")
     check = functools.partial(rows_of_labels, workspace)
-    store = open_store(shards, workspace.layout.cache, name, say, progress, check=check)
+    store = open_store(
+        shards, workspace.layout.cache, name, say, progress, check=check, invert=workspace.invert
+    )
     unlabelled = len(store.ids) - len(workspace.labels)
     if unlabelled:
         say(f"{unlabelled:,} images of the shards have no label in train.csv: ignored")
@@ -80,7 +80,7 @@ def rows_of_labels(workspace: Workspace, ids: list[str]) -> npt.NDArray[np.int64
         missing = wanted[rows < 0]
         raise DataError(
             f"{workspace.directory / 'train.csv'}: {len(missing):,} of {len(wanted):,} images are"
-            f" in no shard, first '{missing.iloc[0]}'; are all train shards in"
-            f" {workspace.directory}?"
+            f" in no shard, first '{missing.iloc[0]}';"
+            f" {absence_advice(workspace.directory, 'train')}"
         )
     return rows.astype(np.int64)

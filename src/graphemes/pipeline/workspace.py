@@ -13,6 +13,7 @@ from graphemes.foundation.errors import DataError, UserError
 from graphemes.foundation.layout import ROOT, Layout
 from graphemes.foundation.progress import say
 from graphemes.foundation.settings.groups import Machine, Places
+from graphemes.foundation.settings.types import Wish
 from graphemes.network.devices import Engine, choose_engine
 from graphemes.synthesis.demo import is_demo, make_demo
 
@@ -35,6 +36,7 @@ class Workspace:
     directory: Path  # of the competition's files, or where the demo's are or will be
     demo: bool
     draws_demo: bool = False  # there is no data, so the demo's is drawn when it is needed
+    invert: Wish = "auto"  # which of the scans are turned; never those of the demo
     device: str = "auto"  # as the settings have it, and precision
     precision: str = "auto"
 
@@ -71,11 +73,13 @@ def find_workspace(settings: Places) -> Workspace:
     SettingsError for a device that this machine lacks. Nothing is drawn yet (`draw_demo`).
     """
     layout, directory = find_layout(settings), find_data(settings)
+    demo = directory is None or is_demo(directory)
     workspace = Workspace(
         layout,
         directory or demo_directory(layout),
-        directory is None or is_demo(directory),
+        demo,
         draws_demo=directory is None,
+        invert="false" if demo else settings.invert,
     )
     if isinstance(settings, Machine):
         asked = {"device": settings.device, "precision": settings.precision}

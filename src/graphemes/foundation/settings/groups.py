@@ -27,6 +27,7 @@ from graphemes.foundation.settings.types import (
     SomePath,
     Stem,
     TrunkName,
+    Wish,
     Workers,
 )
 from graphemes.foundation.settings.words import shown
@@ -68,6 +69,9 @@ class Places(Settings):
     )
     name: RunName | None = Field(
         None, description="keeps a run apart: folds/NAME/, submissions/NAME.csv"
+    )
+    invert: Wish = Field(
+        "auto", description="scans white on black: auto turns the mostly dark, true all, false none"
     )
 
 
