@@ -56,7 +56,7 @@ def demo(tmp_path_factory) -> Path:
 
 @pytest.fixture(scope="session")
 def kaggle_like(demo, tmp_path_factory) -> Path:
-    """The same files without the demo's marker: to the commands, somebody's real data."""
+    """The same files without the demo's manifest: to the commands, somebody's real data."""
     directory = tmp_path_factory.mktemp("kaggle") / "bengaliai-cv19"
     shutil.copytree(demo, directory)
     (directory / "demo.json").unlink()

@@ -97,12 +97,12 @@ def write_synthetic(directory: Path, images: int, shards: int = 2) -> Path:
     for shard, rows in enumerate(np.array_split(np.arange(images), shards)):
         ids = [writing.image_id("train", row) for row in rows]
         writing.write_shard(directory / writing.shard_name("train", shard), ids, scans[rows])
-    mark(directory)
+    write_manifest(directory)
     return directory
 
 
-def mark(directory: Path) -> None:
-    """Write the marker that says these are all the files of a synthesis."""
+def write_manifest(directory: Path) -> None:
+    """Write the manifest that says these are all the files of a synthesis."""
     sizes = {path.name: path.stat().st_size for path in sorted(directory.iterdir())}
     write_json(directory / "synthesis.json", {"files": sizes})
 

@@ -18,7 +18,7 @@ from graphemes.foundation.settings.commands import TrainSettings
 from graphemes.images.fingerprints import read_fingerprints
 from graphemes.pipeline.synthetic_data import Synthetic, epoch_length
 from graphemes.pipeline.training_data import store_name
-from worlds import mark, write_synthetic
+from worlds import write_manifest, write_synthetic
 
 SYNTHETIC = 40
 # Three epochs of 26, 16 and 6 synthetic images among 32.
@@ -118,7 +118,7 @@ def other_label(directory: Path) -> None:
 
 def mark_again(directory: Path) -> None:
     (directory / "synthesis.json").unlink()
-    mark(directory)
+    write_manifest(directory)
 
 
 def other_pixel(directory: Path) -> None:
@@ -196,7 +196,7 @@ def test_limit_and_exclude_touch_real_rows_only(untested, drawn, work, tmp_path,
 
 def test_validation_images_among_the_synthetic_ones_are_warned_of(untested, work, tmp_path, train):
     same = Path(shutil.copytree(untested, tmp_path / "same"))
-    mark(same)
+    write_manifest(same)
     said = train(data_dir=untested, work_dir=work, synthetic=same)
     assert said.code == 0, said.err
     assert "WARNING: 32 of the 32 validation images are among the synthetic ones" in said.out
@@ -225,11 +225,11 @@ def no_shards(directory: Path) -> None:
 
 DAMAGE: dict[str, tuple[Callable[[Path], object], str]] = {
     "no directory": (shutil.rmtree, "no such directory; expected a directory that synthesise made"),
-    "no marker": (
+    "no manifest": (
         lambda d: (d / "synthesis.json").unlink(),
         "no synthesis.json, so not synthetic images or not all;",
     ),
-    "a marker of another kind": (
+    "a manifest of another kind": (
         lambda d: write_json(d / "synthesis.json", [1]),
         "synthesis.json: says nothing of files; expected a directory that synthesise made",
     ),
@@ -237,7 +237,7 @@ DAMAGE: dict[str, tuple[Callable[[Path], object], str]] = {
         lambda d: write_json(d / "synthesis.json", {"drawing": {"images": 3}}),
         "synthesis.json: isn't finished; the synthesise command that began it goes on",
     ),
-    "a marker cut short": (
+    "a manifest cut short": (
         lambda d: (d / "synthesis.json").write_text("{"),
         "synthesis.json: can't be read as JSON",
     ),

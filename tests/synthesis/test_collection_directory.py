@@ -3,6 +3,7 @@
 import csv
 import dataclasses
 import json
+import re
 from collections import Counter
 from pathlib import Path
 
@@ -155,11 +156,12 @@ def test_an_unfinished_place_with_something_else_in_it_is_left_alone(drawn, tmp_
     assert (place / "mine.txt").read_text() == "mine"
 
 
-def test_a_folder_in_the_place_of_a_file_is_left_alone(drawn, tmp_path):
+@pytest.mark.parametrize("name", ["train.csv", ".train.csv.77.tmp", ".synthesis.json.77.tmp"])
+def test_a_folder_in_the_place_of_a_file_is_left_alone(drawn, tmp_path, name):
     found = read_json(drawn / "synthesis.json")
     (tmp_path / "synthesis.json").write_text(json.dumps({"drawing": found["drawing"]}))
-    (tmp_path / "train.csv").mkdir()
-    with pytest.raises(PlaceTaken, match=r"holds train\.csv, which isn't this command's"):
+    (tmp_path / name).mkdir()
+    with pytest.raises(PlaceTaken, match=rf"holds {re.escape(name)}, which isn't this command's"):
         draw_collection(tmp_path, WANTED, workers=1)
 
 

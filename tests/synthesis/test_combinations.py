@@ -6,7 +6,7 @@ from graphemes.foundation.classes import Grapheme, competition_graphemes, spelle
 from graphemes.foundation.errors import DataError
 from graphemes.foundation.heads import PerHead
 from graphemes.synthesis.combinations import (
-    is_spoken,
+    is_plausible,
     listed_graphemes,
     spelling,
     unseen_graphemes,
@@ -56,8 +56,8 @@ def test_letters_that_take_almost_no_signs_get_only_those_of_train_csv(unseen):
     bare = {*range(13), 164}
     pairs = {one.labels[1:] for one in competition_graphemes() if one.labels.root in bare}
     assert {one.labels[1:] for one in unseen if one.labels.root in bare} <= pairs
-    assert not is_spoken(PerHead(2, 3, 0))
-    assert not is_spoken(PerHead(164, 1, 0))
+    assert not is_plausible(PerHead(2, 3, 0))
+    assert not is_plausible(PerHead(164, 1, 0))
 
 
 def test_ra_with_two_classes_of_one_spelling_is_left_out(unseen):

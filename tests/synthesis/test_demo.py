@@ -87,7 +87,7 @@ def test_another_seed_gives_other_graphemes_and_other_scans():
 
 
 def test_training_and_test_images_have_other_writers():
-    hands = [{writer(WRITER.stream(0, part, k)) for k in range(20)} for part in (0, 1)]
+    hands = [{writer(WRITER.stream(0, split, k)) for k in range(20)} for split in (0, 1)]
     assert not hands[0] & hands[1]
 
 
@@ -98,17 +98,17 @@ def test_it_holds_what_the_competition_holds_and_a_manifest(demo):
         "sample_submission.csv",
         "class_map.csv",
         "demo.json",
-        *(f"{part}_image_data_{shard}.parquet" for part in ("train", "test") for shard in (0, 1)),
+        *(f"{split}_image_data_{shard}.parquet" for split in ("train", "test") for shard in (0, 1)),
     }
     manifest = json.loads((demo / "demo.json").read_text(encoding="utf-8"))
     assert {"seed", "images", "version"} <= manifest["drawing"].keys()
 
 
 def test_shards_have_the_genuine_layout(demo):
-    for part, count in (("train", SMALL["images"]), ("test", SMALL["tests"])):
+    for split, count in (("train", SMALL["images"]), ("test", SMALL["tests"])):
         ids = []
         for shard in (0, 1):
-            file = pq.ParquetFile(demo / f"{part}_image_data_{shard}.parquet")
+            file = pq.ParquetFile(demo / f"{split}_image_data_{shard}.parquet")
             assert file.metadata.num_row_groups == 1
             assert file.metadata.format_version == "1.0"
             assert file.metadata.row_group(0).column(5).compression == "SNAPPY"
@@ -124,7 +124,7 @@ def test_shards_have_the_genuine_layout(demo):
             ends = file.read(columns=["image_id", "__index_level_0__"])
             assert ends.column(1).to_pylist() == list(range(file.metadata.num_rows))
             ids += ends.column(0).to_pylist()
-        assert ids == [f"{part.capitalize()}_{k}" for k in range(count)]
+        assert ids == [f"{split.capitalize()}_{k}" for k in range(count)]
 
 
 def test_pandas_reads_a_shard_as_it_reads_a_genuine_one(demo):

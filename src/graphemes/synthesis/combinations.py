@@ -12,13 +12,13 @@ from graphemes.foundation.errors import DataError
 from graphemes.foundation.heads import HEADS, PerHead
 from graphemes.synthesis.lettering.fonts import Typeface
 
-SHOWN = 40  # characters of a line in an error
+EXCERPT = 40  # characters of a line in an error
 JOINER = "\u200d"  # zero-width: keeps a letter ra before a ya-phala from turning into a reph
 RA, YA_PHALA_CLASS = ROOTS.index("\u09b0"), 4
 # Reph, reph with ya-phala and the ra-phalas: on the letter ra two classes have one spelling.
-DOUBTFUL_ON_RA = (2, 3, 5, 6)
+AMBIGUOUS_ON_RA = (2, 3, 5, 6)
 # Letters that take almost no signs: anusvara and visarga, independent vowels, khanda ta.
-BARE = ({0, 1}, set(range(2, 13)), {ROOTS.index("\u09ce")})
+FEW_SIGNS = ({0, 1}, set(range(2, 13)), {ROOTS.index("\u09ce")})
 
 
 def spelling(labels: PerHead[int]) -> str:
@@ -38,7 +38,7 @@ def unseen_graphemes(typefaces: Iterable[Typeface]) -> list[Grapheme]:
     fonts = list(typefaces)
     seen = {one.labels for one in competition_graphemes()}
     every = (PerHead(*k) for k in itertools.product(*(range(head.classes) for head in HEADS)))
-    wanted = (Grapheme(k, spelling(k)) for k in every if k not in seen and is_spoken(k))
+    wanted = (Grapheme(k, spelling(k)) for k in every if k not in seen and is_plausible(k))
     taken = {one.text for one in competition_graphemes()}
     return [
         one
@@ -47,20 +47,22 @@ def unseen_graphemes(typefaces: Iterable[Typeface]) -> list[Grapheme]:
     ]
 
 
-def is_spoken(labels: PerHead[int]) -> bool:
+def is_plausible(labels: PerHead[int]) -> bool:
     """Whether a triple's letter takes such signs, and its spelling is its own."""
-    if labels.root == RA and labels.consonant in DOUBTFUL_ON_RA:
+    if labels.root == RA and labels.consonant in AMBIGUOUS_ON_RA:
         return False
     return all(
-        labels[1:] in _signs_on(place) for place, roots in enumerate(BARE) if labels.root in roots
+        labels[1:] in _signs_on(group)
+        for group, roots in enumerate(FEW_SIGNS)
+        if labels.root in roots
     )
 
 
 @functools.cache
-def _signs_on(place: int) -> frozenset[tuple[int, ...]]:
-    """The pairs of signs that train.csv shows on one kind of BARE letters."""
+def _signs_on(group: int) -> frozenset[tuple[int, ...]]:
+    """The pairs of signs that train.csv shows on one kind of FEW_SIGNS letters."""
     seen = competition_graphemes()
-    return frozenset(tuple(one.labels[1:]) for one in seen if one.labels.root in BARE[place])
+    return frozenset(tuple(one.labels[1:]) for one in seen if one.labels.root in FEW_SIGNS[group])
 
 
 def listed_graphemes(path: Path) -> list[Grapheme]:
@@ -93,7 +95,7 @@ def _listed(where: str, line: str) -> Grapheme:
         known = _by_text().get(unicodedata.normalize("NFC", line))
         if known is None:
             raise DataError(
-                f"{where}: '{line[:SHOWN]}' is the string of no grapheme; expected a root of"
+                f"{where}: '{line[:EXCERPT]}' is the string of no grapheme; expected a root of"
                 " class_map.csv with its signs, or a label triple as 14,1,0"
             )
         return known

@@ -72,5 +72,5 @@ def remove_broken(out: Path, requested: Collection) -> None:
 
 
 def _is_left_over(path: Path, requested: Collection) -> bool:
-    """Whether a file is one of a collection's that a killed run didn't finish."""
-    return target_of(path) in requested.names
+    """Whether a path is a file of a collection's that a killed run didn't finish."""
+    return path.is_file() and target_of(path) in requested.names

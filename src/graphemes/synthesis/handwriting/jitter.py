@@ -11,6 +11,7 @@ from graphemes.synthesis.handwriting.letterforms import ends_in_curl, extra_lean
 from graphemes.synthesis.handwriting.signs import (
     OWN_FORM,
     OWN_FORM_SHARE,
+    LowSign,
     in_own_form,
     lengthened,
     low_sign,
@@ -33,17 +34,8 @@ def jittered(
     text: of its word, which says what a part is that hangs below.
     """
     jitter = hand.jitter
-    part = _looped(part, hand, random, text)
-    if part.sign == REPH and part.body:
-        part = lengthened(part, level, random)
-    sign = None
-    if is_low_sign(part):
-        sign = low_sign(text)
-    if sign and sign.form and random.random() < OWN_FORM_SHARE:
-        part, sign = in_own_form(part, sign.form), OWN_FORM
-    ends = np.array([(x, level) for x in np.ravel(part.heads)]).reshape(-1, 2)
-    every = np.concatenate([*part.body, ends])
-    low, high = every.min(axis=0), every.max(axis=0)
+    part, sign = _in_hands_forms(part, level, hand, random, text)
+    low, high = _corners(part, level)
     middle = (low + high) / 2
     if part.heads:
         middle[1] = level
@@ -55,18 +47,36 @@ def jittered(
         size = size * sign.size * hand.low_sign_size
         angle += sign.tilt + random.normal(hand.low_sign_tilt, 0.08)
     turn = rotation(angle)
-    place = middle + random.normal(0, (0.035 * jitter, 0.03 * jitter))
+    centre = middle + random.normal(0, (0.035 * jitter, 0.03 * jitter))
     lean = random.normal(hand.lean + extra_lean(text), 0.1 * jitter)
     waves = random.normal(0, 0.08 * jitter, (2, 2)).clip(-0.3, 0.3)
     body = [proportioned(line, low, high, waves) for line in part.body]
     if low[1] < level + HANGING and high[1] > level + HANGING:
-        body = [
-            leant(line, np.array((middle[0], level)), float(high[0] - low[0]), lean)
-            for line in body
-        ]
-    body = [((line - middle) * size @ turn.T + place).astype(np.float32) for line in body]
-    across = [(np.array(span) - middle[0]) * size[0] + place[0] for span in part.heads]
+        top, width = np.array((middle[0], level)), float(high[0] - low[0])
+        body = [leant(line, top, width, lean) for line in body]
+    body = [((line - middle) * size @ turn.T + centre).astype(np.float32) for line in body]
+    across = [(np.array(span) - middle[0]) * size[0] + centre[0] for span in part.heads]
     return GlyphPart(body, [(float(left), float(right)) for left, right in across])
+
+
+def _in_hands_forms(
+    part: GlyphPart, level: float, hand: Writer, random: np.random.Generator, text: str
+) -> tuple[GlyphPart, LowSign | None]:
+    """A part as hands form it, and how they write it if it is a sign below a letter."""
+    part = _looped(part, hand, random, text)
+    if part.sign == REPH and part.body:
+        part = lengthened(part, level, random)
+    sign = low_sign(text) if is_low_sign(part) else None
+    if sign and sign.form and random.random() < OWN_FORM_SHARE:
+        return in_own_form(part, sign.form), OWN_FORM
+    return part, sign
+
+
+def _corners(part: GlyphPart, level: float) -> tuple[npt.NDArray[Any], npt.NDArray[Any]]:
+    """The least and the greatest x and y of a part, its head line included."""
+    ends = np.array([(x, level) for x in np.ravel(part.heads)]).reshape(-1, 2)
+    every = np.concatenate([*part.body, ends])
+    return every.min(axis=0), every.max(axis=0)
 
 
 def rotation(angle: float) -> npt.NDArray[np.float64]:

@@ -147,9 +147,9 @@ def font_files(directory: Path) -> tuple[str, ...]:
 
 def _placed(buffer: Any, ems: float) -> Iterator[Glyph]:
     x = y = 0.0
-    for info, place in zip(buffer.glyph_infos, buffer.glyph_positions, strict=True):
-        yield Glyph(info.codepoint, (x + place.x_offset) * ems, -(y + place.y_offset) * ems)
-        x, y = x + place.x_advance, y + place.y_advance
+    for info, position in zip(buffer.glyph_infos, buffer.glyph_positions, strict=True):
+        yield Glyph(info.codepoint, (x + position.x_offset) * ems, -(y + position.y_offset) * ems)
+        x, y = x + position.x_advance, y + position.y_advance
 
 
 Point = tuple[float, float]

@@ -74,7 +74,7 @@ def _walk(start: tuple[int, int], left: set[tuple[int, int]]) -> Iterator[tuple[
 
 def _ends(run: PixelRun, labels: npt.NDArray[np.int32]) -> tuple[int, int]:
     """The forks that a run's first and last pixel touch, 0 for none."""
-    first, last = (_touched(labels, *run[place]) for place in (0, -1))
+    first, last = (_touched(labels, *run[end]) for end in (0, -1))
     if len(run) == 1:
         return (first[0], first[-1] if len(first) > 1 else 0) if first else (0, 0)
     return first[0] if first else 0, last[-1] if last else 0
