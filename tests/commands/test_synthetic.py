@@ -16,7 +16,7 @@ from conftest import QUICK, through_the_door
 from graphemes.foundation.files import read_json, write_json
 from graphemes.foundation.settings.commands import TrainSettings
 from graphemes.images.fingerprints import read_fingerprints
-from graphemes.pipeline.synthetic_data import Synthetic, epoch_length
+from graphemes.pipeline.synthetic_data import SyntheticPlan, epoch_length
 from graphemes.pipeline.training_data import store_name
 from worlds import write_manifest, write_synthetic
 
@@ -299,7 +299,7 @@ def test_data_dir_cannot_be_its_own_synthetic_images(own, tmp_path, train):
 
 
 def test_the_recipes_batch_goes_by_real_images_unless_synthetic_ones_do_all():
-    real, drawn = pd.DataFrame(index=range(3)), Synthetic(None, 7)
+    real, drawn = 3, SyntheticPlan(None, 7)
     lengths = [
         epoch_length(TrainSettings(synthetic="d", synthetic_share=share), real, drawn)
         for share in ("0.5", "1:0.5", "1")
