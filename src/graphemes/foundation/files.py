@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, Any
 
-from graphemes.foundation.errors import DataError, UserError
+from graphemes.foundation.errors import DataError, SettingsError, UserError
 
 try:
     import fcntl
@@ -98,6 +98,22 @@ def need_writable(path: Path) -> None:
         raise UserError(f"{path}: {existing} is no folder, so nothing can be put below it")
     if not os.access(existing, os.W_OK | os.X_OK):
         raise UserError(f"{path}: {existing} can't be written to; choose another place")
+
+
+def need_utf8(path: Path) -> None:
+    """Raise SettingsError unless all of a path is UTF-8, and of where its links lead to.
+
+    Digests, JSON files and libraries that take paths as text would fail at another name, some of
+    them after a long training.
+    """
+    for name in (str(path), os.path.realpath(path)):
+        try:
+            name.encode()
+        except UnicodeEncodeError:
+            shown = os.fsencode(name).decode(errors="backslashreplace")
+            raise SettingsError(
+                f"{shown}: this path isn't UTF-8; rename the folder or choose another"
+            ) from None
 
 
 def need_space(directory: Path, needed: int, purpose: str, place: str = "work_dir") -> None:

@@ -10,6 +10,7 @@ import pandas as pd
 
 from graphemes.competition.labels import read_labels
 from graphemes.foundation.errors import DataError, UserError
+from graphemes.foundation.files import need_utf8
 from graphemes.foundation.layout import ROOT, Layout
 from graphemes.foundation.progress import say
 from graphemes.foundation.settings.groups import Machine, Places
@@ -96,6 +97,7 @@ def find_workspace(settings: Places) -> Workspace:
 def find_layout(settings: Places) -> Layout:
     """The layout of the settings, its work directory made. Raises UserError if it can't be."""
     work_dir = settings.work_dir or (KAGGLE_WORKING if KAGGLE_WORKING.is_dir() else ROOT)
+    need_utf8(work_dir)
     try:
         work_dir.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -112,10 +114,14 @@ def find_data(settings: Places) -> Path | None:
             raise DataError(f"data_dir={settings.data_dir}: no such directory")
         return settings.data_dir.resolve()
     places = (ROOT / "data" / COMPETITION, *KAGGLE_INPUTS)
-    return next((place.resolve() for place in places if place.is_dir()), None)
+    found = next((place.resolve() for place in places if place.is_dir()), None)
+    if found is not None:
+        need_utf8(found)
+    return found
 
 
 def demo_directory(layout: Layout) -> Path:
     """Where the demo's data is: beside run.sh, or in work_dir where that can't be written."""
     base = ROOT if os.access(ROOT, os.W_OK) else layout.work_dir
+    need_utf8(base)
     return base / "data" / "demo"

@@ -6,6 +6,8 @@ from typing import Annotated, Any, Literal, NamedTuple
 
 from pydantic import BeforeValidator, Field, PlainSerializer
 
+from graphemes.foundation.files import need_utf8
+
 Crop = Literal["ink", "none"]
 FoldRule = Literal["stratified", "grapheme"]
 Wish = Literal["auto", "true", "false"]
@@ -118,9 +120,11 @@ def _path(value: Any) -> Path:
     if not str(value) or "\0" in str(value):
         raise ValueError("no path")
     try:
-        return Path(value).expanduser().absolute()
+        path = Path(value).expanduser().absolute()
     except RuntimeError as error:  # ~somebody who isn't there
         raise ValueError(str(error)) from None
+    need_utf8(path)
+    return path
 
 
 def _paths(value: Any) -> tuple[Path, ...]:
