@@ -72,7 +72,7 @@ def _hand_over(words: list[str]) -> None:
     # Not at the top: without pydantic the door itself must still be able to say so.
     spoken: Any = importlib.import_module("graphemes.foundation.settings.words")
     name, rest = _split(words, spoken.guess)
-    if name == "help" or (name == "train" and words and words[0] in HELP_WORDS):
+    if name == "help":
         _print_commands()
         return
     models: Any = importlib.import_module("graphemes.foundation.settings.commands")

@@ -40,16 +40,17 @@ def run(settings: DoctorSettings) -> None:
     directory = find_data(settings)
     if directory is None:
         say("data      none found: a run would use the demo (drawings made from fonts)")
-        rows, demo = DEMO_IMAGES, True
+        rows, labelled, demo = DEMO_IMAGES, DEMO_IMAGES, True
     else:
         say(f"data      {directory}")
         train_ids, test_ids = check_shards(directory, "train"), check_shards(directory, "test")
         check_tables(directory, train_ids, test_ids)
-        rows, demo = len(train_ids) + len(test_ids), is_demo(directory)
+        rows, labelled = len(train_ids) + len(test_ids), len(train_ids)
+        demo = is_demo(directory)
     if settings.synthetic is not None:
         rows += check_synthetic(settings.synthetic)
     _needs(settings, layout, rows)
-    _needs_shared(settings, apply_recipe(TrainSettings(), demo, rows))
+    _needs_shared(settings, apply_recipe(TrainSettings(), demo, labelled))
 
 
 def _software() -> Iterator[str]:

@@ -4,7 +4,7 @@ import time
 
 from graphemes.foundation.progress import duration, say
 from graphemes.foundation.settings.commands import TrainSettings
-from graphemes.pipeline.existing_results import forget_demo_folds
+from graphemes.pipeline.existing_results import remove_demo_folds
 from graphemes.pipeline.prediction import predict_run
 from graphemes.pipeline.run_plan import open_run, plan_run
 from graphemes.pipeline.scoring import score_run
@@ -22,7 +22,7 @@ def run(settings: TrainSettings) -> None:
     training = open_run(plan, deadline)
 
     plan.folds.write()
-    forget_demo_folds(workspace.layout, training.identity)
+    remove_demo_folds(workspace.layout, training.identity)
     for fold in plan.chosen:
         training.train(fold)
     if settings.fold != "none":

@@ -31,6 +31,8 @@ def replacing(path: Path) -> Iterator[Path]:
             temporary.replace(path)
         finally:
             temporary.unlink(missing_ok=True)
+    except BrokenPipeError:  # of what is said meanwhile, not of this file
+        raise
     except OSError as error:
         raise UserError(f"{path}: could not be written: {error.strerror or error}") from error
 

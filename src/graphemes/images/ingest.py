@@ -115,6 +115,8 @@ def writing(directory: Path) -> Iterator[None]:
     try:
         directory.mkdir(parents=True, exist_ok=True)
         yield
+    except BrokenPipeError:  # of what is said meanwhile, not of the disk
+        raise
     except OSError as error:
         reason = error.strerror or error
         raise UserError(

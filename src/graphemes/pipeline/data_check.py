@@ -58,10 +58,10 @@ def check_labels(directory: Path, train_ids: list[str]) -> None:
 
 
 def check_synthetic(source: int | Path) -> int:
-    """Say whether synthetic images are whole; how many there are to decode."""
+    """Say whether synthetic images are whole; as many images as their room on disk is that of."""
     if isinstance(source, int):
         say(f"synthetic {source:,} images, which a run would draw")
-        return 2 * source  # their shards take room too
+        return 2 * source  # shards and store
     directory = source
     say(f"synthetic {directory}")
     try:

@@ -101,14 +101,19 @@ def guard_submission(path: Path, origin: dict[str, str], *, overwrite: bool) -> 
     return kept
 
 
-def forget_demo_folds(layout: Layout, asked: RunIdentity) -> None:
-    """Clear the demo's folds that a run of other settings or data finds beside its own."""
+def remove_demo_folds(layout: Layout, asked: RunIdentity) -> None:
+    """Remove the demo's folds that a run of other settings or data finds beside its own."""
     for paths in layout.folds():
-        kept, _ = kept_identity(paths)
-        if kept is not None and kept.demo and kept.differences(asked):
+        if _is_demos(paths, asked):
             with fold_lock(paths):
-                say(f"{paths.directory}: was the demo's; replaced")
-                clear_fold(paths)
+                if _is_demos(paths, asked):  # or another run has begun here since
+                    say(f"{paths.directory}: was the demo's; replaced")
+                    clear_fold(paths)
+
+
+def _is_demos(paths: FoldPaths, asked: RunIdentity) -> bool:
+    kept, _ = kept_identity(paths)
+    return kept is not None and kept.demo and bool(kept.differences(asked))
 
 
 def place_taken_error(what: Path, found: list[str]) -> PlaceTaken:

@@ -1,7 +1,4 @@
-"""Which fold each image is in, and which store rows a fold trains on and is validated on.
-
-N labelled images, n of a fold's part.
-"""
+"""Which fold each image is in: folds.csv as it is there, or made anew and written."""
 
 from dataclasses import dataclass
 from pathlib import Path

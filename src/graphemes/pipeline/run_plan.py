@@ -2,8 +2,8 @@
 
 What settings, tables and shards' footers tell comes first, and writes nothing at all. Then what is
 derived from the data is made (the demo, drawings, the store); with its digests the places of the
-results are looked at. Nothing that is planned is thrown away: the settings are filled once, and the
-network is built once, to be asked for its size and to find out what it can't be.
+results are looked at. The settings are filled once; a network is built once to plan, for its size
+and to find out what it can't be, and once a fold.
 """
 
 from dataclasses import dataclass
@@ -58,9 +58,9 @@ def plan_run(settings: TrainSettings, workspace: Workspace) -> RunPlan:
     length = epoch_length(settings, workspace.labelled_images, synthetic)
     settings = apply_recipe(settings, workspace.demo, length)
     weights = _weights_bytes(settings, workspace.layout)
+    need_writable(settings.submission or workspace.layout.submission)
     workspace.draw_demo()
     excluded(settings.exclude, workspace.labels)
-    need_writable(settings.submission or workspace.layout.submission)
     prediction = _prediction(workspace)
     whole = settings.fold == "none"
     folds = unfolded(workspace.labels) if whole else plan_folds(settings, workspace)
