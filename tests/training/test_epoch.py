@@ -75,7 +75,7 @@ def test_the_loss_is_a_mean_over_images_and_not_over_batches():
 
 
 def test_a_grapheme_heads_loss_is_weighed_as_asked():
-    ours = learner(lr=1e-12, grapheme_weight=0.7, network=WithGraphemes())
+    ours = learner(lr=1e-12, grapheme_head=True, grapheme_weight=0.7, network=WithGraphemes())
     ink, labels = batch(8)
     labels = labels.map(torch.zeros_like)  # ং, one of the competition's
     wanted = training_loss(ours.network(ink), labels, 0.7).item()
