@@ -1,6 +1,6 @@
 """Fingerprints: what tells one picture from another, and a set of pictures from another set.
 
-# N images
+N images.
 """
 
 import hashlib

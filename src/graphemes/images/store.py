@@ -4,7 +4,7 @@
 `NAME.json` what it was made from. The json is taken away first and written last: while it is there,
 the store is whole.
 
-# N images, PIXELS = 137 * 236
+N images, PIXELS = 137 * 236.
 """
 
 import contextlib

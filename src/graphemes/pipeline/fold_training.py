@@ -32,6 +32,18 @@ from graphemes.pipeline.workspace import Workspace
 from graphemes.training.fold import Deadline, FoldJob, train_fold
 
 
+def fold_network(
+    settings: TrainSettings, seed: int | None = None, *, resumed: bool
+) -> GraphemeNetwork:
+    """The network that a fold's training begins with; if it is resumed, to be filled from there."""
+    if resumed:  # a checkpoint holds all weights: none have to be read or fetched again
+        network = build_network(settings, settings.image_size)
+    else:
+        network = initial_network(settings, seed)
+    network.trunk.checkpointing = settings.checkpointing
+    return network
+
+
 @dataclass(frozen=True)
 class FoldTraining:
     """A run's settings and data, with which its folds are trained."""
@@ -84,7 +96,8 @@ class FoldTraining:
             trained_on=leakage.trained_on,
             deadline=self.deadline,
         )
-        history = train_fold(job, self._network(paths, seeds))
+        seed, resumed = INITIAL_WEIGHTS.seed(*seeds), paths.checkpoint.exists()
+        history = train_fold(job, fold_network(self.settings, seed, resumed=resumed))
         if len(rows.validated):
             self._write_oof(fold, paths, pictures, leakage)
         make_record(
@@ -107,15 +120,6 @@ class FoldTraining:
             text += f", plus {len(rows.synthetic):,} synthetic, {share}"
         what = f"{s.trunk} at {s.image_size}, {s.epochs} epochs"
         return f"fold {fold}: {text}, {what}, on {self.workspace.engine.describe()}"
-
-    def _network(self, paths: FoldPaths, seeds: tuple[int, int]) -> GraphemeNetwork:
-        settings = self.settings
-        if paths.checkpoint.exists():  # it holds all weights: none have to be fetched again
-            network = build_network(settings, settings.image_size)
-        else:
-            network = initial_network(settings, INITIAL_WEIGHTS.seed(*seeds))
-        network.trunk.checkpointing = settings.checkpointing
-        return network
 
     def _validate(self, pictures: FoldData, network: nn.Module) -> Score:
         found = self._probabilities("validation", pictures, network)

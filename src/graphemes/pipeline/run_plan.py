@@ -14,8 +14,6 @@ from graphemes.foundation.layout import FoldPaths, Layout
 from graphemes.foundation.progress import say
 from graphemes.foundation.settings.commands import TrainSettings
 from graphemes.foundation.settings.recipes import apply_recipe
-from graphemes.network.initial_weights import initial_network
-from graphemes.network.model import build_network
 from graphemes.pipeline.existing_results import (
     fold_status,
     guard_submission,
@@ -24,7 +22,7 @@ from graphemes.pipeline.existing_results import (
 )
 from graphemes.pipeline.fold_plan import FoldPlan, chosen_folds, plan_folds, unfolded
 from graphemes.pipeline.fold_rows import excluded
-from graphemes.pipeline.fold_training import FoldTraining
+from graphemes.pipeline.fold_training import FoldTraining, fold_network
 from graphemes.pipeline.prediction import NoTestImages, PredictionPlan, plan_prediction
 from graphemes.pipeline.synthetic_data import (
     SyntheticPlan,
@@ -110,11 +108,7 @@ def folds_bytes(folds: int, weights: int = RESNET34_BYTES) -> int:
 
 def _weights_bytes(settings: TrainSettings, layout: Layout) -> int:
     """Bytes of the network's weights; weights to begin with are read too, where a fold begins."""
-    if _all_begun(settings, layout):
-        network = build_network(settings, settings.image_size)
-    else:
-        network = initial_network(settings)
-    network.trunk.checkpointing = settings.checkpointing
+    network = fold_network(settings, resumed=_all_begun(settings, layout))
     return sum(tensor.nbytes for tensor in network.state_dict().values())
 
 
@@ -131,5 +125,6 @@ def _all_begun(settings: TrainSettings, layout: Layout) -> bool:
 
 
 def _begun(paths: FoldPaths) -> bool:
+    kept, _ = kept_identity(paths)
     # What is the demo's may be about to give way.
-    return paths.begun and not getattr(kept_identity(paths)[0], "demo", True)
+    return paths.begun and kept is not None and not kept.demo

@@ -12,7 +12,7 @@ import pandas as pd
 from graphemes.competition.labels import read_labels
 from graphemes.evaluation.folds import read_folds
 from graphemes.evaluation.oof import OofTable, concatenate, read_oof
-from graphemes.evaluation.score_report import make_report, report_lines, scores_json
+from graphemes.evaluation.score_report import ScoreReport, make_report, report_lines, scores_json
 from graphemes.evaluation.unseen import seen_by_folds
 from graphemes.foundation.errors import DataError, UserError
 from graphemes.foundation.files import write_json
@@ -41,8 +41,9 @@ def score_run(layout: Layout, asked: RunIdentity | None = None) -> None:
             " train one first: bash run.sh fold=0"
         )
     table = concatenate(_read_all(paths, layout))
-    write_json(layout.scores, scores_json(make_report(table)))
-    _print(table)
+    report = make_report(table)
+    write_json(layout.scores, scores_json(report))
+    _print(report)
     say(f"{layout.scores}: written")
 
 
@@ -55,7 +56,7 @@ def _counts(paths: FoldPaths, asked: RunIdentity | None) -> bool:
 
 def score_tables(named: Sequence[Path], settings: ScoreSettings) -> None:
     """Score tables that are named, anybody's, and print it; nothing is written."""
-    _print(concatenate(_read_all(named, _layout(settings))))
+    _print(make_report(concatenate(_read_all(named, _layout(settings)))))
 
 
 def _layout(settings: ScoreSettings) -> Layout | None:
@@ -91,8 +92,8 @@ def _with_seen(table: OofTable, known: list[pd.DataFrame]) -> OofTable:
     return dataclasses.replace(table, seen=next((seen for seen in found if seen is not None), None))
 
 
-def _print(table: OofTable, *, by_fold: bool = True) -> None:
-    for line in report_lines(make_report(table), by_fold=by_fold):
+def _print(report: ScoreReport, *, by_fold: bool = True) -> None:
+    for line in report_lines(report, by_fold=by_fold):
         say(line)
 
 
@@ -105,7 +106,8 @@ def score_weights(named: Sequence[Path], settings: ScoreSettings) -> None:
     data = open_training_data(workspace)
     rows = _untrained_rows(data, paths)
     say(f"{len(rows):,} of {len(data.rows):,} labelled images are outside the training rows")
-    _print(_table(data, rows, ready, workspace.engine, settings), by_fold=False)
+    table = _table(data, rows, ready, workspace.engine, settings)
+    _print(make_report(table), by_fold=False)
 
 
 def _untrained_rows(data: TrainingData, paths: list[Path]) -> Any:

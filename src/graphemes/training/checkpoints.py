@@ -7,7 +7,7 @@ from typing import Any
 
 import torch
 
-from graphemes.foundation.errors import DataError
+from graphemes.foundation.errors import DataError, one_line
 from graphemes.foundation.files import replacing
 from graphemes.training.epoch import Learner
 
@@ -34,7 +34,7 @@ def save_checkpoint(path: Path, learner: Learner, history: History) -> None:
         try:
             torch.save({"progress": asdict(history), **state}, temporary)
         except RuntimeError as error:  # torch's word for a full disk
-            raise OSError(" ".join(str(error).split())) from None
+            raise OSError(one_line(error)) from None
 
 
 def load_checkpoint(path: Path, learner: Learner) -> History:
@@ -46,7 +46,7 @@ def load_checkpoint(path: Path, learner: Learner) -> History:
                 part.load_state_dict(state[name])
         return History(**state["progress"])
     except DAMAGES as error:
-        reason = " ".join(str(error).split())[:200]
+        reason = one_line(error)[:200]
         raise DataError(
             f"{path}: can't go on from it ({reason}); resume=false starts the fold afresh"
         ) from None
