@@ -1,5 +1,7 @@
 """Which folds a run takes: those that are there, if they fit, whoever made them."""
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -38,6 +40,32 @@ def test_a_run_refuses_folds_of_another_number(workspace, labels):
     write_folds(workspace.layout.folds_csv, fold_table(labels, np.arange(12) // 6))
     with pytest.raises(PlaceTaken, match="has 2 folds, asked for 3; overwrite=true replaces it"):
         plan_folds(TrainSettings(folds=3), workspace)
+
+
+def test_a_run_replaces_no_folds_that_another_run_stands_on(workspace, labels):
+    layout = workspace.layout
+    write_folds(layout.folds_csv, fold_table(labels, np.arange(12) // 6))
+    other = Layout(layout.work_dir, "other").fold(0)
+    other.state.mkdir(parents=True)
+    other.checkpoint.touch()
+    asked = TrainSettings(folds=3, overwrite=True)
+    with pytest.raises(PlaceTaken, match=r"it is shared, and .*/other/fold0 was trained with it"):
+        plan_folds(asked, workspace)
+    assert plan_folds(FoldsSettings(folds=3, overwrite=True), workspace).origin is not None
+    own = replace(workspace, layout=Layout(layout.work_dir, "other"))
+    assert plan_folds(asked, own).origin is not None
+
+
+def test_folds_that_another_run_wrote_meanwhile_are_not_replaced(workspace, labels):
+    path = workspace.layout.folds_csv
+    mine, same = (plan_folds(TrainSettings(folds=2), workspace) for _ in range(2))
+    others = plan_folds(TrainSettings(folds=3), workspace)
+    mine.write()
+    before = path.read_bytes()
+    same.write()
+    with pytest.raises(PlaceTaken, match=r"folds\.csv: another run wrote it meanwhile, with other"):
+        others.write()
+    assert path.read_bytes() == before
 
 
 def test_the_folds_command_alone_insists_on_its_seed(workspace, labels):

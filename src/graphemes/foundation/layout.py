@@ -102,6 +102,15 @@ class Layout:
         """The places of the folds that are there, finished or not, by number."""
         return numbered(self.run_dir)
 
+    def folds_of_other_runs(self) -> list[FoldPaths]:
+        """The places of folds that share folds.csv with this run's, run by run."""
+        return [paths for run in self.runs() if run != self.run_dir for paths in numbered(run)]
+
+    def runs(self) -> list[Path]:
+        """The directories of all runs, the nameless one's first; some may hold no fold."""
+        root = self.folds_csv.parent
+        return [root, *sorted(path for path in root.glob("*") if path.is_dir())]
+
     @property
     def scores(self) -> Path:
         """The scores of this run's folds."""

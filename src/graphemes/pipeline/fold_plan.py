@@ -1,5 +1,6 @@
 """Which fold each image is in: folds.csv as it is there, or made anew and written."""
 
+import contextlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,7 @@ from graphemes.evaluation.folds import (
 )
 from graphemes.evaluation.grapheme_folds import held_out_lines, make_grapheme_folds
 from graphemes.foundation.errors import DataError, PlaceTaken, SettingsError
-from graphemes.foundation.files import file_digest, read_json, write_json
+from graphemes.foundation.files import file_digest, locked, read_json, write_json
 from graphemes.foundation.layout import Layout
 from graphemes.foundation.progress import say
 from graphemes.foundation.settings.commands import FoldsSettings, TrainSettings
@@ -34,13 +35,30 @@ class FoldPlan:
     table: pd.DataFrame
     path: Path | None  # of the file; None for fold=none
     origin: dict[str, Any] | None = None
+    replaces: str | None = None  # the digest of the file that new ones may replace
 
     def write(self) -> None:
-        """Write the file if it is new, with a word beside it on where it comes from."""
+        """Write the file if it is new, with a word beside it on where it comes from.
+
+        Raises PlaceTaken if another run has put other folds there since they were planned.
+        """
         if self.origin is None or self.path is None:
             return
-        write_folds(self.path, self.table)
-        write_json(_about(self.path), {**self.origin, "digest": file_digest(self.path)})
+        with locked(self.path.with_name(f".{self.path.name}.lock")):
+            if _digest_of(self.path) != self.replaces:
+                self._need_same_folds(self.path)
+                return
+            write_folds(self.path, self.table)
+            write_json(_about(self.path), {**self.origin, "digest": file_digest(self.path)})
+
+    def _need_same_folds(self, path: Path) -> None:
+        with contextlib.suppress(DataError):
+            if read_folds(path, self.table).equals(self.table):
+                return
+        raise PlaceTaken(
+            f"{path}: another run wrote it meanwhile, with other folds than this one's;"
+            " the same command again takes them if they fit"
+        )
 
     def report_lines(self, *, held_out: bool) -> list[str]:
         """How evenly the folds share the classes, and what they hold out whole, for people."""
@@ -61,6 +79,8 @@ def plan_folds(
         table, problem = _kept_folds(path, settings.folds, workspace.labels)
         if table is not None:
             return FoldPlan(table, path)
+        if settings.overwrite and isinstance(settings, TrainSettings):
+            _need_no_other_runs(path, problem or "", workspace.layout)
         _give_way(path, problem or "", overwrite=settings.overwrite)
     return new_folds(settings, workspace, by)
 
@@ -81,6 +101,17 @@ def plan_asked_folds(settings: FoldsSettings, workspace: Workspace) -> FoldPlan:
     origins = "(it is another seed's, an earlier version's or your own)"
     _give_way(plan.path, f"{problem} {origins}", overwrite=settings.overwrite)
     return asked
+
+
+def _need_no_other_runs(path: Path, problem: str, layout: Layout) -> None:
+    """Raise PlaceTaken if other runs' folds stand on a file that a run is about to replace."""
+    others = [paths for paths in layout.folds_of_other_runs() if paths.begun]
+    if others and not _is_demos(path):
+        raise PlaceTaken(
+            f"{path}: {problem}; it is shared, and {others[0].directory} was trained with it;"
+            " folds=PATH uses another file, work_dir=PATH keeps both, the command folds with"
+            " overwrite=true replaces it all the same"
+        )
 
 
 def _place(layout: Layout, by: FoldRule) -> Path:
@@ -113,7 +144,13 @@ def new_folds(settings: Folding, workspace: Workspace, by: FoldRule = "stratifie
     make = make_grapheme_folds if by == "grapheme" else make_folds
     table = fold_table(labels, make(labels, settings.folds, settings.seed))
     origin = {"by": by, "folds": settings.folds, "seed": settings.seed, "demo": workspace.demo}
-    return FoldPlan(table, _place(workspace.layout, by), origin)
+    path = _place(workspace.layout, by)
+    return FoldPlan(table, path, origin, _digest_of(path))
+
+
+def _digest_of(path: Path) -> str | None:
+    """The digest of a file; None if there is none."""
+    return file_digest(path) if path.exists() else None
 
 
 def _kept_folds(

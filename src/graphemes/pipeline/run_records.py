@@ -115,8 +115,7 @@ def known_scores(layout: Layout) -> dict[Architecture, str]:
     """The best finished fold of each network, of any run here: '0.866 (wide/fold0, 64x64)'."""
     best: dict[Architecture, tuple[float, str]] = {}
     root = layout.folds_csv.parent
-    runs = [root, *sorted(path for path in root.glob("*") if path.is_dir())]
-    for paths in (paths for run_dir in runs for paths in numbered(run_dir)):
+    for paths in (paths for run_dir in layout.runs() for paths in numbered(run_dir)):
         with contextlib.suppress(DataError, ValidationError, KeyError, TypeError):
             record = RunRecord.read(paths.run)
             network = trained_network(record.settings)
