@@ -15,6 +15,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from conftest import QUICK, TESTS, Spoken, through_the_door
+from graphemes.competition.writing import write_sample_submission, write_test_csv
 from graphemes.foundation.classes import competition_graphemes
 from graphemes.foundation.heads import COLUMNS, HEADS
 
@@ -128,7 +129,16 @@ def test_more_folds_join_the_run(again, kaggle_like, train, run):
     assert "was made from other folds of this run" in said.out
     said = run("predict", data_dir=kaggle_like, work_dir=again)
     assert said.code == 0
-    assert "kept" in said.out
+    assert "made from these weights and test images: kept" in said.out
+    # One of them trained again asks for no lesser submission than both made.
+    said = train(data_dir=kaggle_like, work_dir=again, fold=0)
+    assert said.code == 0, said.err
+    assert "made from these and other finished folds of this run: kept" in said.out
+    said = run("predict", data_dir=kaggle_like, work_dir=again)
+    assert "made from these weights and test images: kept" in said.out
+    (again / "folds" / "fold2" / "run.json").unlink()  # nobody's fold joins in
+    said = train(data_dir=kaggle_like, work_dir=again, fold=0)
+    assert "was made from other folds of this run or the demo's; replaced" in said.out
 
 
 def test_weights_are_scored_outside_their_training_rows(again, kaggle_like, run):
@@ -217,6 +227,32 @@ def test_time_limit_stops_cleanly_and_the_same_command_goes_on(again, kaggle_lik
     assert said.code == 0, said.err
     assert len(log.read_text().splitlines()) == 1
     assert (again / "submissions" / "limited.csv").exists()
+
+
+@pytest.mark.parametrize("gone", ["run.json", "weights.safetensors"])
+def test_results_that_nobody_owns_up_to_are_not_cleared_away(gone, again, kaggle_like, train):
+    fold = again / "folds" / "fold0"
+    (fold / gone).unlink()
+    kept = {path.name: path.read_bytes() for path in fold.iterdir()}
+    said = train(data_dir=kaggle_like, work_dir=again)
+    assert said.code == 2
+    assert f"without {gone}, so whose it is isn't known; put that back" in said.err
+    assert {path.name: path.read_bytes() for path in fold.iterdir()} == kept
+    said = train(data_dir=kaggle_like, work_dir=again, overwrite="true", limit=8)
+    assert said.code == 0, said.err
+    assert json.loads((fold / "run.json").read_text())["settings"]["limit"] == 8
+
+
+def test_a_submission_of_other_test_images_is_refused_before_the_training(
+    again, kaggle_like, tmp_path, train
+):
+    data = shutil.copytree(kaggle_like, tmp_path / "data")
+    write_test_csv(data / "test.csv", TESTS - 1)
+    write_sample_submission(data / "sample_submission.csv", TESTS - 1)
+    said = train(data_dir=data, work_dir=again, fold=1)
+    assert said.code == 2
+    assert "submission.csv: made from other test images; overwrite=true replaces it" in said.err
+    assert not (again / "folds" / "fold1").exists()
 
 
 def test_resume_true_insists_on_something_to_go_on_with(untested, tmp_path, train):

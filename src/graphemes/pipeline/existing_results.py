@@ -1,7 +1,7 @@
 """What stands there already: kept where it fits, resumed where unfinished, else refused.
 
-Anything of other settings or data is refused, unless the user says overwrite=true or it is the
-demo's.
+Anything of other settings or data, or that doesn't say whose it is, is refused, unless the user
+says overwrite=true or it is the demo's.
 """
 
 import json
@@ -24,12 +24,18 @@ from graphemes.foundation.progress import say
 from graphemes.pipeline.identity import RunIdentity
 from graphemes.pipeline.run_records import read_identity
 
-Status = Literal["empty", "unfinished", "finished"]
+Status = Literal["empty", "unfinished", "finished", "unknown"]
 
 
 def fold_status(paths: FoldPaths, asked: RunIdentity, *, overwrite: bool) -> Status:
     """How far the fold at `paths` is; raises PlaceTaken if something else is there."""
     kept, status = kept_identity(paths)
+    if status == "unknown" and not overwrite:
+        absent = [path for path in (paths.run, paths.weights) if not path.is_file()]
+        raise PlaceTaken(
+            f"{paths.directory}: holds {_named(_results(paths))} without {_named(absent)}, so whose"
+            " it is isn't known; put that back; overwrite=true replaces it, name=WORD keeps both"
+        )
     if kept is None:
         return "empty"
     found = kept.differences(asked)
@@ -41,13 +47,22 @@ def fold_status(paths: FoldPaths, asked: RunIdentity, *, overwrite: bool) -> Sta
 
 
 def kept_identity(paths: FoldPaths) -> tuple[RunIdentity | None, Status]:
-    """The identity of what a fold's folder holds, and whether it is finished."""
+    """The identity of what a fold's folder holds, and how far it is; None of nobody's results."""
     if paths.finished:
         return read_identity(paths.run), "finished"
     unfinished = paths.state / "identity.json"
     if unfinished.is_file():
         return read_identity(unfinished), "unfinished"
-    return None, "empty"
+    return None, "unknown" if _results(paths) else "empty"
+
+
+def _results(paths: FoldPaths) -> list[Path]:
+    """What a training took hours for, and is there."""
+    return [path for path in (paths.weights, paths.oof) if path.exists()]
+
+
+def _named(paths: list[Path]) -> str:
+    return " and ".join(path.name for path in paths)
 
 
 def fold_lock(paths: FoldPaths) -> AbstractContextManager[None]:
@@ -57,8 +72,8 @@ def fold_lock(paths: FoldPaths) -> AbstractContextManager[None]:
 
 
 def clear_fold(paths: FoldPaths) -> None:
-    """Remove what a fold left, its run record first, so that no half of it seems whole."""
-    for path in (paths.run, paths.weights, paths.oof, paths.log, paths.curves):
+    """Remove what a fold left: what says whose it is goes last, lest a half be nobody's."""
+    for path in (paths.oof, paths.weights, paths.run, paths.log, paths.curves):
         path.unlink(missing_ok=True)
     if paths.state.exists():
         shutil.rmtree(paths.state)
@@ -97,7 +112,8 @@ def guard_submission(path: Path, origin: dict[str, str], *, overwrite: bool) -> 
         raise PlaceTaken(f"{path}: isn't what {beside.name} belongs to; was it changed? {ways}")
     other = [key for key, value in origin.items() if kept.get(key) != value]
     if other and kept.get("demo") != "True":
-        raise PlaceTaken(f"{path}: made from other {' and '.join(other)}; {ways}")
+        what = " and ".join("test images" if key == "test" else key for key in other)
+        raise PlaceTaken(f"{path}: made from other {what}; {ways}")
     return kept
 
 

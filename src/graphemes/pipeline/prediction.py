@@ -1,6 +1,6 @@
 """Weights and test shards to a submission in sample_submission.csv's rows and order."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,7 @@ from graphemes.evaluation.probability_files import write_probabilities
 from graphemes.foundation.errors import DataError
 from graphemes.foundation.files import digest, file_digest, locked
 from graphemes.foundation.heads import PerHead, Probabilities
-from graphemes.foundation.layout import probabilities_beside
+from graphemes.foundation.layout import Layout, probabilities_beside
 from graphemes.foundation.progress import progress, say
 from graphemes.foundation.settings.commands import PredictSettings, TrainSettings
 from graphemes.images.dataset import StoreDataset, loader
@@ -48,7 +48,10 @@ def predict_run(
     weights: Sequence[Path],
     plan: PredictionPlan | None,
 ) -> None:
-    """Write the submission of these weights, unless it is there already."""
+    """Write the submission of these weights, unless it is there already.
+
+    A training leaves one alone that this run's other finished folds have joined in.
+    """
     if plan is None:
         say(f"{workspace.directory}: no test images, or not all, so no submission")
         return
@@ -56,12 +59,18 @@ def predict_run(
     pool = settings.grapheme_pool if isinstance(settings, PredictSettings) else None
     ready = load_networks(weights, workspace.engine, pool)
     origin = _origin(ready, workspace, list(plan.shards))
-    made_from = {**origin, "weights": ",".join(file_digest(file) for file in weights)}
+    summaries = [file_digest(file) for file in weights]
+    made_from = {**origin, "weights": ",".join(summaries)}
     with locked(path.with_name(f".{path.name}.lock")):
         kept = guard_submission(path, origin, overwrite=settings.overwrite)
         if made_from.items() <= kept.items():
             say(f"{path}: made from these weights and test images: kept")
             return
+        if isinstance(settings, TrainSettings) and origin.items() <= kept.items():
+            joined = kept.get("weights", "").split(",")
+            if set(summaries) < set(joined) <= _finished(workspace.layout):
+                say(f"{path}: made from these and other finished folds of this run: kept")
+                return
         if kept:
             say(f"{path}: was made from other folds of this run or the demo's; replaced")
         if plan.ignored:
@@ -72,6 +81,11 @@ def predict_run(
         together = PerHead(*(np.concatenate(parts) for parts in zip(*found, strict=True)))
         _write(path, plan, together, made_from)
     say(f"{path}: {len(plan.rows.row_ids):,} rows written")
+
+
+def _finished(layout: Layout) -> set[str]:
+    """The digests of the weights of a run's finished folds."""
+    return {file_digest(place.weights) for place in layout.folds() if place.finished}
 
 
 class NoTestImages(DataError):
@@ -122,16 +136,21 @@ def _write(
 
 
 def _origin(ready: ReadyNetworks, workspace: Workspace, shards: list[Path]) -> dict[str, str]:
-    """What the submission is made from: the run, and the test images as far as is cheap to know."""
+    """What the submission is made from: the run and the test images."""
     record = ready.records[0]
     settings = {**record.settings, **ready.otherwise}
     run = submission_origin(RunIdentity(settings, record.digests, record.classes, record.demo))
+    return {**run, "test": digest_of_tests(workspace, shards)}
+
+
+def digest_of_tests(workspace: Workspace, shards: Iterable[Path]) -> str:
+    """What tells test images from others, as far as is cheap to know."""
     tables = [workspace.directory / name for name in ("sample_submission.csv", "test.csv")]
     about = [file_digest(path) for path in tables]
     about += [f"{path.name} {path.stat().st_size}" for path in shards]
     if workspace.invert != "auto" and not workspace.demo:
         about.append(f"invert={workspace.invert}")
-    return {**run, "test": digest("\n".join(about).encode())}
+    return digest("\n".join(about).encode())
 
 
 @dataclass(frozen=True)

@@ -23,7 +23,12 @@ from graphemes.pipeline.existing_results import (
 from graphemes.pipeline.fold_plan import FoldPlan, chosen_folds, plan_folds, unfolded
 from graphemes.pipeline.fold_rows import excluded
 from graphemes.pipeline.fold_training import FoldTraining, fold_network
-from graphemes.pipeline.prediction import NoTestImages, PredictionPlan, plan_prediction
+from graphemes.pipeline.prediction import (
+    NoTestImages,
+    PredictionPlan,
+    digest_of_tests,
+    plan_prediction,
+)
 from graphemes.pipeline.synthetic_data import (
     SyntheticPlan,
     epoch_length,
@@ -91,7 +96,10 @@ def open_run(plan: RunPlan, deadline: Deadline) -> FoldTraining:
             " resume=auto begins where there is nothing"
         )
     submission = settings.submission or layout.submission
-    guard_submission(submission, submission_origin(asked), overwrite=overwrite)
+    origin = submission_origin(asked)
+    if plan.prediction is not None:
+        origin["test"] = digest_of_tests(plan.workspace, plan.prediction.shards)
+    guard_submission(submission, origin, overwrite=overwrite)
     for fold in plan.chosen:
         training.rows(fold)
     need_space(layout.run_dir, folds_bytes(statuses.count("empty"), plan.weights_bytes), "training")
