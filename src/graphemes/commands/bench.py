@@ -6,8 +6,8 @@ from graphemes.experiments.step_speed import training_speed
 from graphemes.foundation.layout import ROOT
 from graphemes.foundation.machine import machine_name
 from graphemes.foundation.progress import say
-from graphemes.foundation.settings.commands import BenchSettings
 from graphemes.foundation.settings.groups import Learning
+from graphemes.foundation.settings.studies import BenchSettings
 from graphemes.foundation.versions import commit
 from graphemes.network.devices import choose_engine
 from graphemes.network.model import build_network

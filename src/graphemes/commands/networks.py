@@ -1,7 +1,7 @@
 """networks: what each network costs, how fast it is here, and what it reached here."""
 
 from graphemes.experiments.network_table import print_networks
-from graphemes.foundation.settings.commands import NetworksSettings
+from graphemes.foundation.settings.studies import NetworksSettings
 
 
 def run(settings: NetworksSettings) -> None:

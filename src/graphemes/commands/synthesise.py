@@ -8,7 +8,7 @@ from graphemes.foundation.classes import Grapheme, competition_graphemes
 from graphemes.foundation.errors import DataError
 from graphemes.foundation.heads import HEADS
 from graphemes.foundation.progress import say
-from graphemes.foundation.settings.commands import SynthesiseSettings
+from graphemes.foundation.settings.studies import SynthesiseSettings
 from graphemes.synthesis.collection import Collection
 from graphemes.synthesis.collection_directory import draw_collection
 from graphemes.synthesis.combinations import listed_graphemes, unseen_graphemes

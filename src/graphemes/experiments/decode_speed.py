@@ -7,7 +7,7 @@ from graphemes.experiments.decodings import DECODINGS
 from graphemes.experiments.peak_memory import peak_anonymous_memory
 from graphemes.foundation.errors import DataError
 from graphemes.foundation.progress import say
-from graphemes.foundation.settings.commands import BenchSettings
+from graphemes.foundation.settings.studies import BenchSettings
 from graphemes.pipeline.workspace import find_workspace
 
 

@@ -21,7 +21,7 @@ from graphemes.foundation.files import read_json, write_json
 from graphemes.foundation.layout import ROOT
 from graphemes.foundation.progress import progress, say
 from graphemes.foundation.seeds import DEGRADATION_IMAGES
-from graphemes.foundation.settings.commands import BenchSettings
+from graphemes.foundation.settings.studies import BenchSettings
 from graphemes.foundation.versions import commit
 from graphemes.images.dataset import StoreDataset
 from graphemes.images.transforms import make_transform

@@ -5,8 +5,8 @@ from graphemes.experiments.step_speed import inference_speed, training_speed
 from graphemes.foundation.layout import ROOT
 from graphemes.foundation.machine import machine_name
 from graphemes.foundation.progress import say
-from graphemes.foundation.settings.commands import NetworksSettings
 from graphemes.foundation.settings.groups import Architecture
+from graphemes.foundation.settings.studies import NetworksSettings
 from graphemes.foundation.settings.trunks import supporting_trunks
 from graphemes.foundation.versions import commit
 from graphemes.network.cost import multiply_adds, parameters

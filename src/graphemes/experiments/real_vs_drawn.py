@@ -14,8 +14,8 @@ from graphemes.foundation.files import need_writable, read_json, write_json
 from graphemes.foundation.heads import COLUMNS, PerHead
 from graphemes.foundation.progress import progress, say
 from graphemes.foundation.seeds import COMPARED, COMPARED_ORDER
-from graphemes.foundation.settings.commands import LEAST_COMPARED, SynthesiseSettings
 from graphemes.foundation.settings.groups import Places
+from graphemes.foundation.settings.studies import LEAST_COMPARED, SynthesiseSettings
 from graphemes.foundation.settings.types import ImageSize, Wish
 from graphemes.images.contact_sheets import mixed, pairs, write_png
 from graphemes.images.transforms import apply_transform, make_transform

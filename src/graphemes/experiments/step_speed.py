@@ -8,8 +8,8 @@ from typing import Any
 import torch
 
 from graphemes.foundation.heads import HEADS
-from graphemes.foundation.settings.commands import BenchSettings, NetworksSettings
 from graphemes.foundation.settings.groups import Learning
+from graphemes.foundation.settings.studies import BenchSettings, NetworksSettings
 from graphemes.network.devices import Engine
 from graphemes.network.model import GraphemeNetwork
 from graphemes.training.epoch import make_learner, train_epoch

@@ -9,7 +9,8 @@ from graphemes.foundation.errors import SettingsError
 from graphemes.foundation.files import need_space
 from graphemes.foundation.heads import PIXELS
 from graphemes.foundation.progress import say
-from graphemes.foundation.settings.commands import BALANCE, TrainSettings
+from graphemes.foundation.settings.commands import TrainSettings
+from graphemes.foundation.settings.studies import BALANCE
 from graphemes.images.ingest import scan_ids
 from graphemes.pipeline.training_data import TrainingData, open_training_data, rows_of_labels
 from graphemes.pipeline.workspace import Workspace

@@ -8,8 +8,9 @@ from pydantic import ValidationError
 
 from graphemes.__main__ import COMMANDS
 from graphemes.foundation.errors import SettingsError
-from graphemes.foundation.settings.commands import MODELS, NetworksSettings, TrainSettings
+from graphemes.foundation.settings.commands import MODELS, TrainSettings
 from graphemes.foundation.settings.groups import Architecture, Learning
+from graphemes.foundation.settings.studies import NetworksSettings
 from graphemes.foundation.settings.trunks import (
     OPTIONS,
     SUPPORTED,

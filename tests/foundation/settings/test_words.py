@@ -7,7 +7,6 @@ from pydantic import ValidationError
 
 from graphemes.foundation.errors import SettingsError
 from graphemes.foundation.settings.commands import (
-    BenchSettings,
     DoctorSettings,
     FoldsSettings,
     Learning,
@@ -16,6 +15,7 @@ from graphemes.foundation.settings.commands import (
     Settings,
     TrainSettings,
 )
+from graphemes.foundation.settings.studies import BenchSettings
 from graphemes.foundation.settings.types import ImageSize, Share
 from graphemes.foundation.settings.words import expectation, help_lines, read_words
 
