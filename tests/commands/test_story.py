@@ -252,7 +252,18 @@ def test_a_submission_of_other_test_images_is_refused_before_the_training(
     said = train(data_dir=data, work_dir=again, fold=1)
     assert said.code == 2
     assert "submission.csv: made from other test images; overwrite=true replaces it" in said.err
+    said = train(data_dir=kaggle_like, work_dir=again, invert="false")
+    assert said.code == 2
+    assert "submission.csv: made from scans turned by another invert=; overwrite" in said.err
     assert not (again / "folds" / "fold1").exists()
+
+
+def test_weights_that_are_named_twice_are_refused(again, kaggle_like, run):
+    fold = again / "folds" / "fold0"
+    weights = f"{fold},{fold / 'weights.safetensors'}"
+    said = run("predict", weights=weights, data_dir=kaggle_like, work_dir=again)
+    assert said.code == 2
+    assert "weights.safetensors: is named twice; name each once" in said.err
 
 
 def test_resume_true_insists_on_something_to_go_on_with(untested, tmp_path, train):

@@ -226,6 +226,16 @@ def test_scans_white_on_black_are_turned_and_counted_by_file(opened, tmp_path):
     assert [source["turned"] for source in about["sources"]] == [2, 0]
 
 
+def test_a_store_of_which_nothing_was_turned_serves_whoever_wants_none_turned(tmp_path):
+    path = tmp_path / "train_image_data_0.feather"
+    write(path, worlds.named(ROWS), scans([], ROWS))
+    said: list[str] = []
+    for invert, makes in (("auto", True), ("false", False), ("auto", False), ("true", True)):
+        said.clear()
+        open_store([path], tmp_path / "cache", "train", said.append, invert=invert)
+        assert bool(said) == makes, said
+
+
 def test_invert_is_part_of_what_a_store_is(shards, tmp_path):
     said: list[str] = []
     pixels = worlds.random_pixels(2 * ROWS)

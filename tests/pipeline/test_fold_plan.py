@@ -38,7 +38,10 @@ def test_a_run_keeps_folds_that_were_made_by_another_method(workspace, labels):
 
 def test_a_run_refuses_folds_of_another_number(workspace, labels):
     write_folds(workspace.layout.folds_csv, fold_table(labels, np.arange(12) // 6))
-    with pytest.raises(PlaceTaken, match="has 2 folds, asked for 3; overwrite=true replaces it"):
+    with pytest.raises(
+        PlaceTaken,
+        match="folds=2 takes it as it is; overwrite=true replaces it",
+    ):
         plan_folds(TrainSettings(folds=3), workspace)
 
 
@@ -51,9 +54,16 @@ def test_a_run_replaces_no_folds_that_another_run_stands_on(workspace, labels):
     asked = TrainSettings(folds=3, overwrite=True)
     with pytest.raises(PlaceTaken, match=r"it is shared, and .*/other/fold0 was trained with it"):
         plan_folds(asked, workspace)
+    # The way out that would not work isn't named; those that do are.
+    with pytest.raises(PlaceTaken, match=r"has 2 folds, asked for 3; folds=2 takes it") as caught:
+        plan_folds(TrainSettings(folds=3), workspace)
+    assert "the command folds with overwrite=true" in str(caught.value)
+    assert plan_folds(TrainSettings(folds=2), workspace).origin is None
     assert plan_folds(FoldsSettings(folds=3, overwrite=True), workspace).origin is not None
     own = replace(workspace, layout=Layout(layout.work_dir, "other"))
-    assert plan_folds(asked, own).origin is not None
+    assert plan_folds(asked, own).origin is not None  # its own fold 0 is asked for anew
+    with pytest.raises(PlaceTaken, match=r"/other/fold0 was trained with it"):
+        plan_folds(TrainSettings(folds=3, fold=(1,), overwrite=True), own)
 
 
 def test_folds_that_another_run_wrote_meanwhile_are_not_replaced(workspace, labels):

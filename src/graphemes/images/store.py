@@ -173,7 +173,11 @@ def _unfit(about: Any, sources: list[Path], invert: Wish) -> str | None:
     if made_from != [file_stamp(path) for path in sources]:
         return "the old one was made from other shards, or they have changed"
     made_with = about.get("invert", "false")  # stores of before there was the setting have no word
-    return None if made_with == invert else f"the old one was made with invert={made_with}"
+    # Where none was turned of itself, turning none gives the same.
+    none_turned = made_with == "auto" and not any(source["turned"] for source in about["sources"])
+    if made_with == invert or (invert == "false" and none_turned):
+        return None
+    return f"the old one was made with invert={made_with}"
 
 
 def _build(

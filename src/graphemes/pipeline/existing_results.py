@@ -24,6 +24,7 @@ from graphemes.foundation.progress import say
 from graphemes.pipeline.identity import RunIdentity
 from graphemes.pipeline.run_records import read_identity
 
+_ORIGINS = {"test": "other test images", "invert": "scans turned by another invert="}
 Status = Literal["empty", "unfinished", "finished", "unknown"]
 
 
@@ -110,10 +111,11 @@ def guard_submission(path: Path, origin: dict[str, str], *, overwrite: bool) -> 
         raise PlaceTaken(f"{path}: there already, and {error}; {ways}") from None
     if kept.get("submission") != file_digest(path):
         raise PlaceTaken(f"{path}: isn't what {beside.name} belongs to; was it changed? {ways}")
+    kept = {"invert": "auto", **kept}  # submissions of before that setting have no word of it
     other = [key for key, value in origin.items() if kept.get(key) != value]
     if other and kept.get("demo") != "True":
-        what = " and ".join("test images" if key == "test" else key for key in other)
-        raise PlaceTaken(f"{path}: made from other {what}; {ways}")
+        what = " and ".join(_ORIGINS.get(key, f"other {key}") for key in other)
+        raise PlaceTaken(f"{path}: made from {what}; {ways}")
     return kept
 
 

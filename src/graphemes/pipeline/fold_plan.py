@@ -79,8 +79,8 @@ def plan_folds(
         table, problem = _kept_folds(path, settings.folds, workspace.labels)
         if table is not None:
             return FoldPlan(table, path)
-        if settings.overwrite and isinstance(settings, TrainSettings):
-            _need_no_other_runs(path, problem or "", workspace.layout)
+        if isinstance(settings, TrainSettings):
+            _need_nothing_trained_on(path, problem or "", settings, workspace.layout)
         _give_way(path, problem or "", overwrite=settings.overwrite)
     return new_folds(settings, workspace, by)
 
@@ -103,12 +103,17 @@ def plan_asked_folds(settings: FoldsSettings, workspace: Workspace) -> FoldPlan:
     return asked
 
 
-def _need_no_other_runs(path: Path, problem: str, layout: Layout) -> None:
-    """Raise PlaceTaken if other runs' folds stand on a file that a run is about to replace."""
-    others = [paths for paths in layout.folds_of_other_runs() if paths.begun]
-    if others and not _is_demos(path):
+def _need_nothing_trained_on(
+    path: Path, problem: str, settings: TrainSettings, layout: Layout
+) -> None:
+    """Raise PlaceTaken if folds that a training leaves as they are were trained on the file."""
+    left = [paths for paths in layout.folds_of_other_runs() if paths.begun]
+    if isinstance(settings.fold, tuple):
+        own = (paths for paths in layout.folds() if paths.number not in settings.fold)
+        left += [paths for paths in own if paths.begun]
+    if left and not _is_demos(path):
         raise PlaceTaken(
-            f"{path}: {problem}; it is shared, and {others[0].directory} was trained with it;"
+            f"{path}: {problem}; it is shared, and {left[0].directory} was trained with it;"
             " folds=PATH uses another file, work_dir=PATH keeps both, the command folds with"
             " overwrite=true replaces it all the same"
         )
@@ -161,8 +166,8 @@ def _kept_folds(
         table = read_folds(path, labels)
     except DataError as error:
         return None, f"doesn't fit this data ({str(error).removeprefix(f'{path}: ')})"
-    if fold_count(table) != count:
-        return None, f"has {fold_count(table)} folds, asked for {count}"
+    if (there := fold_count(table)) != count:
+        return None, f"has {there} folds, asked for {count}; folds={there} takes it as it is"
     return table, None
 
 

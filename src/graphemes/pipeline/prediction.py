@@ -140,17 +140,15 @@ def _origin(ready: ReadyNetworks, workspace: Workspace, shards: list[Path]) -> d
     record = ready.records[0]
     settings = {**record.settings, **ready.otherwise}
     run = submission_origin(RunIdentity(settings, record.digests, record.classes, record.demo))
-    return {**run, "test": digest_of_tests(workspace, shards)}
+    return {**run, **origin_of_tests(workspace, shards)}
 
 
-def digest_of_tests(workspace: Workspace, shards: Iterable[Path]) -> str:
+def origin_of_tests(workspace: Workspace, shards: Iterable[Path]) -> dict[str, str]:
     """What tells test images from others, as far as is cheap to know."""
     tables = [workspace.directory / name for name in ("sample_submission.csv", "test.csv")]
     about = [file_digest(path) for path in tables]
     about += [f"{path.name} {path.stat().st_size}" for path in shards]
-    if workspace.invert != "auto" and not workspace.demo:
-        about.append(f"invert={workspace.invert}")
-    return digest("\n".join(about).encode())
+    return {"test": digest("\n".join(about).encode()), "invert": workspace.invert}
 
 
 @dataclass(frozen=True)

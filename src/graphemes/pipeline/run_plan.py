@@ -26,7 +26,7 @@ from graphemes.pipeline.fold_training import FoldTraining, fold_network
 from graphemes.pipeline.prediction import (
     NoTestImages,
     PredictionPlan,
-    digest_of_tests,
+    origin_of_tests,
     plan_prediction,
 )
 from graphemes.pipeline.synthetic_data import (
@@ -98,7 +98,7 @@ def open_run(plan: RunPlan, deadline: Deadline) -> FoldTraining:
     submission = settings.submission or layout.submission
     origin = submission_origin(asked)
     if plan.prediction is not None:
-        origin["test"] = digest_of_tests(plan.workspace, plan.prediction.shards)
+        origin |= origin_of_tests(plan.workspace, plan.prediction.shards)
     guard_submission(submission, origin, overwrite=overwrite)
     for fold in plan.chosen:
         training.rows(fold)
