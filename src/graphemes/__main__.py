@@ -1,5 +1,7 @@
 """The door: reads the command line, hands over, turns our errors into one line and exit code 2."""
 
+import contextlib
+import errno
 import importlib
 import io
 import os
@@ -7,11 +9,12 @@ import signal
 import sys
 from collections.abc import Callable
 from types import FrameType
-from typing import Any, NoReturn
+from typing import Any, NoReturn, TextIO
 
 from graphemes.foundation.environment import leave_out_foreign
 from graphemes.foundation.errors import MissingPackage, SettingsError, Stopped, UserError
-from graphemes.foundation.versions import check_versions, lacking, too_old
+from graphemes.foundation.progress import say
+from graphemes.foundation.versions import check_versions, lacking, package_of, too_old
 
 COMMANDS = {
     "train": "store, folds.csv, training, out-of-fold score, submission (the default)",
@@ -30,6 +33,8 @@ READ = (
     "CUDA_VISIBLE_DEVICES, OMP_NUM_THREADS, HF_HOME, and what torchrun sets.",
 )
 HELP_WORDS = ("help", "-h", "--help")
+# What a write that names no file fails with where the disk is at fault, not we.
+UNWRITABLE = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO}
 
 
 def main(words: list[str] | None = None) -> int:
@@ -37,12 +42,15 @@ def main(words: list[str] | None = None) -> int:
     if words is None:
         words = sys.argv[1:]
         leave_out_foreign()
+    # Closed by the caller (>&-): what is said goes nowhere.
+    sys.stdout = sys.stdout or open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115
+    sys.stderr = sys.stderr or open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115
     for stream in (sys.stdout, sys.stderr):  # a terminal without Bengali gets escapes, not an error
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
     signal.signal(signal.SIGTERM, _stop)
     try:
-        _hand_over(words)
+        _carry_out(words)
     except UserError as error:
         return _end(2, str(error))
     except ImportError as error:
@@ -50,22 +58,26 @@ def main(words: list[str] | None = None) -> int:
             _report_bug()
             raise
         return _end(2, _unloadable(error))
-    except Stopped as stop:
-        sys.stdout.write(f"{stop}\n")
     except KeyboardInterrupt:
         return _end(130, "interrupted; what was finished is kept, the same command goes on")
     except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or exit would try again
         return _end(2, "nobody reads the output any more, so it stopped; the same command goes on")
     except OSError as error:
-        if error.filename is None:
+        if (sentence := _file_fault(error)) is None:
             _report_bug()
             raise
-        return _end(2, f"{error.filename}: {error.strerror}; is it readable and writable?")
+        return _end(2, sentence)
     except Exception:
         _report_bug()
         raise
     return 0
+
+
+def _carry_out(words: list[str]) -> None:
+    try:
+        _hand_over(words)
+    except Stopped as stop:
+        say(str(stop))
 
 
 def _hand_over(words: list[str]) -> None:
@@ -78,9 +90,9 @@ def _hand_over(words: list[str]) -> None:
     models: Any = importlib.import_module("graphemes.foundation.settings.commands")
     model = models.MODELS[name]
     if rest and rest[0] in HELP_WORDS:
-        sys.stdout.write(f"bash run.sh {name} key=value ...\n\n{COMMANDS[name]}\n\n")
+        say(f"bash run.sh {name} key=value ...\n\n{COMMANDS[name]}\n")
         recipes: Any = importlib.import_module("graphemes.foundation.settings.recipes")
-        sys.stdout.write("\n".join(spoken.help_lines(model, recipes.notes())) + "\n")
+        say("\n".join(spoken.help_lines(model, recipes.notes())))
         return
     settings = spoken.read_words(model, rest)
     if name != "doctor":  # which says it among all else
@@ -103,10 +115,11 @@ def _command(name: str) -> Any:
 def _unloadable(error: Exception) -> str:
     """Why a library can't be imported: it isn't there, is too old, or lacks something itself."""
     missing = lacking()
-    if isinstance(error, ModuleNotFoundError) and error.name not in missing:
-        missing.append(error.name or str(error))
+    # A part that a package lacks, as sklearn.nowhere, isn't a package that is missing.
+    if isinstance(error, ModuleNotFoundError) and error.name and "." not in error.name:
+        missing.append(package_of(error.name))
     if missing:
-        return f"{sys.executable} lacks {', '.join(missing)}; pip install them"
+        return f"{sys.executable} lacks {', '.join(dict.fromkeys(missing))}; pip install them"
     if old := too_old():
         return f"{sys.executable} has {', '.join(old)}; bring them up to date with pip"
     return f"{sys.executable}: a library can't be loaded ({error}); install what it lacks"
@@ -129,7 +142,7 @@ def _print_commands() -> None:
     lines = ["bash run.sh [COMMAND] key=value ...", ""]
     lines += [f"  {name:<12}{text}" for name, text in COMMANDS.items()]
     lines += ["", "bash run.sh COMMAND help prints a command's settings.", "", *READ]
-    sys.stdout.write("\n".join(lines) + "\n")
+    say("\n".join(lines))
 
 
 def _stop(_signal: int, _frame: FrameType | None) -> NoReturn:
@@ -137,9 +150,28 @@ def _stop(_signal: int, _frame: FrameType | None) -> NoReturn:
 
 
 def _end(code: int, text: str) -> int:
-    sys.stdout.flush()
-    sys.stderr.write(f"graphemes: {' '.join(text.split())}\n")
+    _flush(sys.stdout)
+    with contextlib.suppress(OSError):  # nobody can be told; the exit code still says it
+        sys.stderr.write(f"graphemes: {' '.join(text.split())}\n")
+    _flush(sys.stderr)
     return code
+
+
+def _flush(stream: TextIO) -> None:
+    """Empty a stream; one that can't be written is led to nowhere, or exit would try again."""
+    try:
+        stream.flush()
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+
+
+def _file_fault(error: OSError) -> str | None:
+    """What to do about a file that can't be read or written; None if that isn't the user's."""
+    if error.filename is not None:
+        return f"{error.filename}: {error.strerror}; is it readable and writable?"
+    if error.errno in UNWRITABLE:
+        return f"a file couldn't be written: {error.strerror}; make room and run again"
+    return None
 
 
 def _report_bug() -> None:

@@ -364,4 +364,8 @@ def test_packages_that_are_missing_are_named(tmp_path):
     assert done.returncode == 2, done.stderr
     assert "lacks" in done.stderr
     assert "pydantic" in done.stderr
+    # As pip knows them, which isn't always how they are imported.
+    named = done.stderr.split("lacks ")[1].split(";")[0].split(", ")
+    assert {"opencv-python-headless", "scikit-learn"} <= set(named)
+    assert not {"cv2", "sklearn"} & set(named)
     assert done.stderr.count("\n") == 1

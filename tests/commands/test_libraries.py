@@ -24,6 +24,10 @@ BROKEN = {
         "a library can't be loaded (numpy.dtype size changed",
     ),
     "albumentations.py": ("import albucore_of_old", "lacks albucore_of_old; pip install"),
+    "pandas/__init__.py": (
+        "import pandas.nowhere",
+        "a library can't be loaded (No module named 'pandas.nowhere')",
+    ),
     "albumentations-1.4.21.dist-info/METADATA": (
         "Name: albumentations\nVersion: 1.4.21",
         "albumentations 1.4.21 (2.0.5 or newer needed)",

@@ -16,7 +16,14 @@ import pytest
 
 from conftest import REPOSITORY
 from graphemes.foundation.errors import MissingPackage
-from graphemes.foundation.versions import PACKAGES, check_versions, commit, too_old, versions
+from graphemes.foundation.versions import (
+    PACKAGES,
+    check_versions,
+    commit,
+    package_of,
+    too_old,
+    versions,
+)
 
 
 def test_versions_are_those_that_run():
@@ -156,3 +163,8 @@ def test_a_module_that_is_in_no_index_is_asked(told, monkeypatch):
     assert "timm" not in versions()
     monkeypatch.setitem(sys.modules, "timm", SimpleNamespace(__version__="0.9.1"))
     assert too_old(("timm",)) == ["timm 0.9.1 (1.0 or newer needed)"]
+
+
+def test_a_module_is_told_by_the_package_that_brings_it():
+    assert package_of("cv2") == "opencv-python-headless"
+    assert package_of("albucore") == "albucore"

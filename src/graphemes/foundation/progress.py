@@ -5,14 +5,26 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 
+from graphemes.foundation.errors import UserError
+
 Say = Callable[[str], None]
 Advance = Callable[..., None]
 PLAIN_SECONDS = 30.0  # between two plain lines: a Kaggle log stays readable
 
 
 def say(line: str) -> None:
-    """One line to the user, at once even into a pipe."""
-    print(line, flush=True)
+    """One line to the user, at once even into a pipe. Raises UserError where it can't be written.
+
+    BrokenPipeError says that nobody reads any more.
+    """
+    try:
+        print(line, flush=True)
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        raise UserError(
+            f"stdout couldn't be written: {error.strerror}; make room, or let it write elsewhere"
+        ) from None
 
 
 def duration(seconds: float) -> str:

@@ -63,9 +63,14 @@ def versions() -> dict[str, str]:
 
 
 def lacking() -> list[str]:
-    """The modules of the core packages that aren't here, by name."""
-    modules = [package.module for package in PACKAGES if package.core]
-    return [module for module in modules if importlib.util.find_spec(module) is None]
+    """The core packages that aren't here, by their names in the index."""
+    core = [package for package in PACKAGES if package.core]
+    return [one.name for one in core if importlib.util.find_spec(one.module) is None]
+
+
+def package_of(module: str) -> str:
+    """The index's name of the package that brings a module; of one unknown here, the module's."""
+    return next((package.name for package in PACKAGES if package.module == module), module)
 
 
 def too_old(names: tuple[str, ...] = CORE) -> list[str]:
