@@ -324,14 +324,41 @@ def test_a_submission_of_unknown_origin_is_not_overwritten(kaggle_like, tmp_path
 
 @pytest.mark.parametrize(
     ("place", "told"),
-    [("a folder", "is a folder"), ("train.csv/out.csv", "is no folder")],
+    [("a folder.csv", "is a folder"), ("train.csv/out.csv", "is no folder")],
 )
 def test_a_place_where_no_submission_can_be(place, told, own_data, tmp_path, train):
-    (own_data / "a folder").mkdir()
+    (own_data / "a folder.csv").mkdir()
     said = train(data_dir=own_data, work_dir=tmp_path / "w", submission=own_data / place)
     assert said.code == 2
     assert told in said.err
     assert not [path for path in (tmp_path / "w").rglob("*") if path.is_file()]
+
+
+@pytest.mark.parametrize("overwrite", ["true", "false"])
+@pytest.mark.parametrize("command", ["train", "predict"])
+def test_a_file_that_is_no_submission_is_never_replaced(
+    command, overwrite, work, own_data, tmp_path, run
+):
+    own = tmp_path / "w"
+    shutil.copytree(work, own)
+    words = {**QUICK} if command == "train" else {}
+    labels = own_data / LABELS
+    before = labels.read_bytes()
+    for name in (LABELS, TEST_SHARD, "out"):
+        said = run(
+            command,
+            **words,
+            data_dir=own_data,
+            work_dir=own,
+            submission=own_data / name,
+            overwrite=overwrite,
+        )
+        assert said.code == 2, said
+        assert said.err.count("\n") == 1
+        told = "isn't row_id,target" if name == LABELS else "expected the path of a .csv"
+        assert told in said.err
+    assert labels.read_bytes() == before
+    assert not (own_data / "out").exists()
 
 
 def test_a_submission_that_somebody_changed_is_not_overwritten(work, kaggle_like, tmp_path, run):

@@ -4,6 +4,7 @@ Anything of other settings or data, or that doesn't say whose it is, is refused,
 says overwrite=true or it is the demo's.
 """
 
+import codecs
 import json
 import shutil
 from contextlib import AbstractContextManager
@@ -94,10 +95,18 @@ def submission_origin(identity: RunIdentity) -> dict[str, str]:
 def guard_submission(path: Path, origin: dict[str, str], *, overwrite: bool) -> dict[str, str]:
     """What is known of the submission at `path` ({} if there is none, or it may be replaced).
 
-    Raises PlaceTaken if it comes from another run or data, or was changed by somebody.
+    Raises PlaceTaken if it comes from another run or data, or was changed by somebody; and, also
+    with overwrite, if it is no submission.
     """
     need_writable(path)
-    if not path.exists() or overwrite:
+    if not path.exists():
+        return {}
+    if not _is_submission(path):
+        raise PlaceTaken(
+            f"{path}: there already, and its first line isn't row_id,target, so it is no"
+            " submission; move it away, or choose another place with submission=PATH or name=WORD"
+        )
+    if overwrite:
         return {}
     beside = probabilities_beside(path)
     ways = "overwrite=true replaces it, submission=PATH or name=WORD keeps both"
@@ -117,6 +126,13 @@ def guard_submission(path: Path, origin: dict[str, str], *, overwrite: bool) -> 
         what = " and ".join(_ORIGINS.get(key, f"other {key}") for key in other)
         raise PlaceTaken(f"{path}: made from {what}; {ways}")
     return kept
+
+
+def _is_submission(path: Path) -> bool:
+    """Whether a file begins as a submission does, or holds nothing that could be lost."""
+    with path.open("rb") as file:
+        line = file.readline(100).removeprefix(codecs.BOM_UTF8)  # spreadsheets add a mark
+    return line.replace(b'"', b"").strip() in (b"row_id,target", b"")
 
 
 def remove_demo_folds(layout: Layout, asked: RunIdentity) -> None:

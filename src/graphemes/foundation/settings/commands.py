@@ -19,6 +19,7 @@ from graphemes.foundation.settings.studies import (
     SynthesiseSettings,
 )
 from graphemes.foundation.settings.types import (
+    CsvPath,
     Duration,
     FoldChoice,
     FoldRule,
@@ -52,7 +53,7 @@ class TrainSettings(Learning, Folding, Machine, Places):
         False, description="recompute blocks in the backward pass: less memory, slower"
     )
     overwrite: bool = Field(False, description="replace results of other settings or data")
-    submission: SomePath | None = Field(
+    submission: CsvPath | None = Field(
         None, description="where the CSV goes (default: submissions/)"
     )
 
@@ -123,7 +124,7 @@ class PredictSettings(Machine, Places):
         None, description="of weights with a grapheme_head; none: the three heads alone"
     )
     overwrite: bool = Field(False, description="replace a submission of other weights or data")
-    submission: SomePath | None = Field(
+    submission: CsvPath | None = Field(
         None, description="where the CSV goes (default: submissions/)"
     )
 

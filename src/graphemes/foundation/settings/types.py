@@ -127,6 +127,13 @@ def _path(value: Any) -> Path:
     return path
 
 
+def _csv_path(value: Any) -> Path:
+    path = _path(value)
+    if path.suffix != ".csv":
+        raise ValueError("no CSV")
+    return path
+
+
 def _paths(value: Any) -> tuple[Path, ...]:
     if isinstance(value, tuple):
         return value
@@ -204,6 +211,7 @@ SyntheticSource = Annotated[
     Expected("a folder that synthesise made, or how many images to draw, 1 to 10,000,000"),
 ]
 SomePath = Annotated[Path, BeforeValidator(_path), Expected("a path")]
+CsvPath = Annotated[Path, BeforeValidator(_csv_path), Expected("the path of a .csv")]
 SomePaths = Annotated[
     tuple[Path, ...],
     BeforeValidator(_paths),
