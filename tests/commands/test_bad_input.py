@@ -334,11 +334,8 @@ def test_a_place_where_no_submission_can_be(place, told, own_data, tmp_path, tra
     assert not [path for path in (tmp_path / "w").rglob("*") if path.is_file()]
 
 
-@pytest.mark.parametrize("overwrite", ["true", "false"])
 @pytest.mark.parametrize("command", ["train", "predict"])
-def test_a_file_that_is_no_submission_is_never_replaced(
-    command, overwrite, work, own_data, tmp_path, run
-):
+def test_a_file_that_is_no_submission_is_never_replaced(command, work, own_data, tmp_path, run):
     own = tmp_path / "w"
     shutil.copytree(work, own)
     words = {**QUICK} if command == "train" else {}
@@ -351,7 +348,7 @@ def test_a_file_that_is_no_submission_is_never_replaced(
             data_dir=own_data,
             work_dir=own,
             submission=own_data / name,
-            overwrite=overwrite,
+            overwrite="true",
         )
         assert said.code == 2, said
         assert said.err.count("\n") == 1

@@ -465,6 +465,33 @@ def test_doctor_says_what_is_wrong_and_still_ends_well(own_data, tmp_path, run):
     assert "train_image_data_0.parquet" in said.out
 
 
+def test_doctor_goes_on_after_a_folds_file_that_is_wrong(own_data, tmp_path, run):
+    folds = tmp_path / "folds.csv"
+    words = {"data_dir": own_data, "work_dir": tmp_path / "w", "folds": folds}
+    shutil.copy(own_data / "train.csv", folds)
+    said = run("doctor", **words, fold="all")
+    assert said.code == 0, said.err
+    assert f"  wrong   {folds}: expected column fold, got 'image_id, " in said.out
+    ids = pd.read_csv(own_data / "train.csv")["image_id"]
+    pd.DataFrame({"image_id": ids, "fold": np.arange(len(ids)) % 4}).to_csv(folds, index=False)
+    assert "and 4 fold(s)" in run("doctor", **words, fold="all").out
+    said = run("doctor", **words, fold="1,7")
+    assert "  wrong   fold=7: there are 4 folds, expected 0 to 3, all or none" in said.out
+    assert "and 2 fold(s)" in said.out
+    (own_data / "train.csv").unlink()
+    assert "and 4 fold(s)" in run("doctor", **words, fold="all").out
+
+
+def test_doctor_finds_nothing_enough_for_no_images(tmp_path, run):
+    (tmp_path / "data").mkdir()
+    said = run("doctor", data_dir=tmp_path / "data", work_dir=tmp_path / "w")
+    assert said.code == 0, said.err
+    assert "  test    no shards\n" in said.out
+    assert "a run     has nothing to train on here: no images\n" in said.out
+    assert "of 0" not in said.out
+    assert "enough" not in said.out
+
+
 def test_help_of_every_command(run):
     from graphemes.__main__ import COMMANDS
 

@@ -87,6 +87,11 @@ def fold_count(table: pd.DataFrame) -> int:
     return int(table["fold"].max()) + 1
 
 
+def highest_fold(path: Path) -> int:
+    """The highest fold in anybody's folds file, whichever images it is for. Raises DataError."""
+    return int(read_csv_columns(path, ["fold"], _ADVICE).integers("fold", NEVER).max())
+
+
 def write_folds(path: Path, table: pd.DataFrame) -> None:
     """Write folds.csv, whole or not at all."""
     with replacing(path) as temporary:

@@ -8,14 +8,26 @@ from typing import Any
 import torch
 
 from graphemes.foundation.heads import HEADS
+from graphemes.foundation.progress import say
 from graphemes.foundation.settings.groups import Learning
 from graphemes.foundation.settings.studies import BenchSettings, NetworksSettings
-from graphemes.network.devices import Engine
-from graphemes.network.model import GraphemeNetwork
+from graphemes.network.devices import Engine, choose_engine
+from graphemes.network.model import GraphemeNetwork, build_network
 from graphemes.training.epoch import make_learner, train_epoch
 
 Asked = BenchSettings | NetworksSettings  # batch_size, image_size and repeats of a timing
 _STEPS = 3  # of one repeat
+
+
+def measure_step(settings: BenchSettings) -> None:
+    """Say how fast the default network's training step is here."""
+    engine = choose_engine(settings.device, settings.precision)
+    learning = Learning()
+    speed = training_speed(build_network(learning, settings.image_size, 0), settings, engine)
+    say(
+        f"training step: {learning.trunk} at {settings.image_size}, batch {settings.batch_size},"
+        f" {engine.describe()}: {speed:.1f} images/s, median of {settings.repeats}"
+    )
 
 
 def training_speed(network: GraphemeNetwork, asked: Asked, engine: Engine) -> float:

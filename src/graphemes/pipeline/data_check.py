@@ -3,6 +3,8 @@
 from pathlib import Path
 from typing import Literal
 
+import pandas as pd
+
 from graphemes.competition.absent_shards import zipped_sentence, zipped_shards
 from graphemes.competition.labels import read_labels
 from graphemes.competition.shards import find_shards, open_shard
@@ -33,28 +35,35 @@ def check_shards(directory: Path, part: Literal["train", "test"]) -> list[str]:
     zipped = zipped_shards(directory, part)
     if zipped:
         say(f"  wrong   {directory}: {zipped_sentence(zipped)}")
-    say(f"  {part:<7} {whole} of {len(shards)} shards are whole, {len(ids):,} images")
+    if shards:
+        say(f"  {part:<7} {whole} of {len(shards)} shards are whole, {len(ids):,} images")
+    else:
+        say(f"  {part:<7} no shards")
     return ids
 
 
-def check_tables(directory: Path, train_ids: list[str], test_ids: list[str]) -> None:
-    """Say whether the CSVs are well and fit the shards."""
-    check_labels(directory, train_ids)
+def check_tables(directory: Path, train_ids: list[str], test_ids: list[str]) -> pd.DataFrame | None:
+    """Say whether the CSVs are well and fit the shards; the labels, if they can be read."""
+    labels = check_labels(directory, train_ids)
     try:
         rows = read_rows(directory)
         lacking = _lacking(rows.image_ids, test_ids)
         say(f"  rows    {len(rows.row_ids):,} in sample_submission.csv{lacking}")
     except UserError as error:
         say(f"  wrong   {error}")
+    return labels
 
 
-def check_labels(directory: Path, train_ids: list[str]) -> None:
-    """Say whether train.csv is well and fits the shards."""
+def check_labels(directory: Path, train_ids: list[str]) -> pd.DataFrame | None:
+    """Say whether train.csv is well and fits the shards; its labels, if they can be read."""
     try:
-        labelled = read_labels(directory / "train.csv")["image_id"].tolist()
-        say(f"  labels  {len(labelled):,} in train.csv{_lacking(labelled, train_ids)}")
+        labels = read_labels(directory / "train.csv")
     except UserError as error:
         say(f"  wrong   {error}")
+        return None
+    labelled = labels["image_id"].tolist()
+    say(f"  labels  {len(labelled):,} in train.csv{_lacking(labelled, train_ids)}")
+    return labels
 
 
 def check_synthetic(source: int | Path) -> int:

@@ -1,16 +1,46 @@
 """Selection: which graphemes are drawn and how often, so that every class can be learned."""
 
 from collections.abc import Sequence
+from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 
-from graphemes.foundation.classes import Grapheme
+from graphemes.foundation.classes import Grapheme, competition_graphemes
+from graphemes.foundation.errors import DataError
 from graphemes.foundation.heads import CLASSES, HEADS
+from graphemes.foundation.progress import say
+from graphemes.synthesis.combinations import listed_graphemes, unseen_graphemes
+from graphemes.synthesis.lettering.fonts import typeface
 
 RARE_SHARE = 250  # of so many images one shows each vowel and each consonant sign, at least,
 ENOUGH = 12  # until each has been shown so often: two for each of five folds, and some over
 MOST = 20.0  # times what the median grapheme gets: more of one would teach little
+
+
+def chosen_graphemes(choice: str | Path, fonts: Sequence[str]) -> Sequence[Grapheme]:
+    """The graphemes asked for. Raises DataError for one that no font can write."""
+    typefaces = [typeface(name) for name in fonts]
+    if isinstance(choice, Path):
+        listed = listed_graphemes(choice)
+        for one in listed:
+            if not any(font.can_write(one.text) for font in typefaces):
+                raise DataError(
+                    f"{choice}: no font can write '{one.text}' {tuple(one.labels)}; leave it out"
+                    " or add a font with fonts=DIR"
+                )
+        return listed
+    if choice == "seen":
+        return competition_graphemes()
+    unseen = unseen_graphemes(typefaces)
+    triples = 1
+    for head in HEADS:
+        triples *= head.classes
+    say(
+        f"{len(unseen):,} of {triples:,} label triples aren't among train.csv's"
+        f" {len(competition_graphemes()):,} graphemes and can be written"
+    )
+    return unseen if choice == "unseen" else [*competition_graphemes(), *unseen]
 
 
 def sample_every_class(

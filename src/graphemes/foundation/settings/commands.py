@@ -25,7 +25,6 @@ from graphemes.foundation.settings.types import (
     FoldRule,
     FoldSource,
     GraphemePool,
-    SomePath,
     SomePaths,
     SyntheticSource,
     Wish,

@@ -120,6 +120,11 @@ def typeface(name: str) -> Typeface:
         raise DataError(f"{name}: can't be read: {error.strerror}") from None
 
 
+def chosen_fonts(directory: Path | None) -> tuple[str, ...]:
+    """The shipped fonts, and the paths of the user's own."""
+    return SHIPPED + (font_files(directory) if directory else ())
+
+
 def font_files(directory: Path) -> tuple[str, ...]:
     """The paths of a directory's TTF and OTF files, by name, each read. Raises DataError."""
     if not directory.is_dir():
