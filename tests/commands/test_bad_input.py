@@ -147,6 +147,7 @@ TEST_DAMAGE: dict[str, tuple[Callable[[Path], object], list[str]]] = {
         ["Test_99_grapheme_root"],
     ),
     "sample_submission.csv missing": (lambda d: (d / SAMPLE).unlink(), [SAMPLE]),
+    "test.csv missing": (lambda d: (d / "test.csv").unlink(), ["test.csv: not found"]),
     "a test shard missing": (lambda d: (d / TEST_SHARD).unlink(), ["in no test shard", "Test_"]),
     "test shards still zipped": (
         lambda d: [zip_up(path) for path in d.glob("test_image*")],
@@ -179,6 +180,17 @@ def test_damaged_test_data_is_said_before_training(own_data, tmp_path, train):
     assert said.code == 2
     assert SAMPLE in said.err
     assert not list((tmp_path / "w").rglob("*.npy"))
+
+
+@pytest.mark.parametrize("name", [SAMPLE, "test.csv"])
+def test_a_training_does_without_a_table_of_test_images(name, own_data, tmp_path, train):
+    (own_data / name).unlink()
+    said = train(data_dir=own_data, work_dir=tmp_path / "w")
+    assert said.code == 0, said.err
+    assert f"no submission will be made: {own_data / name}: not found; put" in said.out
+    assert "so no submission" in said.out
+    assert (tmp_path / "w" / "folds" / "fold0" / "run.json").is_file()
+    assert not (tmp_path / "w" / "submissions").exists()
 
 
 def test_another_order_of_rows_and_images_nobody_asks_for(own_data, work, tmp_path, run):
@@ -267,7 +279,11 @@ def test_weights_that_do_not_fit(how, work, kaggle_like, tmp_path, run):
         (["precision=fp16", "device=cpu"], "precision=fp16 needs a GPU"),
         (["data_dir=/nowhere/at all"], "data_dir=/nowhere/at all: no such directory"),
         (["folds=/nowhere/folds.csv"], "/nowhere/folds.csv"),
-        (["exclude=/nowhere/ids.txt"], "/nowhere/ids.txt"),
+        (
+            ["exclude=/nowhere/ids.txt"],
+            "graphemes: exclude=/nowhere/ids.txt: can't be read: No such file or directory;"
+            " expected a file of image ids, one a line\n",
+        ),
         (["init=/nowhere/w.safetensors"], "/nowhere/w.safetensors"),
     ],
 )

@@ -93,15 +93,18 @@ def test_nan_is_refused_before_anything_is_written(tmp_path):
     assert names(tmp_path) == []
 
 
-@pytest.mark.parametrize("content", [None, b"{", b"\xff\xfe"])
+@pytest.mark.parametrize("content", [b"{", b"\xff\xfe"])
 def test_a_damaged_json_is_named(tmp_path, content):
     path = tmp_path / "a.json"
-    if content is not None:
-        path.write_bytes(content)
+    path.write_bytes(content)
     with pytest.raises(DataError) as caught:
         read_json(path)
     assert str(caught.value).startswith(f"{path}: can't be read as JSON (")
     assert "\n" not in str(caught.value)
+    path.unlink()
+    with pytest.raises(DataError) as caught:
+        read_json(path)
+    assert str(caught.value) == f"{path}: can't be read: No such file or directory; restore it"
 
 
 def test_digests_see_every_byte_and_every_border(tmp_path):

@@ -3,6 +3,8 @@
 import cv2
 import matplotlib as mpl
 import numpy as np
+import pytest
+from matplotlib.figure import Figure
 
 from graphemes.training.curves import draw_curves
 
@@ -31,6 +33,23 @@ def test_a_validated_and_an_unvalidated_fold_are_drawn(tmp_path):
 def test_one_epoch_is_drawn(tmp_path):
     draw_curves(tmp_path / "curves.png", [entry(1, judged=True)], "fold none")
     assert (tmp_path / "curves.png").stat().st_size > 5_000
+
+
+@pytest.mark.parametrize("epochs", [[1], [1, 2, 3, 4], [7]])
+def test_epochs_are_whole_and_every_value_is_a_point(epochs, tmp_path, monkeypatch):
+    drawn = []
+    savefig = Figure.savefig
+
+    def keep(figure: Figure, *args: object, **options: object) -> None:
+        savefig(figure, *args, **options)
+        drawn.append(figure)
+
+    monkeypatch.setattr(Figure, "savefig", keep)
+    draw_curves(tmp_path / "curves.png", [entry(k, judged=True) for k in epochs], "fold 0")
+    for side in drawn[0].axes:
+        low, high = side.get_xlim()
+        assert [tick for tick in side.get_xticks() if low <= tick <= high] == epochs
+        assert all(line.get_marker() not in ("", "None") for line in side.lines)
 
 
 def test_figures_look_the_same_whatever_a_matplotlibrc_says(tmp_path):

@@ -22,6 +22,10 @@ from graphemes.foundation.errors import DataError
 _WHOLE = re.compile(r"-?[0-9]{1,18}")  # 18 digits fit in 64 bits
 
 
+class NoSuchTable(DataError):
+    """A table that isn't there."""
+
+
 @dataclass(frozen=True)
 class CsvColumns:
     """Some columns of a CSV as text: every list has N values, in the file's order."""
@@ -70,8 +74,8 @@ def read_csv_columns(
     """The needed columns of a comma-separated UTF-8 file, and the optional ones it has.
 
     Other columns are passed over, blank lines too. `advice` ends the sentence when the file as
-    a whole is no good. Raises DataError: no file, not UTF-8, not CSV, no rows, no such column, a
-    column twice, a row of another length.
+    a whole is no good. Raises NoSuchTable; DataError: not UTF-8, not CSV, no rows, no such column,
+    a column twice, a row of another length.
     """
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:  # -sig: spreadsheets add a mark
@@ -79,7 +83,7 @@ def read_csv_columns(
     except FileNotFoundError:
         zipped = path.with_name(f"{path.name}.zip")  # as Kaggle's download tool leaves it
         todo = f"{zipped.name} is zipped: unzip it there" if zipped.is_file() else advice
-        raise DataError(f"{path}: not found; {todo}") from None
+        raise NoSuchTable(f"{path}: not found; {todo}") from None
     except OSError as error:
         raise DataError(f"{path}: can't be read: {error.strerror}; {advice}") from None
     except UnicodeDecodeError:

@@ -69,7 +69,9 @@ def read_json(path: Path) -> Any:
     """The value of a JSON file. Raises DataError naming the file."""
     try:
         return json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+    except OSError as error:
+        raise DataError(f"{path}: can't be read: {error.strerror}; restore it") from None
+    except ValueError as error:
         raise DataError(f"{path}: can't be read as JSON ({error}); delete or restore it") from None
 
 

@@ -69,8 +69,15 @@ def excluded(path: Path | None, labels: pd.DataFrame) -> npt.NDArray[np.bool_]:
     try:
         text = path.read_text(encoding="utf-8-sig")
         ids = {line.strip() for line in text.splitlines()} - {""}
-    except (OSError, UnicodeDecodeError) as error:
-        raise DataError(f"exclude={path}: can't be read: {error}") from None
+    except OSError as error:
+        raise DataError(
+            f"exclude={path}: can't be read: {error.strerror}; expected a file of image ids, one a"
+            " line"
+        ) from None
+    except UnicodeDecodeError:
+        raise DataError(
+            f"exclude={path}: isn't UTF-8; expected text with an image id a line"
+        ) from None
     unknown = sorted(ids - set(labels["image_id"]))
     if unknown:
         raise DataError(

@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from graphemes.competition.absent_shards import absence_advice, no_shards
+from graphemes.competition.csv_columns import NoSuchTable
 from graphemes.competition.shards import find_shards, open_shard
 from graphemes.competition.submission import SubmissionRows, read_rows, write_submission
 from graphemes.evaluation.decide import likeliest
@@ -53,7 +54,7 @@ def predict_run(
     A training leaves one alone that this run's other finished folds have joined in.
     """
     if plan is None:
-        say(f"{workspace.directory}: no test images, or not all, so no submission")
+        say(f"{workspace.directory}: no test images, or not all and their tables, so no submission")
         return
     path = settings.submission or workspace.layout.submission
     pool = settings.grapheme_pool if isinstance(settings, PredictSettings) else None
@@ -89,18 +90,22 @@ def _finished(layout: Layout) -> set[str]:
 
 
 class NoTestImages(DataError):
-    """Test images are in no shard; a training does without them."""
+    """Test images are in no shard, or their tables aren't there; a training does without them."""
 
 
 def plan_prediction(directory: Path) -> PredictionPlan:
     """Which images to predict from which shard.
 
-    Raises NoTestImages where some are in no shard, DataError if the files don't fit.
+    Raises NoTestImages where some are in no shard or a table is missing, DataError if the files
+    don't fit.
     """
     shards = find_shards(directory, "test")
     if not shards:
         raise NoTestImages(no_shards(directory, "test"))
-    rows = read_rows(directory)
+    try:
+        rows = read_rows(directory)
+    except NoSuchTable as error:
+        raise NoTestImages(str(error)) from None
     asked = set(rows.image_ids)
     home: dict[str, Path] = {}
     plan: dict[Path, list[str]] = {}

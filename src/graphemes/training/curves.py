@@ -26,10 +26,12 @@ def draw_curves(path: Path, log: list[dict[str, Any]], title: str) -> None:
         right.plot(seen, [entry["score"] for entry in validated], "ko-", ms=3, label="score")
         for head in HEADS:
             values = [entry["recall"][head.name] for entry in validated]
-            right.plot(seen, values, lw=1, label=f"{head.name} recall")
+            right.plot(seen, values, ".-", lw=1, ms=4, label=f"{head.name} recall")
         right.set(xlabel="epoch", ylabel="on the fold", ylim=(0, 1))
         right.legend(frameon=False)
         for side in (left, right):
-            side.xaxis.set_major_locator(MaxNLocator(integer=True))
+            # Half an epoch of room: a single epoch would get an axis of its twentieths.
+            side.set_xlim(min(epochs) - 0.5, max(epochs) + 0.5)
+            side.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
         with replacing(path) as temporary:
             figure.savefig(temporary, format="png", dpi=110)
