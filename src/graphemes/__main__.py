@@ -84,6 +84,8 @@ def _hand_over(words: list[str]) -> None:
     # Not at the top: without pydantic the door itself must still be able to say so.
     spoken: Any = importlib.import_module("graphemes.foundation.settings.words")
     name, rest = _split(words, spoken.guess)
+    if name == "help" and rest and rest[0] not in HELP_WORDS:  # help COMMAND, or COMMAND help
+        name, rest = _known(rest[0], spoken.guess), ["help"]
     if name == "help":
         _print_commands()
         return
@@ -131,11 +133,16 @@ def _split(words: list[str], guess: Callable[[str, list[str]], str]) -> tuple[st
         return "train", words
     if words[0] in HELP_WORDS:
         return "help", words[1:]
-    if words[0] not in COMMANDS:
-        raise SettingsError(f"unknown command '{words[0]}'{guess(words[0], list(COMMANDS))}")
-    if words[0] == "test":
+    return _known(words[0], guess), words[1:]
+
+
+def _known(word: str, guess: Callable[[str, list[str]], str]) -> str:
+    """A command's name. Raises SettingsError with a guess."""
+    if word not in COMMANDS:
+        raise SettingsError(f"unknown command '{word}'{guess(word, list(COMMANDS))}")
+    if word == "test":
         raise SettingsError("'test' is run.sh's own command: bash run.sh test")
-    return words[0], words[1:]
+    return word
 
 
 def _print_commands() -> None:

@@ -275,9 +275,12 @@ def test_weights_that_do_not_fit(how, work, kaggle_like, tmp_path, run):
         (["trian"], "unknown command 'trian'; did you mean 'train'?"),
         (["train", "fast"], "'fast' is no setting; expected key=value"),
         (["fold=9"], "fold=9: there are 3 folds, expected 0 to 2"),
+        (["help", "trian"], "unknown command 'trian'; did you mean 'train'?"),
+        (["help", "fold=0"], "unknown command 'fold=0'; did you mean 'folds'?"),
         (["device=cuda:7"], "device=cuda:7: this machine has"),
         (["precision=fp16", "device=cpu"], "precision=fp16 needs a GPU"),
         (["data_dir=/nowhere/at all"], "data_dir=/nowhere/at all: no such directory"),
+        (["data_dir=/etc/passwd"], "data_dir=/etc/passwd: is a file, expected a directory"),
         (["folds=/nowhere/folds.csv"], "/nowhere/folds.csv"),
         (
             ["exclude=/nowhere/ids.txt"],

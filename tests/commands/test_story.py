@@ -502,6 +502,8 @@ def test_help_of_every_command(run):
     said = run("train", "help")
     assert "epochs=" in said.out
     assert said.code == 0
+    assert run("help", "train") == said
+    assert run("help", "help") == listed
 
 
 @pytest.mark.slow

@@ -5,7 +5,7 @@ import sys
 import pytest
 
 from graphemes.foundation import progress as place
-from graphemes.foundation.progress import duration, progress, say
+from graphemes.foundation.progress import counted, duration, progress, say
 
 
 @pytest.mark.parametrize(
@@ -21,6 +21,10 @@ from graphemes.foundation.progress import duration, progress, say
 )
 def test_durations_are_for_people(seconds, text):
     assert duration(seconds) == text
+
+
+def test_one_is_no_plural():
+    assert [counted(count, "epoch") for count in (0, 1, 2)] == ["0 epochs", "1 epoch", "2 epochs"]
 
 
 class Clock:

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 from judges import pictures, scatter
+from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 
 from graphemes.foundation.errors import DataError, NetworkError, UserError
@@ -99,6 +100,22 @@ def test_weights_of_another_trunk_are_refused(tmp_path):
         f"init={path}: its trunk is resnet18, expected article; give trunk=resnet18, or weights of"
         " the other"
     )
+
+
+@pytest.mark.parametrize("of_train", [True, False])
+def test_a_refusal_begins_with_the_setting(tmp_path, of_train):
+    path = tmp_path / "w.safetensors"
+    if of_train:
+        tensors = write_ours(path, asked("article"))
+        with safe_open(path, "pt") as file:
+            metadata = file.metadata()
+        save_file(dict(list(tensors.items())[1:]), path, metadata)
+    else:
+        save_file({"conv1.weight": torch.zeros(64, 3, 7, 7)}, path)
+    told = "is missing; is it of another network?" if of_train else "isn't from this project"
+    said = refusal(asked("article", init=path))
+    assert said.startswith(f"init={path}: ")
+    assert told in said
 
 
 @pytest.mark.parametrize(

@@ -62,15 +62,24 @@ def test_work_goes_beside_run_sh_or_to_kaggle_working_or_where_asked(world, tmp_
 
 def test_a_work_dir_that_is_a_file_is_a_sentence(world, tmp_path):
     (tmp_path / "file").write_text("")
-    with pytest.raises(UserError, match=r"^work_dir=\S+file: can't be made: File exists$"):
+    with pytest.raises(UserError, match=r"^work_dir=\S+file: can't be made: File exists; choose"):
         find_layout(Places(work_dir=tmp_path / "file"))
 
 
-def test_a_work_dir_that_cannot_be_written_is_a_sentence(world, tmp_path, monkeypatch):
-    # The superuser may write everywhere, so the system's answer is given here.
-    monkeypatch.setattr("os.access", lambda *_: False)
-    with pytest.raises(UserError, match=r"can't be written; choose another with work_dir=PATH$"):
-        find_layout(Places(work_dir=tmp_path))
+@pytest.mark.skipif(not Path("/proc/self").exists(), reason="only Linux has /proc")
+def test_a_work_dir_that_cannot_be_written_is_a_sentence(world):
+    # Where not even the superuser can, who may write anywhere by the file's mode.
+    told = r"^work_dir=/proc: can't be written: .+; choose another with work_dir=PATH$"
+    with pytest.raises(UserError, match=told):
+        find_layout(Places(work_dir="/proc"))
+    with pytest.raises(UserError, match=r"/proc/a: can't be made: .+; choose .+ work_dir=PATH$"):
+        find_layout(Places(work_dir="/proc/a"))
+
+
+def test_a_data_dir_that_is_a_file_is_called_one(world, tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(DataError, match=r"^data_dir=\S+file: is a file, expected a directory$"):
+        find_data(Places(data_dir=tmp_path / "file"))
 
 
 def test_the_demo_lies_beside_run_sh_whatever_the_work_dir(world, tmp_path, monkeypatch):

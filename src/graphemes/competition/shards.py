@@ -23,7 +23,7 @@ import pyarrow as pa
 from graphemes.competition.shard_formats import ShardFile, ShardFormat, shard_format
 from graphemes.competition.text_columns import is_text
 from graphemes.foundation.errors import DataError
-from graphemes.foundation.files import digest
+from graphemes.foundation.files import digest, no_directory
 from graphemes.foundation.heads import HEIGHT, PIXELS, WIDTH
 
 Pixels = np.ndarray[tuple[int, ...], np.dtype[np.uint8]]
@@ -44,7 +44,9 @@ def find_shards(data_dir: Path, part: Literal["train", "test"]) -> list[Path]:
     Whether a name holds a shard is seen when it is opened.
     """
     if not data_dir.is_dir():
-        raise DataError(f"{data_dir}: no such directory; set data_dir to the competition's files")
+        raise DataError(
+            f"{data_dir}: {no_directory(data_dir)}; set data_dir to the competition's files"
+        )
     pattern = re.compile(rf"{part}_image_data_(\d+)\.(feather|parquet)")
     found = [
         (match, path) for path in data_dir.iterdir() if (match := pattern.fullmatch(path.name))

@@ -19,7 +19,7 @@ from graphemes.experiments.degradation_networks import (
 from graphemes.foundation.errors import DataError
 from graphemes.foundation.files import read_json, write_json
 from graphemes.foundation.layout import ROOT
-from graphemes.foundation.progress import progress, say
+from graphemes.foundation.progress import counted, progress, say
 from graphemes.foundation.seeds import DEGRADATION_IMAGES
 from graphemes.foundation.settings.studies import BenchSettings
 from graphemes.foundation.versions import commit
@@ -76,7 +76,8 @@ def measure_degradation(settings: BenchSettings) -> None:
                         )
                     write_json(place / "errors.json", {"asked": asked, "errors": kept})
                 errors[kind][layers].append(kept[name])
-                say(f"{name}: training error {kept[name][-1]:.3f} after {settings.epochs} epochs")
+                trained = counted(settings.epochs, "epoch")
+                say(f"{name}: training error {kept[name][-1]:.3f} after {trained}")
     for kind, by_layers in errors.items():
         for layers, runs in by_layers.items():
             last = [run[-1] for run in runs]

@@ -93,6 +93,11 @@ def file_digest(path: Path) -> str:
         raise DataError(f"{path}: can't be read: {error.strerror}") from None
 
 
+def no_directory(path: Path) -> str:
+    """What a path is that isn't the directory asked for."""
+    return "is a file, expected a directory" if path.exists() else "no such directory"
+
+
 def need_writable(path: Path) -> None:
     """Raise UserError when no file can be put at `path`, before the work that would fill it."""
     if path.is_dir():

@@ -27,6 +27,11 @@ def say(line: str) -> None:
         ) from None
 
 
+def counted(count: int, unit: str) -> str:
+    """'1 epoch', '40 epochs'."""
+    return f"{count:,} {unit}" if count == 1 else f"{count:,} {unit}s"
+
+
 def duration(seconds: float) -> str:
     """'8h05m', '3m07s' or '12s'."""
     minutes, rest = divmod(round(seconds), 60)

@@ -32,5 +32,8 @@ def initial_network(settings: Learning, seed: int | None = None) -> GraphemeNetw
     if isinstance(network.trunk, ResNet) and not is_ours(settings.init):
         fill_resnet(network.trunk, settings.init, settings)
         return network
-    start_from(settings.init, network, settings)
+    try:
+        start_from(settings.init, network, settings)
+    except DataError as error:  # of whoever's weights: it begins with the path
+        raise DataError(f"init={str(error).removeprefix('init=')}") from None
     return network

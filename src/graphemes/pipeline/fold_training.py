@@ -13,7 +13,7 @@ from graphemes.evaluation.metrics import Score, score
 from graphemes.evaluation.oof import OofTable, write_oof
 from graphemes.foundation.heads import Probabilities
 from graphemes.foundation.layout import FoldPaths
-from graphemes.foundation.progress import progress, say
+from graphemes.foundation.progress import counted, progress, say
 from graphemes.foundation.seeds import INITIAL_WEIGHTS, NO_FOLD
 from graphemes.foundation.settings.commands import TrainSettings
 from graphemes.foundation.versions import versions
@@ -118,7 +118,7 @@ class FoldTraining:
         if s.synthetic_share is not None:
             share = f"share {s.synthetic_share} of {batches.images:,} pictures an epoch"
             text += f", plus {len(rows.synthetic):,} synthetic, {share}"
-        what = f"{s.trunk} at {s.image_size}, {s.epochs} epochs"
+        what = f"{s.trunk} at {s.image_size}, {counted(s.epochs, 'epoch')}"
         return f"fold {fold}: {text}, {what}, on {self.workspace.engine.describe()}"
 
     def _validate(self, pictures: FoldData, network: nn.Module) -> Score:

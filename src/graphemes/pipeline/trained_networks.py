@@ -28,7 +28,7 @@ def find_weights(named: Sequence[Path]) -> list[Path]:
     """The files named, and those of the folds in the folders named.
 
     A folder may be a fold's or a run's, not one of several runs. Raises DataError if it has none,
-    SettingsError for a file that is named twice.
+    or for a file that is named twice.
     """
     found: list[Path] = []
     for path in named:
@@ -43,9 +43,9 @@ def find_weights(named: Sequence[Path]) -> list[Path]:
             found += inside
         else:
             found.append(path)
-    twice = next((path for path in found if found.count(path) > 1), None)
-    if twice is not None:
-        raise SettingsError(f"weights={twice}: is named twice; name each once")
+    for number, path in enumerate(found):
+        if path.resolve() in [before.resolve() for before in found[:number]]:
+            raise DataError(f"{path}: is named twice; name each file, or the folder of it, once")
     return found
 
 

@@ -3,6 +3,7 @@
 import dataclasses
 import functools
 import os
+import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,7 +11,7 @@ import pandas as pd
 
 from graphemes.competition.labels import read_labels
 from graphemes.foundation.errors import DataError, UserError
-from graphemes.foundation.files import need_utf8
+from graphemes.foundation.files import need_utf8, no_directory
 from graphemes.foundation.layout import ROOT, Layout
 from graphemes.foundation.progress import say
 from graphemes.foundation.settings.groups import Machine, Places
@@ -101,9 +102,18 @@ def find_layout(settings: Places) -> Layout:
     try:
         work_dir.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise UserError(f"work_dir={work_dir}: can't be made: {error.strerror}") from None
-    if not os.access(work_dir, os.W_OK):
-        raise UserError(f"work_dir={work_dir}: can't be written; choose another with work_dir=PATH")
+        raise UserError(
+            f"work_dir={work_dir}: can't be made: {error.strerror}; choose another with"
+            " work_dir=PATH"
+        ) from None
+    try:
+        with tempfile.TemporaryFile(dir=work_dir):  # the administrator may write, even in /proc
+            pass
+    except OSError as error:
+        raise UserError(
+            f"work_dir={work_dir}: can't be written: {error.strerror}; choose another with"
+            " work_dir=PATH"
+        ) from None
     return Layout(work_dir.resolve(), settings.name)
 
 
@@ -111,7 +121,7 @@ def find_data(settings: Places) -> Path | None:
     """The directory of the competition's files; None when there is none, so the demo's turn."""
     if settings.data_dir is not None:
         if not settings.data_dir.is_dir():
-            raise DataError(f"data_dir={settings.data_dir}: no such directory")
+            raise DataError(f"data_dir={settings.data_dir}: {no_directory(settings.data_dir)}")
         return settings.data_dir.resolve()
     places = (ROOT / "data" / COMPETITION, *KAGGLE_INPUTS)
     found = next((place.resolve() for place in places if place.is_dir()), None)

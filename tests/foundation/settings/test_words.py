@@ -15,7 +15,7 @@ from graphemes.foundation.settings.commands import (
     Settings,
     TrainSettings,
 )
-from graphemes.foundation.settings.studies import BenchSettings
+from graphemes.foundation.settings.studies import BenchSettings, NetworksSettings
 from graphemes.foundation.settings.types import ImageSize, Share
 from graphemes.foundation.settings.words import expectation, help_lines, read_words
 
@@ -70,6 +70,20 @@ def test_a_setting_given_twice_is_refused():
 
 
 @pytest.mark.parametrize(
+    ("model", "word", "part"),
+    [
+        (TrainSettings, "fold=0,2,0", "fold=0"),
+        (TrainSettings, "fold=1,01", "fold=1"),
+        (PredictSettings, "weights=/a,/b,/b", "/b"),
+        (ScoreSettings, "oof=/a,/a", "/a"),
+        (NetworksSettings, "trunk=article,article", "trunk=article"),
+    ],
+)
+def test_a_part_of_a_list_given_twice_is_refused(model, word, part):
+    assert refusal(word, model=model) == f"{part} is given twice; give it once"
+
+
+@pytest.mark.parametrize(
     ("word", "expected"),
     [
         ("epochs=many", "an integer, at least 1, at most 10000"),
@@ -115,6 +129,9 @@ def test_a_setting_given_twice_is_refused():
         ("folds=-5", "a count from 2 to 100, or the path of a .csv"),
         ("folds=five", "a count from 2 to 100, or the path of a .csv"),
         ("data_dir=", "a path"),
+        ("submission=", "the path of a .csv"),
+        ("submission=folds/fold0/oof.parquet", "the path of a .csv"),
+        ("submission=a", "the path of a .csv"),
         (
             "synthetic=",
             "a folder that synthesise made, or how many images to draw, 1 to 10,000,000",
@@ -188,7 +205,7 @@ def test_a_run_name_is_a_plain_word_that_takes_no_other_place(name, allowed):
         ("time_limit=90s", 90),
         ("time_limit=1h0m1s", 3_601),
         ("fold=0", (0,)),
-        ("fold=2,0,2", (0, 2)),
+        ("fold=2,0", (0, 2)),
         ("fold=all", "all"),
         ("fold=none", "none"),
         ("folds=7", 7),

@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal, NamedTuple
 
 from pydantic import BeforeValidator, Field, PlainSerializer
 
+from graphemes.foundation.errors import SettingsError
 from graphemes.foundation.files import need_utf8
 
 Crop = Literal["ink", "none"]
@@ -87,7 +88,9 @@ def _fold_choice(value: Any) -> tuple[int, ...] | str:
         return value  # type: ignore[no-any-return]
     if not re.fullmatch(r"\d+(,\d+)*", str(value)):
         raise ValueError("no folds")
-    return tuple(sorted({int(part) for part in str(value).split(",")}))
+    folds = [int(part) for part in str(value).split(",")]
+    _check_once([f"fold={fold}" for fold in folds])
+    return tuple(sorted(folds))
 
 
 def _fold_source(value: Any) -> int | Path:
@@ -137,7 +140,9 @@ def _csv_path(value: Any) -> Path:
 def _paths(value: Any) -> tuple[Path, ...]:
     if isinstance(value, tuple):
         return value
-    return tuple(_path(part) for part in str(value).split(","))
+    paths = tuple(_path(part) for part in str(value).split(","))
+    _check_once([str(path) for path in paths])
+    return paths
 
 
 def _run_name(value: Any) -> str:
@@ -162,7 +167,16 @@ def _trunk(value: Any) -> str:
 def _trunks(value: Any) -> tuple[str, ...]:
     if isinstance(value, tuple):
         return value
-    return tuple(dict.fromkeys(_trunk(part) for part in str(value).split(",")))
+    trunks = tuple(_trunk(part) for part in str(value).split(","))
+    _check_once([f"trunk={trunk}" for trunk in trunks])
+    return trunks
+
+
+def _check_once(parts: list[str]) -> None:
+    """Raise SettingsError for a part of a list that stands in it twice."""
+    twice = next((part for part in parts if parts.count(part) > 1), None)
+    if twice is not None:
+        raise SettingsError(f"{twice} is given twice; give it once")
 
 
 def _device(value: Any) -> str:

@@ -15,6 +15,7 @@ import numpy.typing as npt
 
 from graphemes.foundation.classes import VIRAMA
 from graphemes.foundation.errors import DataError
+from graphemes.foundation.files import no_directory
 from graphemes.synthesis.lettering.packages import drawing_package
 
 # The order is part of the drawing: a writer's font is a position in it.
@@ -129,7 +130,7 @@ def font_files(directory: Path) -> tuple[str, ...]:
     """The paths of a directory's TTF and OTF files, by name, each read. Raises DataError."""
     if not directory.is_dir():
         raise DataError(
-            f"fonts={directory}: no such directory; expected one with .ttf or .otf files"
+            f"fonts={directory}: {no_directory(directory)}; expected one with .ttf or .otf files"
         )
     found = sorted(path for path in directory.iterdir() if path.suffix.lower() in (".ttf", ".otf"))
     if not found:
