@@ -263,7 +263,7 @@ def test_weights_that_are_named_twice_are_refused(again, kaggle_like, run):
     weights = f"{fold},{fold / 'weights.safetensors'}"
     said = run("predict", weights=weights, data_dir=kaggle_like, work_dir=again)
     assert said.code == 2
-    assert "weights.safetensors: is named twice; name each once" in said.err
+    assert "weights.safetensors: is named twice; name each file" in said.err
 
 
 def test_resume_true_insists_on_something_to_go_on_with(untested, tmp_path, train):

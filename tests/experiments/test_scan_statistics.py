@@ -49,6 +49,9 @@ def test_the_table_has_a_line_a_statistic_and_the_distance_in_deviations():
     thin, thick = ([measure_scan(scan(width, ink)) for ink in (30, 50)] for width in (3, 7))
     lines = table(thin, thick)
     assert len(lines) == 1 + len(thin[0])
+    for name in ("standard deviation of ink ", "noise of paper "):
+        assert sum(line.startswith(name) for line in lines) == 1
+    assert not [line for line in lines if "spread" in line or "grain" in line]
     (width,) = (line.split() for line in lines if line.startswith("stroke width"))
     assert float(width[4]) - float(width[2]) == pytest.approx(4, abs=0.6)
     (grey,) = (line.split() for line in lines if line.startswith("ink grey"))

@@ -10,7 +10,7 @@ R rows (images) of a shard or block, C pixel columns of a block, PIXELS = 137 * 
 import contextlib
 import re
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -25,9 +25,9 @@ from graphemes.competition.text_columns import is_text
 from graphemes.foundation.errors import DataError
 from graphemes.foundation.files import digest, no_directory
 from graphemes.foundation.heads import HEIGHT, PIXELS, WIDTH
+from graphemes.foundation.progress import Advance
 
 Pixels = np.ndarray[tuple[int, ...], np.dtype[np.uint8]]
-Advance = Callable[[int], None]
 BUDGET = 16 * 2**20  # bytes of pixels in a block; about three times as much is in use at a time
 # Arrow spends about 1 kB on a column however few rows it has; without this bound a shard of
 # three images would take all the columns at once.

@@ -2,22 +2,22 @@
 
 import statistics
 
+from graphemes.competition.absent_shards import no_shards
 from graphemes.competition.shards import find_shards
 from graphemes.experiments.decodings import DECODINGS
 from graphemes.experiments.peak_memory import peak_anonymous_memory
-from graphemes.foundation.errors import DataError
 from graphemes.foundation.progress import say
 from graphemes.foundation.settings.studies import BenchSettings
 from graphemes.pipeline.workspace import find_workspace
 
 
 def measure_decoding(settings: BenchSettings) -> None:
-    """The first train shard by pandas.read_parquet and into a store alternating."""
+    """The first train shard by pandas and into a store alternating."""
     workspace = find_workspace(settings)
     workspace.draw_demo()
     shards = find_shards(workspace.directory, "train")
-    if not shards or shards[0].suffix != ".parquet":
-        raise DataError(f"{workspace.directory}: no train_image_data_*.parquet to decode")
+    if not shards:
+        raise no_shards(workspace.directory, "train")
     spent: dict[str, list[float]] = {name: [] for name in DECODINGS}
     peaks: dict[str, list[float]] = {name: [] for name in DECODINGS}
     rows = 0

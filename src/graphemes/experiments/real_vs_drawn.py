@@ -47,8 +47,8 @@ def compare(settings: SynthesiseSettings, directory: Path, fonts: tuple[str, ...
         say(line)
     auc = classifier_auc(_pictures(real), _pictures(ours), settings.seed)
     say(
-        f"told apart: a small network's AUC is {auc:.3f} on the {len(real):,} of {2 * len(real):,}"
-        " pictures it did not learn (0.5: it can't tell drawn from real)"
+        f"two-sample test: a small network's AUC is {auc:.3f} on the {len(real):,} of"
+        f" {2 * len(real):,} pictures it did not learn (0.5: it can't tell drawn from real)"
     )
     _write_sheets(out, real, ours, settings.seed)
     means = {

@@ -17,6 +17,11 @@ from graphemes.synthesis.lettering.packages import drawing_package
 UPRIGHT = 35.0  # degrees from upright within which an edge counts for the slant
 
 
+# How the table calls what comparison.json keeps under an older name.
+TITLES = {"ink_spread": "standard deviation of ink", "paper_grain": "noise of paper"}
+_WIDTH = 26  # of the table's first column
+
+
 class ScanStatistics(NamedTuple):
     """What is measured of one scan; lengths in shares of its sides unless said otherwise."""
 
@@ -76,13 +81,14 @@ def _slant(scan: npt.NDArray[np.uint8]) -> float:
 def table(real: Iterable[ScanStatistics], drawn: Iterable[ScanStatistics]) -> list[str]:
     """Mean and standard deviation of each in both sets, and how far apart in real deviations."""
     real_values, drawn_values = (np.array(list(values)) for values in (real, drawn))
-    lines = [f"{'':<15}{'real':>9}{'+-':>8}{'drawn':>10}{'+-':>8}{'apart':>8}"]
+    lines = [f"{'':<{_WIDTH}}{'real':>9}{'+-':>8}{'drawn':>10}{'+-':>8}{'apart':>8}"]
     for k, name in enumerate(ScanStatistics._fields):
         real_mean, real_std = real_values[:, k].mean(), real_values[:, k].std()
         drawn_mean, drawn_std = drawn_values[:, k].mean(), drawn_values[:, k].std()
         apart = (drawn_mean - real_mean) / max(real_std, 1e-9)
+        title = TITLES.get(name, name.replace("_", " "))
         lines.append(
-            f"{name.replace('_', ' '):<15}{real_mean:>9.3f}{real_std:>8.3f}"
+            f"{title:<{_WIDTH}}{real_mean:>9.3f}{real_std:>8.3f}"
             f"{drawn_mean:>10.3f}{drawn_std:>8.3f}{apart:>+8.2f}"
         )
     return lines

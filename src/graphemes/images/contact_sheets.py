@@ -12,7 +12,7 @@ from graphemes.foundation.heads import HEIGHT, WIDTH
 
 Scans = Sequence[npt.NDArray[np.uint8]]  # each (137, 236)
 FRAME = 90  # grey level of the lines between
-SHADES = 24  # grey levels of a sheet: a picture of paper grain doesn't compress
+SHADES = 24  # grey levels of a sheet: noise of paper doesn't compress
 
 
 def pairs(real: Scans, drawn: Scans, across: int = 4) -> npt.NDArray[np.uint8]:

@@ -5,9 +5,10 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
-from graphemes.competition.shards import Advance, Pixels, Shard, decode, open_shard
+from graphemes.competition.shards import Pixels, Shard, decode, open_shard
 from graphemes.foundation.errors import DataError, UserError
 from graphemes.foundation.heads import PIXELS
+from graphemes.foundation.progress import Advance
 from graphemes.foundation.settings.types import Wish
 from graphemes.images.fingerprints import Fingerprints, fingerprints_of
 from graphemes.images.inversion import turn_inverted

@@ -18,7 +18,7 @@ from typing import Any
 
 import numpy as np
 
-from graphemes.competition.shards import Advance, Pixels, open_shard
+from graphemes.competition.shards import Pixels, open_shard
 from graphemes.foundation.errors import DataError, UserError
 from graphemes.foundation.files import (
     locked,
@@ -29,6 +29,7 @@ from graphemes.foundation.files import (
     write_json,
 )
 from graphemes.foundation.heads import HEIGHT, PIXELS, WIDTH
+from graphemes.foundation.progress import Advance, Say
 from graphemes.foundation.settings.types import Wish
 from graphemes.images.fingerprints import (
     Fingerprints,
@@ -48,7 +49,6 @@ from graphemes.images.ingest import (
 from graphemes.images.inversion import turned_sentence
 
 VERSION = 1  # of the three files' form; a store of another is made again
-Say = Callable[[str], None]
 Bar = Callable[[str, int], AbstractContextManager[Advance]]  # as foundation.progress.progress
 Check = Callable[[list[str]], object]  # of ids; raises if they don't serve
 

@@ -36,7 +36,7 @@ class Engine:
                 yield
 
     def describe(self) -> str:
-        """'NVIDIA T4, fp16' or 'CPU, 2 cores, fp32'."""
+        """'NVIDIA T4, fp16' or 'CPU, 2 threads, fp32'."""
         if self.device.type == "cuda":
             return f"{torch.cuda.get_device_name(self.device)}, {self.precision}"
         if self.device.type == "mps":

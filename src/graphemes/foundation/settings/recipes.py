@@ -41,7 +41,7 @@ RECIPES: dict[str, Callable[[int], dict[str, Any]]] = {"quick": quick, "referenc
 
 
 def notes() -> dict[str, str]:
-    """What the recipes say of a setting, for help: {"epochs": "recipe quick: 4"}."""
+    """What the recipes say of a setting, for help: {"epochs": "recipe quick: 5"}."""
     found: dict[str, list[str]] = {}
     for name, recipe in RECIPES.items():
         filled = [recipe(images) for images in (1_000, 40_000, 200_840)]

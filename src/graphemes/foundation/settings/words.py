@@ -58,7 +58,7 @@ def guess(word: str, known: list[str]) -> str:
 
 
 def expectation(model: type[BaseModel], key: str) -> str:
-    """What values a setting takes: 'an integer of at least 1, at most 10000'."""
+    """What values a setting takes: 'an integer, at least 1, at most 10000'."""
     schema = model.model_json_schema()["properties"][key]
     for note in _notes(model.model_fields[key]):
         if isinstance(note, Expected):
