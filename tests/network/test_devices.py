@@ -5,7 +5,13 @@ import torch
 
 from graphemes.foundation.errors import SettingsError
 from graphemes.network import devices
-from graphemes.network.devices import Engine, choose_engine, fast_precision
+from graphemes.network.devices import (
+    Engine,
+    choose_engine,
+    fast_precision,
+    has_kernels,
+    idle_gpu,
+)
 
 CPU, GPU = torch.device("cpu"), torch.device("cuda")
 
@@ -19,6 +25,7 @@ def no_gpu(monkeypatch):
 
 @pytest.fixture
 def two_gpus(monkeypatch):
+    monkeypatch.setattr("torch.cuda.get_arch_list", lambda: ["sm_70", "sm_75", "compute_90"])
     monkeypatch.setattr("torch.cuda.is_available", lambda: True)
     monkeypatch.setattr("torch.cuda.device_count", lambda: 2)
     monkeypatch.setattr("torch.cuda.get_device_capability", lambda _: (7, 5))
@@ -102,3 +109,46 @@ def test_layers_compute_in_the_precision_under_autocast():
             assert layer(x).dtype == kind
         assert layer(x).dtype == torch.float32
     assert not Engine(CPU, "bf16").needs_scaler
+
+
+@pytest.fixture
+def p100(two_gpus, monkeypatch):
+    """Kaggle's P100 under a torch that has no kernels for it, though it says it is available."""
+    monkeypatch.setattr("torch.cuda.get_device_capability", lambda _: (6, 0))
+    monkeypatch.setattr("torch.cuda.get_device_name", lambda _: "Tesla P100-PCIE-16GB")
+    monkeypatch.setattr("torch.backends.mps.is_available", lambda: False)
+
+
+def test_a_gpu_without_kernels_is_left_idle(p100):
+    assert choose_engine("auto", "fp32") == Engine(CPU, "fp32")
+    said = idle_gpu()
+    assert said is not None
+    assert "has no kernels for the Tesla P100-PCIE-16GB (sm_60; it has sm_70, sm_75, " in said
+    with pytest.raises(SettingsError, match=r"^device=cuda: torch .* has no kernels .*; use dev"):
+        choose_engine("cuda", "auto")
+
+
+def test_a_gpu_with_kernels_is_no_idle_one(two_gpus):
+    assert idle_gpu() is None
+
+
+@pytest.mark.parametrize(
+    ("capability", "built_for", "runs"),
+    [
+        ((6, 0), ["sm_70", "sm_75"], False),
+        ((6, 0), ["sm_60"], True),
+        ((6, 1), ["sm_60"], True),  # a binary runs on a later minor of its major
+        ((7, 0), ["sm_75"], False),
+        ((8, 6), ["sm_80"], True),
+        ((9, 0), ["sm_80"], False),
+        ((9, 0), ["compute_80"], True),  # intermediate code runs on everything newer
+        ((7, 0), ["compute_80"], False),
+        ((9, 0), ["sm_90a"], True),
+        ((12, 0), ["sm_120"], True),
+        ((10, 3), ["sm_103a"], True),
+        ((10, 3), ["sm_100a"], False),
+        ((7, 5), ["gfx90a"], False),
+    ],
+)
+def test_which_code_runs_on_which_gpu(capability, built_for, runs):
+    assert has_kernels(capability, built_for) == runs

@@ -10,7 +10,7 @@ from graphemes.foundation.progress import say
 from graphemes.foundation.settings.commands import DoctorSettings, TrainSettings
 from graphemes.foundation.settings.recipes import apply_recipe
 from graphemes.foundation.versions import PACKAGES, commit, too_old, versions
-from graphemes.network.devices import choose_engine
+from graphemes.network.devices import choose_engine, idle_gpu
 from graphemes.pipeline.data_check import check_shards, check_synthetic, check_tables
 from graphemes.pipeline.run_needs import check_folds, say_needs, say_shared_needs
 from graphemes.pipeline.workspace import DEMO_IMAGES, find_data, find_layout
@@ -69,6 +69,8 @@ def _hardware(settings: DoctorSettings) -> Iterator[str]:
     yield f"cores     {usable_cores()} usable, {machine_name()}"
     yield f"memory    {'unknown' if memory is None else gigabytes(memory)}"
     yield f"device    {engine.describe()}"
+    if sentence := idle_gpu():
+        yield f"IDLE GPU  {sentence}"
 
 
 def _places(layout: Layout) -> Iterator[str]:

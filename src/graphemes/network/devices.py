@@ -1,6 +1,7 @@
 """Where a network runs and in what precision."""
 
 import contextlib
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
@@ -57,16 +58,59 @@ def choose_engine(device: str, precision: str) -> Engine:
 
 def _choose_device(wish: str) -> torch.device:
     if wish == "auto":
-        if torch.cuda.is_available():
+        if torch.cuda.is_available() and idle_gpu() is None:
             return torch.device("cuda")
         return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
     device = torch.device(wish)
     gpus = torch.cuda.device_count()
     if device.type == "cuda" and (device.index or 0) >= gpus:
         raise SettingsError(f"device={wish}: this machine has {gpus} CUDA devices; use device=auto")
+    if device.type == "cuda" and (sentence := idle_gpu(device)):
+        raise SettingsError(f"device={wish}: {sentence}; use device=cpu, or another GPU")
     if device.type == "mps" and not torch.backends.mps.is_available():
         raise SettingsError("device=mps: this machine has no Apple GPU; use device=auto")
     return device
+
+
+def idle_gpu(device: torch.device | None = None) -> str | None:
+    """Why a GPU that is here can't be used: this torch was built without kernels for it.
+
+    Kaggle's image has a torch without those of its P100s, yet torch.cuda.is_available() is true.
+    device: the current one where none is given. None where it can be used, or there is none.
+    """
+    if not torch.cuda.is_available():
+        return None
+    capability = torch.cuda.get_device_capability(device)
+    built_for = torch.cuda.get_arch_list()
+    if not built_for or has_kernels(capability, built_for):
+        return None
+    needed = f"sm_{capability[0]}{capability[1]}"
+    return (
+        f"torch {torch.__version__} has no kernels for the {torch.cuda.get_device_name(device)}"
+        f" ({needed}; it has {', '.join(built_for)})"
+    )
+
+
+def has_kernels(capability: tuple[int, int], built_for: list[str]) -> bool:
+    """Whether a GPU of that compute capability runs code built for sm_XY or compute_XY.
+
+    Binaries (sm) run on the same X from Y on, intermediate code (compute) on everything newer:
+    CUDA C++ Programming Guide, sections 3.1.2 and 3.1.3. An a or f behind is of that model alone.
+    """
+    for built in built_for:
+        found = re.fullmatch(r"(sm|compute)_(\d+)(\d)([af]?)", built)
+        if found is None:
+            continue
+        made = (int(found[2]), int(found[3]))
+        if found[4]:
+            runs = capability == made
+        elif found[1] == "sm":
+            runs = capability[0] == made[0] and capability >= made
+        else:
+            runs = capability >= made
+        if runs:
+            return True
+    return False
 
 
 def fast_precision(device: torch.device) -> PrecisionName:

@@ -16,7 +16,7 @@ from graphemes.foundation.layout import ROOT, Layout
 from graphemes.foundation.progress import say
 from graphemes.foundation.settings.groups import Machine, Places
 from graphemes.foundation.settings.types import Wish
-from graphemes.network.devices import Engine, choose_engine
+from graphemes.network.devices import Engine, choose_engine, idle_gpu
 from graphemes.synthesis.demo import is_demo, make_demo
 
 COMPETITION = "bengaliai-cv19"
@@ -87,6 +87,8 @@ def find_workspace(settings: Places) -> Workspace:
         asked = {"device": settings.device, "precision": settings.precision}
         workspace = dataclasses.replace(workspace, **asked)
         _ = workspace.engine  # a device that isn't here is refused before all else
+        if settings.device == "auto" and (sentence := idle_gpu()):
+            say(f"WARNING: {sentence}, so it runs on the {workspace.engine.device.type.upper()}")
     if directory is None:
         say(
             "*** DEMO: no competition data found, so this runs on drawings made from fonts;"
