@@ -20,6 +20,7 @@ FLOORS = {
     "experiments": 6,
     "commands": 7,
     "__main__": 8,
+    "api": 8,
 }
 # Libraries that may be absent, or that a plain run can do without, may be imported where used.
 OPTIONAL = {"uharfbuzz", "skimage", "sklearn", "tqdm", "matplotlib", "timm", "huggingface_hub"}

@@ -13,6 +13,7 @@ from typing import Any, NoReturn, TextIO
 
 from graphemes.foundation.environment import leave_out_foreign
 from graphemes.foundation.errors import MissingPackage, SettingsError, Stopped, UserError
+from graphemes.foundation.layout import CALL
 from graphemes.foundation.progress import say
 from graphemes.foundation.versions import check_versions, lacking, package_of, too_old
 
@@ -20,8 +21,9 @@ COMMANDS = {
     "train": "store, folds.csv, training, out-of-fold score, submission (the default)",
     "folds": "write folds.csv, or folds that hold graphemes out, and say how even they are",
     "score": "out-of-fold tables, or weights on labelled images, to a table of recalls",
-    "predict": "weights and test shards to a submission",
+    "predict": "weights and test shards to a submission, or picture files to a table",
     "doctor": "what is here: versions, device, data, space",
+    "version": "the version of this package and of what it stands on",
     "synthesise": "draw handwriting in the competition's layout, or compare it with real images",
     "networks": "what each network costs, how fast it is here, what it reached here",
     "bench": "measure decoding and training here, or whether plain deep networks degrade",
@@ -92,12 +94,12 @@ def _hand_over(words: list[str]) -> None:
     models: Any = importlib.import_module("graphemes.foundation.settings.commands")
     model = models.MODELS[name]
     if rest and rest[0] in HELP_WORDS:
-        say(f"bash run.sh {name} key=value ...\n\n{COMMANDS[name]}\n")
+        say(f"{CALL} {name} key=value ...\n\n{COMMANDS[name]}\n")
         recipes: Any = importlib.import_module("graphemes.foundation.settings.recipes")
         say("\n".join(spoken.help_lines(model, recipes.notes())))
         return
     settings = spoken.read_words(model, rest)
-    if name != "doctor":  # which says it among all else
+    if name not in {"doctor", "version"}:  # which say it among all else
         check_versions()
     _command(name).run(settings)
 
@@ -146,9 +148,9 @@ def _known(word: str, guess: Callable[[str, list[str]], str]) -> str:
 
 
 def _print_commands() -> None:
-    lines = ["bash run.sh [COMMAND] key=value ...", ""]
+    lines = [f"{CALL} [COMMAND] key=value ...", ""]
     lines += [f"  {name:<12}{text}" for name, text in COMMANDS.items()]
-    lines += ["", "bash run.sh COMMAND help prints a command's settings.", "", *READ]
+    lines += ["", f"{CALL} COMMAND help prints a command's settings.", "", *READ]
     say("\n".join(lines))
 
 

@@ -1,6 +1,7 @@
-"""predict: weights and test shards to a submission in sample_submission.csv's rows and order."""
+"""predict: weights and test shards to a submission, or picture files to a table."""
 
 from graphemes.foundation.settings.commands import PredictSettings
+from graphemes.pipeline.image_reading import read_images
 from graphemes.pipeline.prediction import plan_prediction, predict_run
 from graphemes.pipeline.trained_networks import (
     find_weights,
@@ -11,6 +12,9 @@ from graphemes.pipeline.workspace import find_workspace
 
 def run(settings: PredictSettings) -> None:
     """Predict with the weights named, or with the run's finished folds."""
+    if settings.images is not None:
+        read_images(settings, settings.images)
+        return
     named = find_weights(settings.weights) if settings.weights else None
     workspace = find_workspace(settings)
     weights = named or finished_weights(workspace.layout)

@@ -4,8 +4,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 _CHECKOUT = Path(__file__).resolve().parents[3]
+_HAS_DOOR = (_CHECKOUT / "run.sh").is_file()
 # The folder of run.sh; where the package was installed without it, the caller's.
-ROOT = _CHECKOUT if (_CHECKOUT / "run.sh").is_file() else Path.cwd()
+ROOT = _CHECKOUT if _HAS_DOOR else Path.cwd()
+CALL = "bash run.sh" if _HAS_DOOR else "graphemes"  # what is typed before a command
 
 
 @dataclass(frozen=True)
@@ -120,6 +122,12 @@ class Layout:
     def submission(self) -> Path:
         """Where this run's submission goes, unless the user says otherwise."""
         return self.work_dir / "submissions" / f"{self.name or 'submission'}.csv"
+
+    @property
+    def image_table(self) -> Path:
+        """What this run's networks read in picture files."""
+        stem = f"{self.name}-images" if self.name else "images"
+        return self.work_dir / "submissions" / f"{stem}.csv"
 
 
 def numbered(directory: Path) -> list[FoldPaths]:

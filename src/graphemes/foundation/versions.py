@@ -15,6 +15,8 @@ from typing import NamedTuple
 
 from graphemes.foundation.errors import MissingPackage
 
+VERSION = "0.1.0"  # of this package; pyproject.toml reads it here
+
 
 class Package(NamedTuple):
     """A package that something here stands on."""

@@ -16,7 +16,7 @@ from graphemes.evaluation.score_report import ScoreReport, make_report, report_l
 from graphemes.evaluation.unseen import seen_by_folds
 from graphemes.foundation.errors import DataError, UserError
 from graphemes.foundation.files import write_json
-from graphemes.foundation.layout import FoldPaths, Layout
+from graphemes.foundation.layout import CALL, FoldPaths, Layout
 from graphemes.foundation.progress import progress, say
 from graphemes.foundation.settings.commands import ScoreSettings
 from graphemes.images.dataset import StoreDataset, loader
@@ -38,7 +38,7 @@ def score_run(layout: Layout, asked: RunIdentity | None = None) -> None:
     if not paths:
         raise DataError(
             f"{layout.run_dir}: no finished fold with an out-of-fold table;"
-            " train one first: bash run.sh fold=0"
+            f" train one first: {CALL} fold=0"
         )
     table = concatenate(_read_all(paths, layout))
     report = make_report(table)

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Literal
 
 from graphemes.foundation.errors import DataError, SettingsError
-from graphemes.foundation.layout import FoldPaths, Layout, numbered
+from graphemes.foundation.layout import CALL, FoldPaths, Layout, numbered
 from graphemes.foundation.settings.types import Crop, GraphemePool, ImageSize
 from graphemes.network.devices import Engine
 from graphemes.network.model import GraphemeNetwork
@@ -57,7 +57,7 @@ def finished_weights(layout: Layout) -> list[Path]:
         places = [whole]
     if not places:
         raise DataError(
-            f"{layout.run_dir}: no finished fold; train one first (bash run.sh fold=0),"
+            f"{layout.run_dir}: no finished fold; train one first ({CALL} fold=0),"
             " or give weights=PATH"
         )
     return [place.weights for place in places]

@@ -25,6 +25,7 @@ from graphemes.foundation.settings.types import (
     FoldRule,
     FoldSource,
     GraphemePool,
+    SomePath,
     SomePaths,
     SyntheticSource,
     Wish,
@@ -115,6 +116,9 @@ class ScoreSettings(Machine, Places):
 class PredictSettings(Machine, Places):
     """Settings of predict."""
 
+    images: SomePath | None = Field(
+        None, description="picture files to read instead: a file or a folder (images.csv)"
+    )
     weights: SomePaths | None = Field(
         None, description="weights files or folders of them (default: the run's finished folds)"
     )
@@ -126,6 +130,10 @@ class PredictSettings(Machine, Places):
     submission: CsvPath | None = Field(
         None, description="where the CSV goes (default: submissions/)"
     )
+
+
+class VersionSettings(Settings):
+    """Settings of version: none."""
 
 
 class DoctorSettings(Machine, Places):
@@ -150,6 +158,7 @@ MODELS: dict[str, type[Settings]] = {
     "score": ScoreSettings,
     "predict": PredictSettings,
     "doctor": DoctorSettings,
+    "version": VersionSettings,
     "synthesise": SynthesiseSettings,
     "networks": NetworksSettings,
     "bench": BenchSettings,

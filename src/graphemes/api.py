@@ -1,0 +1,169 @@
+"""Python's door: read pictures with trained networks, open shards, score tables.
+
+>>> from graphemes.api import load, read_shards, score
+>>> reader = load("folds/fold0")
+>>> ids, scans = read_shards("data/bengaliai-cv19/test_image_data_0.parquet")
+>>> table = reader.predict(scans)
+>>> list(table.columns)[:4]
+['root', 'vowel', 'consonant', 'root_probability']
+>>> len(table) == len(ids)
+True
+
+Nothing is printed. What is wrong with what was given is a ValueError with the sentence that the
+command line prints. N pictures, H x W pixels, C classes of a head.
+"""
+
+import contextlib
+import os
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any, Literal, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from graphemes.evaluation.oof import concatenate, read_oof
+from graphemes.evaluation.score_report import make_report, scores_json
+from graphemes.foundation.errors import UserError
+from graphemes.foundation.heads import PerHead, Probabilities
+from graphemes.foundation.settings.types import GraphemePool
+from graphemes.pipeline import reader as pipeline
+from graphemes.pipeline.image_sources import ImageSource, OneImage
+from graphemes.pipeline.reader import Explanation
+from graphemes.pipeline.shard_images import read_scans
+
+__all__ = ["Explanation", "PerHead", "Reader", "Scans", "load", "read_shards", "score"]
+SomePath = str | os.PathLike[str]
+
+
+class Scans(NamedTuple):
+    """Ids and images of shards."""
+
+    ids: list[str]  # (N,)
+    images: npt.NDArray[np.uint8]  # (N, 137, 236), 255 paper .. 0 ink
+
+
+class Reader:
+    """Trained networks that read pictures; `load` makes one.
+
+    Pictures are given as an array (N, H, W) uint8, a list of arrays (H, W), (H, W, 3) or (H, W, 4)
+    uint8 of any sizes, file names, or Pillow's images: scans of the competition's size, which are
+    read as the shards' are, or photographs of paper, screenshots and crops, whose ink is found
+    first. Dark on light or light on dark.
+    """
+
+    def __init__(self, reader: pipeline.Reader) -> None:
+        self._reader = reader
+
+    def predict(self, images: ImageSource) -> pd.DataFrame:
+        """A row a picture.
+
+        Columns: `file` (of file names only); `root`, `vowel`, `consonant`: the labels, int64;
+        `root_probability`, `vowel_probability`, `consonant_probability`: float32; `grapheme`: how
+        it is spelled; `best`: the five likeliest graphemes as a list of pairs, spelling and
+        probability.
+
+        >>> import numpy as np
+        >>> reader = load("folds/fold0")
+        >>> blank = np.full((2, 137, 236), 255, np.uint8)
+        >>> len(reader.predict(blank))
+        2
+        >>> reader.predict(blank / 255)
+        Traceback (most recent call last):
+        ValueError: picture 0: an array of float64; expected uint8, 0 to 255
+        """
+        with _value_errors():
+            return self._reader.predict(images)
+
+    def probabilities(self, images: ImageSource) -> Probabilities:
+        """The probabilities of every class: `root` (N, 168), `vowel` (N, 11), `consonant` (N, 7).
+
+        >>> import numpy as np
+        >>> found = load("folds/fold0").probabilities(np.full((2, 137, 236), 255, np.uint8))
+        >>> found.root.shape, found.vowel.shape, found.consonant.shape
+        ((2, 168), (2, 11), (2, 7))
+        """
+        with _value_errors():
+            return self._reader.probabilities(images)
+
+    def explain(self, image: OneImage) -> Explanation:
+        """What the networks see of one picture, and where they look.
+
+        `ink`: (H, W) float32, the crop that they see, 0 paper .. 1 ink; `labels` and `grapheme`:
+        their answer; `heat.root`, `.vowel`, `.consonant`: (H, W) float32 0 .. 1, Grad-CAM of each
+        head's label, the mean over the networks.
+
+        >>> import numpy as np
+        >>> seen = load("folds/fold0").explain(np.full((137, 236), 255, np.uint8))
+        >>> seen.ink.shape == seen.heat.root.shape
+        True
+        """
+        with _value_errors():
+            return self._reader.explain(image)
+
+
+def load(
+    path: SomePath | Sequence[SomePath],
+    *,
+    device: str = "auto",
+    precision: Literal["auto", "fp32", "bf16", "fp16"] = "auto",
+    batch_size: int = 128,
+    grapheme_pool: GraphemePool | Literal["none"] | None = None,
+) -> Reader:
+    """A reader of trained networks.
+
+    path: a weights file, a fold's folder, a run's folder with its folds (their mean answers), an
+    exported folder, or several of these. device, precision, grapheme_pool: as the command
+    line's settings.
+
+    >>> reader = load("folds")
+    >>> load("nowhere")
+    Traceback (most recent call last):
+    ValueError: nowhere: no such weights file; train first, or give weights=PATH
+    """
+    paths = [path] if isinstance(path, str | os.PathLike) else path
+    with _value_errors():
+        if batch_size < 1:
+            raise ValueError(f"batch_size={batch_size}: expected 1 or more")
+        found = pipeline.load_reader(
+            [Path(one) for one in paths],
+            device=device,
+            precision=precision,
+            batch_size=batch_size,
+            grapheme_pool=grapheme_pool,
+        )
+    return Reader(found)
+
+
+def read_shards(path: SomePath, part: Literal["train", "test"] = "train") -> Scans:
+    """The images of one shard, or of all shards of a part in a folder, 32 kB of memory each.
+
+    >>> ids, images = read_shards("data/bengaliai-cv19", "test")
+    >>> images.shape[1:], images.dtype
+    ((137, 236), dtype('uint8'))
+    """
+    with _value_errors():
+        return Scans(*read_scans(Path(path), part))
+
+
+def score(oof: SomePath | Sequence[SomePath]) -> dict[str, Any]:
+    """The scores of out-of-fold tables, as in scores.json: per fold and over all images.
+
+    >>> found = score("folds/fold0/oof.parquet")
+    >>> sorted(found["overall"]["recall"])
+    ['consonant', 'root', 'vowel']
+    """
+    paths = [oof] if isinstance(oof, str | os.PathLike) else oof
+    with _value_errors():
+        table = concatenate([read_oof(Path(path)) for path in paths])
+        return scores_json(make_report(table))
+
+
+@contextlib.contextmanager
+def _value_errors() -> Iterator[None]:
+    """Our errors as Python's users expect them."""
+    try:
+        yield
+    except UserError as error:
+        raise ValueError(str(error)) from None
