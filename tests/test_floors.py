@@ -18,6 +18,7 @@ FLOORS = {
     "inference": 4,
     "pipeline": 5,
     "experiments": 6,
+    "release": 6,
     "commands": 7,
     "__main__": 8,
     "api": 8,
