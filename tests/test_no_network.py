@@ -15,7 +15,7 @@ SOURCE = Path(__file__).resolve().parents[1] / "src"
 MODULES = sorted(
     ".".join(path.relative_to(SOURCE).with_suffix("").parts)
     for path in (SOURCE / "graphemes").rglob("*.py")
-    if path.name != "__init__.py"
+    if path.name != "__init__.py" and path.parent.name != "notebooks"  # scripts, not modules
 )
 FIRST = [f"graphemes.commands.{name}" for name in COMMANDS if name != "test"]
 FIRST += [name for name in MODULES if name.startswith("graphemes.images.")]

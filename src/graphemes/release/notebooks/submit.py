@@ -1,0 +1,95 @@
+"""The submit notebook, in percent format; `notebook_files` makes submit.ipynb of it."""
+
+# %% [markdown]
+# # Reading Bengali graphemes: the submission
+#
+# This notebook reads the test images with trained networks and writes `submission.csv`. Attach to
+# it (Add Input):
+#
+# 1. the competition, **bengaliai-cv19** (its rules must have been accepted);
+# 2. the data set that `bash run.sh pack` made: the package, and the weights of some folds;
+# 3. or, for the weights, the output of the train notebook.
+#
+# Internet is off. When you submit it, Kaggle runs it once more, on about 211,000 images that nobody
+# sees. So it stops with an error wherever something is amiss: a submission that is silently wrong
+# costs a day.
+
+# %% [markdown]
+# ## The package
+#
+# Nothing is fetched: the wheel lies in the data set, and Kaggle's image has what it needs.
+
+# %%
+import subprocess
+import sys
+from pathlib import Path
+
+wheels = sorted(Path("/kaggle/input").rglob("graphemes-*.whl"))
+if len(wheels) != 1:
+    found = ", ".join(map(str, wheels)) or "none"
+    raise FileNotFoundError(
+        f"/kaggle/input: expected one graphemes-*.whl, found {found};"
+        " attach one data set that `bash run.sh pack` made: Add Input, Datasets"
+    )
+pip = [sys.executable, "-m", "pip", "install", "--no-index", "--no-deps", "--quiet"]
+installed = subprocess.run([*pip, str(wheels[0])], check=True)
+
+# %%
+from graphemes.competition.shards import find_shards
+from graphemes.release import pictures, session, tables
+from graphemes.release.scans import read_scans
+
+competition = session.find_competition()
+weights = session.find_weights_files()
+for path in weights:
+    print(path)
+
+# %% [markdown]
+# ## Reading the test images
+#
+# A shard at a time is decoded to disk and read in batches, so memory stays flat however many images
+# there are. The probabilities of the networks are averaged, and the likeliest class of each head is
+# the answer.
+
+# %%
+submission = session.WORKING / "submission.csv"
+named = ",".join(map(str, weights))
+chosen = {"data_dir": competition, "weights": named, "submission": submission}
+session.run_command("predict", {**chosen, "overwrite": "true"})
+session.check_submission(submission, competition)
+
+# %% [markdown]
+# ## What was read
+#
+# The first test images: the box around the ink, what the network sees, and the grapheme that its
+# three answers spell.
+
+# %%
+scans = read_scans(find_shards(competition, "test")[0], pictures.ACROSS)
+pictures.scans_and_crops(scans, session.trained_settings(weights[0]))
+
+# %%
+tables.read_graphemes(submission, competition)
+
+# %% [markdown]
+# ## How good the networks are
+#
+# Their curves, and their recalls on the training images that each of them was not trained on. The
+# score is the mean recall over the classes of each head, and over the heads, root twice.
+
+# %%
+folds = [path.parent for path in weights]
+pictures.curves(folds)
+
+# %%
+table = tables.out_of_fold(folds)
+tables.recalls(table)
+
+# %% [markdown]
+# The classes read worst, and what they are taken for; then some of their misread scans.
+
+# %%
+tables.worst_classes(table)
+
+# %%
+pictures.misread_scans(table, competition)

@@ -1,0 +1,114 @@
+"""The train notebook, in percent format; `notebook_files` makes train.ipynb of it."""
+
+# %% [markdown]
+# # Reading Bengali graphemes: train a fold
+#
+# This notebook trains one fold in one session. Attach to it (Add Input):
+#
+# 1. the competition, **bengaliai-cv19** (its rules must have been accepted);
+# 2. the data set that `bash run.sh pack` made: it holds the package;
+# 3. from the second session on, this notebook's own last output: the training goes on from there.
+#
+# Choose a **T4** as the accelerator. Kaggle ends a session after 12 hours, and keeps nothing of one
+# that it had to end; so the training stops by itself before that, and you save its output.
+
+# %% [markdown]
+# ## What to train
+#
+# The words are those of the command line; `graphemes train help` lists them all. Keep them the same
+# in all sessions of a run, but for `FOLD`: when fold 0 is finished, go on with 1.
+
+# %% settings
+FOLD = 0
+TIME_LIMIT = "8h30m"
+SETTINGS = {"epochs": 40, "image_size": 128, "trunk": "resnet34"}
+
+# %% [markdown]
+# ## The package
+#
+# Nothing is fetched: the wheel lies in the data set, and Kaggle's image has what it needs.
+
+# %%
+import subprocess
+import sys
+from pathlib import Path
+
+wheels = sorted(Path("/kaggle/input").rglob("graphemes-*.whl"))
+if len(wheels) != 1:
+    found = ", ".join(map(str, wheels)) or "none"
+    raise FileNotFoundError(
+        f"/kaggle/input: expected one graphemes-*.whl, found {found};"
+        " attach one data set that `bash run.sh pack` made: Add Input, Datasets"
+    )
+pip = [sys.executable, "-m", "pip", "install", "--no-index", "--no-deps", "--quiet"]
+installed = subprocess.run([*pip, str(wheels[0])], check=True)
+
+# %%
+from graphemes.competition.shards import find_shards
+from graphemes.release import pictures, session, tables
+from graphemes.release.scans import read_scans
+
+competition = session.find_competition()
+settings = session.chosen_settings(SETTINGS)  # a misspelt word is refused here
+session.restore_folds(session.find_earlier_folds())
+session.run_command("doctor", {"data_dir": competition, "fold": FOLD})
+
+# %% [markdown]
+# ## What the network sees
+#
+# A scan is 137 x 236 grey levels. The box around its ink is cut out, the paper whitened, the sides
+# filled up, and that is made small. In training it is also moved, turned and stretched a little,
+# otherwise in every epoch.
+
+# %%
+scans = read_scans(find_shards(competition, "train")[0], pictures.ACROSS)
+pictures.scans_and_crops(scans, settings)
+
+# %% [markdown]
+# ## Training
+#
+# A line an epoch: the loss on the images trained on, and recalls and score on the fifth held back.
+# The first session decodes all images first, which takes a minute or two.
+
+# %%
+where = {"data_dir": competition, "fold": FOLD, "time_limit": TIME_LIMIT}
+session.run_command("train", {**where, **SETTINGS})
+
+# %% [markdown]
+# ## How it went
+#
+# Left the loss, right the score: where the first still falls while the second stays, more epochs
+# won't help much.
+
+# %%
+fold = session.fold_directory(FOLD, settings.name)
+pictures.curves([fold])
+
+# %% [markdown]
+# Recall is the share of a class's images that are read right. The score is its mean over the
+# classes of each head, and over the heads, root twice. A rare class counts as much as a common one.
+
+# %%
+table = tables.out_of_fold([fold])
+tables.recalls(table)
+
+# %% [markdown]
+# ## Where it errs
+#
+# The classes read worst, and what they are taken for; then some of their misread scans.
+
+# %%
+tables.worst_classes(table)
+
+# %%
+pictures.misread_scans(table, competition)
+
+# %% [markdown]
+# ## What is kept
+#
+# The folds stay in the output. The decoded images (6.5 GB) are removed: the next session has made
+# them again sooner than Kaggle has saved them.
+
+# %%
+session.remove_cache()
+session.say_how_far(fold)
