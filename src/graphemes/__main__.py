@@ -27,6 +27,7 @@ COMMANDS = {
     "synthesise": "draw handwriting in the competition's layout, or compare it with real images",
     "networks": "what each network costs, how fast it is here, what it reached here",
     "bench": "measure decoding and training here, or whether plain deep networks degrade",
+    "pack": "a folder to upload to Kaggle: the package, weights, two notebooks",
     "test": "ruff, mypy, pytest",
 }
 READ = (

@@ -13,6 +13,7 @@ from graphemes.foundation.settings.groups import (
     Settings,
     check_fold,
 )
+from graphemes.foundation.settings.release import PackSettings
 from graphemes.foundation.settings.studies import (
     BenchSettings,
     NetworksSettings,
@@ -162,4 +163,5 @@ MODELS: dict[str, type[Settings]] = {
     "synthesise": SynthesiseSettings,
     "networks": NetworksSettings,
     "bench": BenchSettings,
+    "pack": PackSettings,
 }

@@ -145,12 +145,16 @@ def _paths(value: Any) -> tuple[Path, ...]:
     return paths
 
 
+def _packed_weights(value: Any) -> tuple[Path, ...] | str:
+    return value if value == "none" else _paths(value)
+
+
 def _run_name(value: Any) -> str:
     name = str(value)
     # Names that the files of runs without a name have already.
     taken = (
         r"folds?[0-9.].*|folds?|folds-by-grapheme\..*|foldnone|scores\.json"
-        r"|submission|probabilities|README\.md"
+        r"|submission|probabilities|README\.md|pack"
     )
     if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", name) or re.fullmatch(taken, name):
         raise ValueError("no name")
@@ -177,6 +181,12 @@ def _check_once(parts: list[str]) -> None:
     twice = next((part for part in parts if parts.count(part) > 1), None)
     if twice is not None:
         raise SettingsError(f"{twice} is given twice; give it once")
+
+
+def _kaggle_user(value: Any) -> str:
+    if not re.fullmatch(r"[A-Za-z0-9_-]{3,}", str(value)):
+        raise ValueError("no user name")
+    return str(value)
 
 
 def _device(value: Any) -> str:
@@ -231,6 +241,11 @@ SomePaths = Annotated[
     BeforeValidator(_paths),
     Expected("a path, or several with commas between"),
 ]
+PackedWeights = Annotated[
+    tuple[Path, ...] | Literal["none"],
+    BeforeValidator(_packed_weights),
+    Expected("a path, several with commas between, or none"),
+]
 TrunkName = Annotated[
     str,
     BeforeValidator(_trunk),
@@ -245,6 +260,11 @@ RunName = Annotated[
     str,
     BeforeValidator(_run_name),
     Expected("a word of letters, digits, '.', '_', '-', other than fold0, submission and the like"),
+]
+KaggleUser = Annotated[
+    str,
+    BeforeValidator(_kaggle_user),
+    Expected("a Kaggle user name, as in kaggle.com/NAME: letters, digits, '-', '_'"),
 ]
 DeviceName = Annotated[
     str, BeforeValidator(_device), Expected("auto, cpu, mps, cuda or cuda:NUMBER")

@@ -1,0 +1,181 @@
+"""The plan of a pack: which weights, where to, how large; every refusal before anything is written.
+
+A pack of the same weights, sources and user is known by its pack.json and kept.
+"""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from graphemes.foundation.errors import DataError, PlaceTaken, UserError
+from graphemes.foundation.files import (
+    file_digest,
+    gigabytes,
+    need_space,
+    need_writable,
+    read_json,
+)
+from graphemes.foundation.layout import FoldPaths, Layout
+from graphemes.foundation.progress import say
+from graphemes.foundation.settings.groups import Places
+from graphemes.foundation.settings.release import PackSettings
+from graphemes.network.devices import Engine
+from graphemes.pipeline.trained_networks import find_weights, finished_weights, load_networks
+from graphemes.pipeline.workspace import find_layout
+from graphemes.release.wheel import check_sources, sources_digest
+
+MANIFEST = "pack.json"
+# kaggle.com/docs/datasets, Technical Specifications: "200GB per dataset limit".
+LARGEST = 200 * 10**9
+ROOM = 10_000_000  # for the wheel (1 MB) and the notebooks
+SLUG = 50  # characters of a data set's address and title, by Kaggle's client
+
+
+@dataclass(frozen=True)
+class PackPlan:
+    """What goes into a pack, and where that goes."""
+
+    out: Path
+    slug: str  # of the data set; those of the notebooks begin with it
+    user: str
+    folders: dict[str, list[Path]]  # by the folder's name: weights first, then its records
+    identity: dict[str, Any]  # what makes it this pack
+    kept: bool  # it stands there already
+
+    @property
+    def size(self) -> int:
+        """Bytes of weights and records."""
+        return sum(path.stat().st_size for files in self.folders.values() for path in files)
+
+
+def plan_pack(settings: PackSettings) -> PackPlan:
+    """The plan of the settings.
+
+    Raises UserError: no checkout, no finished fold, an unfinished one, weights that can't be read
+    or don't belong together, more than Kaggle takes, a place that holds something else.
+    """
+    check_sources()
+    layout = find_layout(Places(work_dir=settings.work_dir, name=settings.name))
+    weights = _chosen(settings, layout)
+    if weights:
+        _check_weights(weights)
+    folders = _folders(weights)
+    out = settings.out or layout.run_dir / "pack"
+    slug = _slug(settings.name)
+    identity = {
+        "dataset": f"{settings.user}/{slug}",
+        "sources": sources_digest(),
+        "weights": {name: file_digest(files[0]) for name, files in folders.items()},
+    }
+    kept = _stands_there(out, identity, overwrite=settings.overwrite)
+    plan = PackPlan(out, slug, settings.user, folders, identity, kept)
+    if not kept:
+        _check_size(plan)
+    return plan
+
+
+def _chosen(settings: PackSettings, layout: Layout) -> list[Path]:
+    """The weights files to pack."""
+    if settings.weights == "none":
+        return []
+    if settings.weights is not None:
+        return find_weights(settings.weights)
+    if settings.fold is None:
+        left = [place for place in layout.folds() if place.begun and not place.finished]
+        weights = finished_weights(layout)
+        for place in left:
+            say(f"{place.directory}: isn't finished, so it isn't packed")
+        return weights
+    if settings.fold == "all":
+        places = layout.folds()
+    elif settings.fold == "none":
+        places = [layout.fold("none")]
+    else:
+        places = [layout.fold(fold) for fold in settings.fold]
+    if not places:
+        return finished_weights(layout)  # which says what to do
+    for place in places:
+        if not place.finished:
+            state = "isn't finished" if place.begun else "isn't there"
+            raise DataError(
+                f"{place.directory}: fold {state}, so it can't be packed; train it"
+                f" (bash run.sh fold={place.directory.name.removeprefix('fold')}) or leave it out"
+            )
+    return [place.weights for place in places]
+
+
+def _check_weights(weights: Sequence[Path]) -> None:
+    """Raise DataError for what would be refused on Kaggle, after the upload."""
+    for path in weights:
+        place = FoldPaths(path.parent)
+        if path == place.weights and place.checkpoint.is_file() and not place.run.is_file():
+            raise DataError(f"{path}: its fold isn't finished; train on, or leave it out")
+    ready = load_networks(weights, Engine(torch.device("cpu"), "fp32"))
+    if ready.records[0].demo:
+        say("these weights have learned the demo's drawings: a score of theirs says nothing")
+
+
+def _folders(weights: Sequence[Path]) -> dict[str, list[Path]]:
+    """The files of each folder: weights with what their fold tells of them, named apart."""
+    folders: dict[str, list[Path]] = {}
+    for number, path in enumerate(weights):
+        place = FoldPaths(path.parent)
+        whole = path == place.weights and place.run.is_file()
+        records = [place.run, place.log, place.curves, place.oof] if whole else []
+        name = place.directory.name if whole else f"weights{number}"
+        if name in folders:  # of two runs
+            name = f"{name}-{number}"
+        folders[name] = [path, *(record for record in records if record.is_file())]
+    return folders
+
+
+def _slug(name: str | None) -> str:
+    """The end of the data set's address: small letters, digits and dashes."""
+    words = re.sub(r"[^a-z0-9]+", "-", f"graphemes-{name or 'bengali'}".lower()).strip("-")
+    longest = SLUG - len("-submit")
+    if len(words) > longest:
+        raise UserError(
+            f"name={name}: makes {words}, {len(words)} characters; Kaggle takes {SLUG}, and -submit"
+            " is added; choose a shorter name"
+        )
+    return words
+
+
+def _stands_there(out: Path, identity: dict[str, Any], *, overwrite: bool) -> bool:
+    """Whether this very pack is at `out`. Raises PlaceTaken where something else is."""
+    need_writable(out / MANIFEST)
+    if not out.exists() or not any(out.iterdir()):
+        return False
+    if not (out / MANIFEST).is_file():  # nobody's work is removed for a pack's sake
+        raise PlaceTaken(
+            f"{out}: holds {min(path.name for path in out.iterdir())}, which is no pack's;"
+            " choose another folder with out=PATH"
+        )
+    about = read_json(out / MANIFEST)
+    made, files = about.get("identity"), about.get("files", {})
+    if made == identity and all(_has(out / name, size) for name, size in files.items()):
+        return True
+    if not overwrite:
+        differing = [key for key in identity if not made or made.get(key) != identity[key]]
+        what = " and ".join(differing) or "files that are missing"
+        raise PlaceTaken(
+            f"{out}: a pack of other {what}; overwrite=true replaces it, out=PATH keeps both"
+        )
+    return False
+
+
+def _has(path: Path, size: int) -> bool:
+    return path.is_file() and path.stat().st_size == size
+
+
+def _check_size(plan: PackPlan) -> None:
+    if plan.size > LARGEST:
+        raise UserError(
+            f"{plan.out}: {gigabytes(plan.size)} of weights and records, and Kaggle takes"
+            f" {gigabytes(LARGEST)} a data set; choose fewer folds with fold="
+        )
+    need_space(plan.out, plan.size + ROOM, "the pack", "place with out=PATH")

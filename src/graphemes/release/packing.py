@@ -1,0 +1,117 @@
+"""A pack written: a folder to upload to Kaggle, whole or not at all."""
+
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from graphemes.foundation.errors import UserError
+from graphemes.foundation.files import (
+    gigabytes,
+    locked,
+    stale_temporaries,
+    temporary_beside,
+    write_json,
+)
+from graphemes.foundation.layout import ROOT
+from graphemes.foundation.progress import say
+from graphemes.foundation.versions import commit
+from graphemes.pipeline.workspace import COMPETITION
+from graphemes.release.notebook_files import NAMES, built
+from graphemes.release.pack_plan import MANIFEST, PackPlan
+from graphemes.release.wheel import build_wheel
+
+DESCRIPTION = (
+    "The package graphemes (MIT licence; its fonts: SIL Open Font License) as a wheel, and weights"
+    f" of networks trained on the competition {COMPETITION}."
+)
+UNNAMED = "INSERT_USERNAME"  # as Kaggle's own client has it
+
+
+def write_pack(plan: PackPlan) -> None:
+    """Write the folder unless it is there, and say what to do with it."""
+    if plan.kept:
+        say(f"{plan.out}: packed with these weights and sources: kept")
+        return
+    with locked(plan.out.with_name(f".{plan.out.name}.lock")), _replacing(plan.out) as folder:
+        wheel = build_wheel(folder)
+        for name, files in plan.folders.items():
+            target = folder / "weights" / name
+            target.mkdir(parents=True)
+            shutil.copyfile(files[0], target / "weights.safetensors")
+            for record in files[1:]:
+                shutil.copyfile(record, target / record.name)
+        write_json(folder / "dataset-metadata.json", dataset_metadata(plan))
+        for name in NAMES:
+            (folder / name).mkdir()
+            shutil.copyfile(built(name), folder / name / built(name).name)
+            write_json(folder / name / "kernel-metadata.json", kernel_metadata(plan, name))
+        sizes = {
+            path.relative_to(folder).as_posix(): path.stat().st_size
+            for path in sorted(folder.rglob("*"))
+            if path.is_file()
+        }
+        about = {"identity": plan.identity, "commit": commit(ROOT), "files": sizes}
+        write_json(folder / MANIFEST, about)
+    total = gigabytes(sum(sizes.values()))
+    what = f"{len(plan.folders)} fold(s)" if plan.folders else "no weights: to train there"
+    say(f"{plan.out}: {total}, {wheel.name} and {what}")
+    if plan.user == UNNAMED:
+        say(f"{UNNAMED} stands for your name on Kaggle: pack again with user=NAME overwrite=true")
+    say(f"upload it: kaggle datasets create -p {plan.out} -r zip -t")
+
+
+def dataset_metadata(plan: PackPlan) -> dict[str, Any]:
+    """dataset-metadata.json, as Kaggle's client reads it."""
+    return {
+        "title": _title(plan.slug),
+        "id": f"{plan.user}/{plan.slug}",
+        "licenses": [{"name": "other"}],  # which Kaggle's list lacks MIT for
+        "description": DESCRIPTION,
+    }
+
+
+def kernel_metadata(plan: PackPlan, name: str) -> dict[str, Any]:
+    """kernel-metadata.json of a notebook: its title must make its address."""
+    return {
+        "id": f"{plan.user}/{plan.slug}-{name}",
+        "title": _title(f"{plan.slug}-{name}"),
+        "code_file": built(name).name,
+        "language": "python",
+        "kernel_type": "notebook",
+        "is_private": True,
+        "enable_gpu": True,
+        "enable_internet": False,
+        "machine_shape": "NvidiaTeslaT4",  # a P100 isn't served by Kaggle's torch
+        "dataset_sources": [f"{plan.user}/{plan.slug}"],
+        "competition_sources": [COMPETITION],
+        "kernel_sources": [],
+        "model_sources": [],
+    }
+
+
+def _title(slug: str) -> str:
+    return slug.replace("-", " ").capitalize()
+
+
+@contextmanager
+def _replacing(out: Path) -> Iterator[Path]:
+    """A folder beside `out` that takes its place if the block ends well."""
+    temporary, old = temporary_beside(out), out.with_name(f".{out.name}.{os.getpid()}.old")
+    try:
+        for left in stale_temporaries(out):  # of runs that were killed: we hold the lock
+            shutil.rmtree(left)
+        temporary.mkdir(parents=True)
+        yield temporary
+        if out.exists():
+            out.rename(old)
+        temporary.rename(out)
+    except OSError as error:
+        raise UserError(f"{out}: could not be written: {error.strerror or error}") from error
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+        if old.exists() and not out.exists():
+            old.rename(out)
+        shutil.rmtree(old, ignore_errors=True)

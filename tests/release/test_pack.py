@@ -1,0 +1,215 @@
+"""pack: what is in the folder, and all that is refused before anything is written."""
+
+import json
+import shutil
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from conftest import QUICK
+from graphemes.release import pack_plan, packing, wheel
+
+
+@pytest.fixture(scope="module")
+def trained(untested, tmp_path_factory) -> Path:
+    """A work directory with one finished fold; no test changes it."""
+    from graphemes.__main__ import main
+
+    work = tmp_path_factory.mktemp("trained")
+    words = {**QUICK, "data_dir": untested, "work_dir": work}
+    assert main([f"{key}={value}" for key, value in words.items()]) == 0
+    return work
+
+
+@pytest.fixture(scope="session")
+def built_wheel(tmp_path_factory) -> Path:
+    """The wheel, built once."""
+    return wheel.build_wheel(tmp_path_factory.mktemp("wheel"))
+
+
+@pytest.fixture
+def pack(run, trained, built_wheel, tmp_path, monkeypatch):
+    """pack(...): packs the fold into out/pack, with the wheel that is there already."""
+
+    def copied(into: Path) -> Path:
+        return Path(shutil.copy(built_wheel, into))
+
+    monkeypatch.setattr(packing, "build_wheel", copied)
+    out = tmp_path / "out" / "pack"
+    return lambda **words: run("pack", **{"work_dir": trained, "out": out, **words})
+
+
+def read(path: Path) -> dict:
+    return json.loads(path.read_text(encoding="utf-8"))
+
+
+def files(folder: Path) -> set[str]:
+    return {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
+
+
+def test_the_folder_holds_package_weights_records_and_notebooks(pack, trained, tmp_path):
+    said = pack(user="some-body")
+    assert said.code == 0, said.err
+    assert "0.05 GB, graphemes-0.1.0-py3-none-any.whl and 1 fold(s)" in said.out
+    assert f"kaggle datasets create -p {tmp_path / 'out' / 'pack'} -r zip" in said.out
+    out = tmp_path / "out" / "pack"
+    fold = trained / "folds" / "fold0"
+    kept = {path.name for path in fold.iterdir() if path.is_file()} - {".lock"}
+    assert kept == {"weights.safetensors", "run.json", "log.jsonl", "curves.png", "oof.parquet"}
+    expected = {f"weights/fold0/{name}" for name in kept}
+    expected |= {"graphemes-0.1.0-py3-none-any.whl", "dataset-metadata.json", "pack.json"}
+    for name in ("train", "submit"):
+        expected |= {f"{name}/{name}.ipynb", f"{name}/kernel-metadata.json"}
+    assert files(out) == expected
+    for name in kept:
+        assert (out / "weights" / "fold0" / name).read_bytes() == (fold / name).read_bytes()
+    data = read(out / "dataset-metadata.json")
+    assert data["id"] == "some-body/graphemes-bengali"
+    assert 6 <= len(data["title"]) <= 50
+    for name in ("train", "submit"):
+        kernel = read(out / name / "kernel-metadata.json")
+        assert kernel["competition_sources"] == ["bengaliai-cv19"]
+        assert kernel["dataset_sources"] == [data["id"]]
+        assert (kernel["enable_internet"], kernel["enable_gpu"]) == (False, True)
+        assert kernel["code_file"] == f"{name}.ipynb"
+        # Kaggle makes the address of the title.
+        assert kernel["id"] == "some-body/" + kernel["title"].lower().replace(" ", "-")
+    assert {path.name for path in (tmp_path / "out").iterdir()} == {"pack", ".pack.lock"}
+
+
+def test_a_second_time_keeps_it_and_another_is_refused_unless_asked_for(pack, tmp_path):
+    assert pack().code == 0
+    manifest = tmp_path / "out" / "pack" / "pack.json"
+    first = manifest.stat().st_mtime_ns
+    again = pack()
+    assert again.code == 0
+    assert "packed with these weights and sources: kept" in again.out
+    other = pack(user="another")
+    assert other.code == 2
+    assert "a pack of other dataset; overwrite=true replaces it" in other.err
+    assert manifest.stat().st_mtime_ns == first
+    assert pack(user="another", overwrite="true").code == 0
+    assert read(manifest)["identity"]["dataset"] == "another/graphemes-bengali"
+    (tmp_path / "out" / "pack" / "train" / "train.ipynb").unlink()
+    damaged = pack(user="another")
+    assert "a pack of other files that are missing" in damaged.err
+
+
+def test_without_weights_it_serves_to_train_on_kaggle(pack, tmp_path):
+    said = pack(weights="none", work_dir=tmp_path)
+    assert said.code == 0, said.err
+    assert "no weights: to train there" in said.out
+    assert not (tmp_path / "out" / "pack" / "weights").exists()
+    assert "INSERT_USERNAME stands for your name" in said.out
+
+
+def test_weights_alone_are_packed_under_the_name_that_notebooks_look_for(pack, trained, tmp_path):
+    lone = shutil.copy(
+        trained / "folds" / "fold0" / "weights.safetensors", tmp_path / "w.safetensors"
+    )
+    assert pack(weights=lone).code == 0
+    assert (tmp_path / "out" / "pack" / "weights" / "weights0" / "weights.safetensors").is_file()
+
+
+def test_nothing_is_left_of_a_pack_that_fails(pack, monkeypatch, tmp_path):
+    def fails(into: Path) -> Path:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(packing, "build_wheel", fails)
+    said = pack()
+    assert said.code == 2
+    assert "could not be written: No space left on device" in said.err
+    assert files(tmp_path / "out") == {".pack.lock"}
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        ({"fold": 1}, "fold1: fold isn't there, so it can't be packed; train it"),
+        ({"weights": "nowhere"}, "nowhere: no such weights file"),
+        ({"name": "a" * 60}, "no finished fold"),
+        ({"fold": 0, "weights": "x"}, "fold, weights: two ways to choose weights"),
+        ({"user": "x/y"}, "expected a Kaggle user name"),
+    ],
+)
+def test_what_cannot_be_packed_is_refused_in_a_sentence(words, sentence, pack, tmp_path):
+    said = pack(**words)
+    assert said.code == 2
+    assert sentence in said.err
+    assert said.err.count("\n") == 1
+    assert not (tmp_path / "out").exists()
+
+
+def test_an_unfinished_fold_is_refused(pack, trained, tmp_path):
+    fold = tmp_path / "work" / "folds" / "fold0"
+    shutil.copytree(trained / "folds" / "fold0", fold)
+    (fold / "run.json").unlink()
+    (fold / "state").mkdir()
+    (fold / "state" / "last.pt").touch()
+    said = pack(work_dir=tmp_path / "work", fold=0)
+    assert said.code == 2
+    assert "fold0: fold isn't finished, so it can't be packed" in said.err
+    said = pack(weights=fold)
+    assert said.code == 2
+    assert "its fold isn't finished; train on, or leave it out" in said.err
+    assert not (tmp_path / "out").exists()
+
+
+def test_weights_of_others_are_refused_before_the_upload(pack, tmp_path):
+    (tmp_path / "w.safetensors").write_bytes(b"\x80\x02 a pickle")
+    said = pack(weights=tmp_path / "w.safetensors")
+    assert said.code == 2
+    assert "w.safetensors: " in said.err
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_folder_of_others_is_left_alone_whatever_is_said(pack, tmp_path):
+    out = tmp_path / "thesis"
+    out.mkdir()
+    (out / "chapter1.txt").write_text("years of work")
+    said = pack(out=out, overwrite="true")
+    assert said.code == 2
+    assert "holds chapter1.txt, which is no pack's" in said.err
+    assert files(out) == {"chapter1.txt"}
+
+
+def test_more_than_kaggle_takes_is_refused(pack, monkeypatch, tmp_path):
+    monkeypatch.setattr(pack_plan, "LARGEST", 10_000_000)
+    said = pack()
+    assert said.code == 2
+    assert "and Kaggle takes 0.01 GB a data set; choose fewer folds" in said.err
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_long_name_makes_no_address():
+    with pytest.raises(pack_plan.UserError, match="choose a shorter name"):
+        pack_plan._slug("a" * 60)
+    assert pack_plan._slug("Wide_1.5") == "graphemes-wide-1-5"
+
+
+def test_the_wheel_holds_what_the_package_reads_and_leaves_nothing_behind(built_wheel):
+    inside = set(zipfile.ZipFile(built_wheel).namelist())
+    for name in (
+        "graphemes/foundation/graphemes.csv",
+        "graphemes/release/notebooks/train.ipynb",
+        "graphemes/release/notebooks/submit.ipynb",
+        "graphemes/py.typed",
+    ):
+        assert name in inside
+    sources = wheel.ROOT / "src"
+    modules = {path.relative_to(sources).as_posix() for path in sources.rglob("*.py")}
+    assert modules <= inside
+    assert not (wheel.ROOT / "build").exists()
+
+
+def test_without_a_checkout_there_is_no_wheel(tmp_path):
+    with pytest.raises(wheel.UserError, match="no checkout of the project"):
+        wheel.build_wheel(tmp_path, tmp_path)
+
+
+def test_pip_that_fails_is_told_in_a_sentence(tmp_path):
+    for name in wheel.SOURCES:
+        (tmp_path / name).write_text("not = [toml")
+    with pytest.raises(wheel.UserError, match="pip could not build the wheel"):
+        wheel.build_wheel(tmp_path, tmp_path)
