@@ -11,7 +11,7 @@ root=/mnt
 mount -t tmpfs none "$root"
 for entry in /*; do
   if [[ -L $entry ]]; then
-    cp -a "$entry" "$root/"
+    ln -s "$(readlink "$entry")" "$root$entry"
   elif [[ -d $entry && $entry != /kaggle && $entry != "$root" ]]; then
     mkdir "$root$entry"
     mount --rbind "$entry" "$root$entry"
@@ -30,7 +30,7 @@ while [[ $1 != -- ]]; do
   shift
 done
 shift
-mount -o remount,ro "$root/kaggle/input"
+mount -o remount,bind,ro "$root/kaggle/input"
 ulimit -d "$memory"
 cores=$(taskset -cp $$ | sed 's/.*: //; s/-/,/' | cut -d, -f1,2)
 # As a kernel has it: PYTHONPATH with an empty entry, a backend that only notebooks have.

@@ -4,7 +4,9 @@ What the simulation is stands in simulation.py; the first run makes its environm
 """
 
 import csv
+import errno
 import json
+import os
 import shutil
 import signal
 from pathlib import Path
@@ -88,6 +90,40 @@ def folders(packed, earlier, tmp_path) -> dict[str, Path]:
 def rows(path: Path) -> list[list[str]]:
     with path.open(newline="") as file:
         return list(csv.reader(file))
+
+
+PROBE = """
+import os, socket
+from pathlib import Path
+
+def tried(call):
+    try:
+        call()
+    except (OSError, MemoryError) as error:
+        return type(error).__name__, getattr(error, "errno", None)
+    return "done"
+
+inputs = tried(lambda: Path("/kaggle/input/competitions/bengaliai-cv19/new").touch())
+place = tried(lambda: Path("/kaggle/input/new").touch())
+network = tried(lambda: socket.create_connection(("127.0.0.1", 9), 5))
+small, large = (tried(lambda: bytearray(size * 2**30)) for size in (2, 9))
+print(inputs, place, network, small, large, len(os.sched_getaffinity(0)))
+Path("/kaggle/working/kept").touch()
+"""
+
+
+def test_the_simulation_is_what_it_says(kaggle_like, tmp_path):
+    notebook = tmp_path / "probe.ipynb"
+    cells = [nbformat.v4.new_code_cell(PROBE)]
+    nbformat.write(nbformat.v4.new_notebook(cells=cells), notebook)
+    working, out = tmp_path / "working", tmp_path / "out.ipynb"
+    probed = simulation.run_session(notebook, {COMPETITION: kaggle_like}, working, out)
+    assert probed.error is None, probed.error
+    read_only, unreachable = ("OSError", errno.EROFS), ("OSError", errno.ENETUNREACH)
+    memory, cores = ("MemoryError", None), min(2, len(os.sched_getaffinity(0)))
+    expected = (read_only, read_only, unreachable, "done", memory, cores)
+    assert probed.said.strip() == " ".join(map(str, expected))
+    assert (working / "kept").exists()
 
 
 def test_train_goes_on_and_submit_writes_what_the_command_line_does(

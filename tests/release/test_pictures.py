@@ -5,19 +5,20 @@ import numpy as np
 import pytest
 
 from graphemes.competition.labels import read_labels
-from graphemes.competition.shards import decode, find_shards, open_shard
+from graphemes.competition.shards import decode, open_shard
 from graphemes.competition.submission import read_rows, write_submission
 from graphemes.evaluation.oof import OofTable
 from graphemes.foundation.classes import spelled
+from graphemes.foundation.errors import DataError
 from graphemes.foundation.heads import HEADS, HEIGHT, WIDTH, PerHead
 from graphemes.foundation.settings.groups import Learning
 from graphemes.release import pictures, tables
-from graphemes.release.scans import read_scans
+from graphemes.release.scans import first_shard, read_scans
 
 
 @pytest.fixture(scope="module")
-def first_shard(kaggle_like):
-    return find_shards(kaggle_like, "train")[0]
+def shard_path(kaggle_like):
+    return first_shard(kaggle_like, "train")
 
 
 @pytest.fixture(scope="module")
@@ -35,24 +36,29 @@ def shape(picture: pictures.Picture) -> tuple[int, ...]:
     return cv2.imdecode(png, cv2.IMREAD_COLOR).shape
 
 
-def test_scans_are_those_of_the_shard(first_shard):
-    with open_shard(first_shard) as shard:
+def test_scans_are_those_of_the_shard(shard_path):
+    with open_shard(shard_path) as shard:
         whole = np.empty((shard.rows, HEIGHT * WIDTH), np.uint8)
         decode(shard, whole)
         ids = shard.ids
-    first = read_scans(first_shard, 3)
+    first = read_scans(shard_path, 3)
     assert list(first) == ids[:3]
-    chosen = read_scans(first_shard, [ids[5], "Train_nowhere", ids[2]])
+    chosen = read_scans(shard_path, [ids[5], "Train_nowhere", ids[2]])
     assert set(chosen) == {ids[5], ids[2]}
     for name, scan in {**first, **chosen}.items():
         assert scan.shape == (HEIGHT, WIDTH)
         assert np.array_equal(scan.ravel(), whole[ids.index(name)])
 
 
+def test_where_there_is_no_shard_that_is_said(tmp_path):
+    with pytest.raises(DataError, match="no train_image_data_"):
+        first_shard(tmp_path, "train")
+
+
 @pytest.mark.parametrize("crop", ["ink", "none"])
-def test_scans_and_crops_are_a_picture(first_shard, crop):
+def test_scans_and_crops_are_a_picture(shard_path, crop):
     learning = Learning(image_size="32", crop=crop)
-    shown = pictures.scans_and_crops(read_scans(first_shard, 4), learning)
+    shown = pictures.scans_and_crops(read_scans(shard_path, 4), learning)
     assert shape(shown)[1] > shape(shown)[0] > 100
     assert repr(shown).startswith("4 scans")
 

@@ -2,11 +2,21 @@
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 
-from graphemes.competition.shards import BUDGET, Pixels, blocks, open_shard
+from graphemes.competition.absent_shards import no_shards
+from graphemes.competition.shards import BUDGET, Pixels, blocks, find_shards, open_shard
 from graphemes.foundation.heads import HEIGHT, PIXELS, WIDTH
+
+
+def first_shard(competition: Path, part: Literal["train", "test"]) -> Path:
+    """The first shard of a part. Raises DataError where there is none."""
+    shards = find_shards(competition, part)
+    if not shards:
+        raise no_shards(competition, part)
+    return shards[0]
 
 
 def read_scans(shard: Path, wanted: Sequence[str] | int) -> dict[str, Pixels]:

@@ -35,9 +35,8 @@ pip = [sys.executable, "-m", "pip", "install", "--no-index", "--no-deps", "--qui
 installed = subprocess.run([*pip, str(wheels[0])], check=True)
 
 # %%
-from graphemes.competition.shards import find_shards
 from graphemes.release import pictures, session, tables
-from graphemes.release.scans import read_scans
+from graphemes.release.scans import first_shard, read_scans
 
 competition = session.find_competition()
 weights = session.find_weights_files()
@@ -65,7 +64,7 @@ session.check_submission(submission, competition)
 # three answers spell.
 
 # %%
-scans = read_scans(find_shards(competition, "test")[0], pictures.ACROSS)
+scans = read_scans(first_shard(competition, "test"), pictures.ACROSS)
 pictures.scans_and_crops(scans, session.trained_settings(weights[0]))
 
 # %%

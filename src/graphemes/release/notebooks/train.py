@@ -44,9 +44,8 @@ pip = [sys.executable, "-m", "pip", "install", "--no-index", "--no-deps", "--qui
 installed = subprocess.run([*pip, str(wheels[0])], check=True)
 
 # %%
-from graphemes.competition.shards import find_shards
 from graphemes.release import pictures, session, tables
-from graphemes.release.scans import read_scans
+from graphemes.release.scans import first_shard, read_scans
 
 competition = session.find_competition()
 settings = session.chosen_settings(SETTINGS)  # a misspelt word is refused here
@@ -61,7 +60,7 @@ session.run_command("doctor", {"data_dir": competition, "fold": FOLD})
 # otherwise in every epoch.
 
 # %%
-scans = read_scans(find_shards(competition, "train")[0], pictures.ACROSS)
+scans = read_scans(first_shard(competition, "train"), pictures.ACROSS)
 pictures.scans_and_crops(scans, settings)
 
 # %% [markdown]
