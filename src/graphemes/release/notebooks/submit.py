@@ -20,26 +20,27 @@
 # Nothing is fetched: the wheel lies in the data set, and Kaggle's image has what it needs.
 
 # %%
+import glob
 import subprocess
 import sys
-from pathlib import Path
 
-wheels = sorted(Path("/kaggle/input").rglob("graphemes-*.whl"))
+wheels = glob.glob("/kaggle/input/**/graphemes-*.whl", recursive=True)
 if len(wheels) != 1:
-    found = ", ".join(map(str, wheels)) or "none"
+    found = ", ".join(wheels) or "none"
     raise FileNotFoundError(
         f"/kaggle/input: expected one graphemes-*.whl, found {found};"
         " attach one data set that `bash run.sh pack` made: Add Input, Datasets"
     )
 pip = [sys.executable, "-m", "pip", "install", "--no-index", "--no-deps", "--quiet"]
-installed = subprocess.run([*pip, str(wheels[0])], check=True)
+installed = subprocess.run([*pip, wheels[0]], check=True)
 
 # %%
-from graphemes.release import pictures, session, tables
+from graphemes.release import inputs, pictures, session, tables
 from graphemes.release.scans import first_shard, read_scans
+from graphemes.release.submission_check import check_submission
 
-competition = session.find_competition()
-weights = session.find_weights_files()
+competition = inputs.find_competition()
+weights = inputs.find_weights_files()
 for path in weights:
     print(path)
 
@@ -55,7 +56,7 @@ submission = session.WORKING / "submission.csv"
 named = ",".join(map(str, weights))
 chosen = {"data_dir": competition, "weights": named, "submission": submission}
 session.run_command("predict", {**chosen, "overwrite": "true"})
-session.check_submission(submission, competition)
+check_submission(submission, competition)
 
 # %% [markdown]
 # ## What was read

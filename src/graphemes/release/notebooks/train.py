@@ -29,27 +29,27 @@ SETTINGS = {"epochs": 40, "image_size": 128, "trunk": "resnet34"}
 # Nothing is fetched: the wheel lies in the data set, and Kaggle's image has what it needs.
 
 # %%
+import glob
 import subprocess
 import sys
-from pathlib import Path
 
-wheels = sorted(Path("/kaggle/input").rglob("graphemes-*.whl"))
+wheels = glob.glob("/kaggle/input/**/graphemes-*.whl", recursive=True)
 if len(wheels) != 1:
-    found = ", ".join(map(str, wheels)) or "none"
+    found = ", ".join(wheels) or "none"
     raise FileNotFoundError(
         f"/kaggle/input: expected one graphemes-*.whl, found {found};"
         " attach one data set that `bash run.sh pack` made: Add Input, Datasets"
     )
 pip = [sys.executable, "-m", "pip", "install", "--no-index", "--no-deps", "--quiet"]
-installed = subprocess.run([*pip, str(wheels[0])], check=True)
+installed = subprocess.run([*pip, wheels[0]], check=True)
 
 # %%
-from graphemes.release import pictures, session, tables
+from graphemes.release import inputs, pictures, session, tables
 from graphemes.release.scans import first_shard, read_scans
 
-competition = session.find_competition()
+competition = inputs.find_competition()
 settings = session.chosen_settings(SETTINGS)  # a misspelt word is refused here
-session.restore_folds(session.find_earlier_folds())
+inputs.restore_folds(inputs.find_earlier_folds())
 session.run_command("doctor", {"data_dir": competition, "fold": FOLD})
 
 # %% [markdown]

@@ -1,0 +1,97 @@
+"""What is attached to a notebook on Kaggle, by looking: owners name data sets as they like."""
+
+import glob
+import shutil
+from pathlib import Path
+
+from graphemes.competition.shards import find_shards
+from graphemes.foundation.errors import DataError
+from graphemes.foundation.files import file_digest
+from graphemes.foundation.layout import Layout, numbered
+from graphemes.foundation.progress import say
+from graphemes.pipeline.workspace import COMPETITION, KAGGLE_WORKING
+
+INPUT = Path("/kaggle/input")
+WEIGHTS = "weights.safetensors"
+
+
+def find_competition(root: Path = INPUT) -> Path:
+    """The folder of the competition's files: test.csv, sample_submission.csv and test shards.
+
+    One of Kaggle's own two places comes before any other. Raises DataError where there is none,
+    or several elsewhere.
+    """
+    found = [
+        path.parent
+        for path in _attached(root, "sample_submission.csv")
+        if path.with_name("test.csv").is_file() and find_shards(path.parent, "test")
+    ]
+    if not found:
+        raise DataError(
+            f"{root}: no folder with sample_submission.csv, test.csv and test_image_data_*.parquet;"
+            f" attach the competition: Add Input, Competitions, {COMPETITION}"
+        )
+    usual = (root / COMPETITION, root / "competitions" / COMPETITION)
+    genuine = next((folder for folder in usual if folder in found), None)
+    if genuine is None and len(found) > 1:
+        named = ", ".join(str(folder) for folder in found)
+        raise DataError(f"{root}: the competition's files are there twice ({named}); detach one")
+    return genuine or found[0]
+
+
+def find_weights_files(root: Path = INPUT) -> list[Path]:
+    """The weights of finished folds, of packs and of outputs of train, each once.
+
+    Folds that aren't finished are left out with a word. Raises DataError where none is left.
+    """
+    found = _attached(root, WEIGHTS)
+    begun = [path.parents[1] for path in _attached(root, "state/identity.json")]
+    for directory in begun:
+        say(f"{directory}: isn't finished, so it is left out; the train notebook goes on with it")
+    unfinished = set(begun)
+    distinct: dict[str, Path] = {}
+    for path in found:
+        if path.parent not in unfinished:
+            distinct.setdefault(file_digest(path), path)
+    if not distinct:
+        others = [path for kind in ("*.safetensors", "*.pt*") for path in _attached(root, kind)]
+        named = f" (found {others[0]}, which isn't one)" if others else ""
+        raise DataError(
+            f"{root}: no {WEIGHTS} of a finished fold{named}; attach the data set that"
+            " `bash run.sh pack` made, or the output of a train notebook that says finished"
+        )
+    return list(distinct.values())
+
+
+def find_earlier_folds(root: Path = INPUT) -> Path | None:
+    """The folds/ of an earlier session's output; None where there is none.
+
+    Raises DataError for two: which of them to go on with is for the user to say.
+    """
+    found = [path.parent for path in _attached(root, "folds/folds.csv")]
+    if len(found) > 1:
+        named = ", ".join(str(folder) for folder in found)
+        raise DataError(f"{root}: the outputs of two sessions ({named}); detach all but the last")
+    return found[0] if found else None
+
+
+def restore_folds(earlier: Path | None, work: Path = KAGGLE_WORKING) -> None:
+    """Copy an earlier session's folds to where this one goes on with them; what is there stays."""
+    if earlier is None:
+        say("no output of an earlier session is attached: the training starts afresh")
+        return
+    for source in sorted(path for path in earlier.rglob("*") if path.is_file()):
+        target = work / "folds" / source.relative_to(earlier)
+        if not target.exists():
+            target.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(source, target)  # not its mode: the input is read-only
+    for run in Layout(work).runs():
+        for place in numbered(run):
+            say(f"{place.directory}: {'finished' if place.finished else 'to go on with'}")
+
+
+def _attached(root: Path, name: str) -> list[Path]:
+    """The files of this name, whichever folder they are in; of one that is linked to, one."""
+    # Not rglob: it doesn't go where links lead.
+    found = [root / path for path in sorted(glob.glob(f"**/{name}", root_dir=root, recursive=True))]
+    return list({path.resolve(): path for path in reversed(found)}.values())[::-1]
