@@ -95,6 +95,7 @@ CONTRADICTIONS = {
     "bench what=degradation precision=fp16": (
         "precision=fp16: degradation has no use for it; expected fp32 or bf16"
     ),
+    "pack fold=0 weights=none": "fold, weights: two ways to choose weights; give one of them",
 }
 
 

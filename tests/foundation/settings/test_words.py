@@ -15,6 +15,7 @@ from graphemes.foundation.settings.commands import (
     Settings,
     TrainSettings,
 )
+from graphemes.foundation.settings.release import PackSettings
 from graphemes.foundation.settings.studies import BenchSettings, NetworksSettings
 from graphemes.foundation.settings.types import ImageSize, Share
 from graphemes.foundation.settings.words import expectation, help_lines, read_words
@@ -26,6 +27,7 @@ MODELS = [
     PredictSettings,
     DoctorSettings,
     BenchSettings,
+    PackSettings,
 ]
 
 SHARE = "a share from 0 to 1, as 0.5, or the first and the last epoch's, as 0.8:0.2"
