@@ -37,6 +37,46 @@ def replacing(path: Path) -> Iterator[Path]:
         raise UserError(f"{path}: could not be written: {error.strerror or error}") from error
 
 
+@contextlib.contextmanager
+def replacing_folder(path: Path) -> Iterator[Path]:
+    """A temporary folder beside `path`; moved to it, flushed to disk, if the block ends well.
+
+    What is at `path` goes then: the caller has seen that it may.
+    """
+    temporary = temporary_beside(path)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        shutil.rmtree(temporary, ignore_errors=True)
+        temporary.mkdir()
+        try:
+            yield temporary
+            for file in (inside for inside in temporary.rglob("*") if inside.is_file()):
+                with file.open("rb+") as opened:
+                    os.fsync(opened.fileno())
+            _take_place(temporary, path)
+        finally:
+            shutil.rmtree(temporary, ignore_errors=True)
+    except BrokenPipeError:  # of what is said meanwhile, not of this folder
+        raise
+    except OSError as error:
+        raise UserError(f"{path}: could not be written: {error.strerror or error}") from error
+
+
+def _take_place(temporary: Path, path: Path) -> None:
+    """Move a folder to where another may be: only empty ones can be replaced in one step."""
+    if not path.exists():
+        temporary.replace(path)
+        return
+    former = path.with_name(f".{path.name}.{os.getpid()}.old")
+    path.replace(former)
+    try:
+        temporary.replace(path)
+    except OSError:
+        former.replace(path)
+        raise
+    shutil.rmtree(former)
+
+
 def temporary_beside(path: Path) -> Path:
     """Where this process writes what will become `path`."""
     return path.with_name(f".{path.name}.{os.getpid()}.tmp")

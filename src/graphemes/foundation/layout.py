@@ -22,6 +22,11 @@ class FoldPaths:
         return self.directory / "weights.safetensors"
 
     @property
+    def hub_weights(self) -> Path:
+        """The same file by its name in a hub's folder, which has no other of these files."""
+        return self.directory / "model.safetensors"
+
+    @property
     def run(self) -> Path:
         """The run record, written last: a fold with it is finished."""
         return self.directory / "run.json"
@@ -112,6 +117,11 @@ class Layout:
         """The directories of all runs, the nameless one's first; some may hold no fold."""
         root = self.folds_csv.parent
         return [root, *sorted(path for path in root.glob("*") if path.is_dir())]
+
+    @property
+    def export(self) -> Path:
+        """Where this run's networks go in other programs' forms, unless the user says otherwise."""
+        return self.run_dir / "export"
 
     @property
     def scores(self) -> Path:

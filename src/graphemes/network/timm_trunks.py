@@ -41,7 +41,9 @@ class TimmTrunk(nn.Module):
         name = trunk.removeprefix(TIMM)
         _check_name(name)
         self._checkpointing = False
-        self.model: Any = _create(name, _arguments(name, size, drop_path), weights)
+        self.name, self.pool = name, pool
+        self.arguments = _arguments(name, size, drop_path)
+        self.model: Any = _create(name, self.arguments, weights)
         if pool != "avg":
             _replace_pooling(trunk, self.model, pool)
         _check_patches(trunk, self.model, size)

@@ -73,6 +73,32 @@ def save_weights(
             raise OSError(one_line(error)) from None
 
 
+def copy_weights(source: Path, target: Path, *, half: bool) -> None:
+    """Copy a weights file whole or not at all; half: matrices and kernels as float16.
+
+    What is read of either is the same network: `load_weights` makes float32 of both. Biases and
+    norms stay float32: they are few, and a variance may be less than float16 knows. Raises
+    DataError for a file that isn't ours, NetworkError for weights beyond float16.
+    """
+    tensors, record = _read(source)
+    if half:
+        for name, tensor in tensors.items():
+            if tensor.is_floating_point() and tensor.ndim > 1:
+                check_half(name, tensor)
+                tensors[name] = tensor.to(torch.float16)
+    save_weights(target, tensors, record, trained_on(source))
+
+
+def check_half(name: str, tensor: torch.Tensor) -> None:
+    """Raise NetworkError for a tensor that float16 can't hold."""
+    most = float(tensor.abs().max()) if tensor.is_floating_point() and tensor.numel() else 0.0
+    if most > torch.finfo(torch.float16).max:
+        raise NetworkError(
+            f"dtype=fp16: tensor '{name}' goes up to {most:.3g}, float16 to"
+            f" {torch.finfo(torch.float16).max:g}; use dtype=fp32"
+        )
+
+
 def load_weights(path: Path) -> tuple[GraphemeNetwork, WeightsRecord]:
     """The network on the CPU, ready to infer, and its record. DataError says what's off."""
     tensors, record = _read(path)

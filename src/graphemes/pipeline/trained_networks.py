@@ -34,11 +34,12 @@ def find_weights(named: Sequence[Path]) -> list[Path]:
     for path in named:
         if path.is_dir():
             places = [FoldPaths(path), *numbered(path)]
-            inside = [place.weights for place in places if place.weights.is_file()]
+            files = [file for place in places for file in (place.weights, place.hub_weights)]
+            inside = [file for file in files if file.is_file()]
             if not inside:
                 raise DataError(
                     f"{path}: no weights.safetensors there, nor in its fold0, fold1, ...;"
-                    " expected a fold's folder or a run's"
+                    " expected a fold's folder, a run's, or one that export made of weights"
                 )
             found += inside
         else:
