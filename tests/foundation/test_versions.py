@@ -104,7 +104,8 @@ def test_a_hook_of_another_repository_does_not_lend_its_commit(tmp_path, monkeyp
 def test_the_bounds_are_those_of_the_package():
     text = (REPOSITORY / "pyproject.toml").read_text(encoding="utf-8")
     project = tomllib.loads(text)["project"]
-    wanted = project["dependencies"] + project["optional-dependencies"]["demo"]
+    extras = project["optional-dependencies"]
+    wanted = [*project["dependencies"], *extras["demo"], *extras["export"]]
     assert sorted(wanted) == sorted(f"{name}>={oldest}" for name, oldest, *_ in PACKAGES)
 
 

@@ -43,6 +43,9 @@ PACKAGES = (
     Package("matplotlib", "3.7", "matplotlib"),
     Package("uharfbuzz", "0.45", "uharfbuzz", core=False),
     Package("scikit-image", "0.22", "skimage", core=False),
+    Package("onnx", "1.17", "onnx", core=False),
+    Package("onnxruntime", "1.20", "onnxruntime", core=False),
+    Package("onnxscript", "0.3", "onnxscript", core=False),
 )
 CORE = tuple(package.name for package in PACKAGES if package.core)
 # Several packages of the index bring this module; its own word tells which release is there.
