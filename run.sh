@@ -74,6 +74,17 @@ make_venv() {
   exec 9>&- # or whatever runs next would hold the lock
 }
 
+extra() { # extra NAME FILE...: what only NAME needs, into our own .venv at its first use
+  local name=$1 mark=$venv/graphemes-$1-whole
+  shift
+  [[ $python == "$venv/bin/python" ]] || return 0
+  if [[ ! -f $mark || $(<"$mark") != $(cat "$@" | cksum) ]]; then
+    say "installing what only $name needs"
+    install "$venv/install-$name.log" "$@"
+    cat "$@" | cksum >"$mark"
+  fi
+}
+
 fill_venv() {
   if [[ -f $whole && -x $venv/bin/python ]]; then
     say "requirements.txt changed: bringing $venv up to date (minutes)"
@@ -124,14 +135,7 @@ if [[ ${1:-} == test ]]; then
     printf '%s\n' "bash run.sh test [PYTEST'S OWN WORDS]" "" "ruff, mypy, pytest; as in: bash run.sh test -m slow tests/images"
     exit 0 ;;
   esac
-  if [[ $python == "$venv/bin/python" ]]; then
-    tests_whole=$venv/graphemes-tests-whole
-    if [[ ! -f $tests_whole || $(<"$tests_whole") != $(cksum <"$root/tests/requirements.txt") ]]; then
-      say "installing what only tests need"
-      install "$venv/install-tests.log" "$root/tests/requirements.txt"
-      cksum <"$root/tests/requirements.txt" >"$tests_whole"
-    fi
-  fi
+  extra tests "$root/tests/requirements.txt" "$root/src/graphemes/inference/requirements.txt"
   cd "$root"
   # pytest comes last, so that its "N passed" is the last line; a failure before it still counts.
   code=0
@@ -141,5 +145,11 @@ if [[ ${1:-} == test ]]; then
   "$python" -P -m pytest "$@" || code=1
   exit $code
 fi
+
+# Of its forms ONNX alone needs more than the core; it is the one where none is named.
+case " $* " in
+  *" help "* | *" -h "* | *" --help "* | *" format=torch_export "* | *" format=hub "* | *" format=weights "*) ;;
+  " export "*) extra export "$root/src/graphemes/inference/requirements.txt" ;;
+esac
 
 exec "$python" -P -m graphemes "$@"

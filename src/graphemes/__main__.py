@@ -28,6 +28,7 @@ COMMANDS = {
     "networks": "what each network costs, how fast it is here, what it reached here",
     "bench": "measure decoding and training here, or whether plain deep networks degrade",
     "pack": "a folder to upload to Kaggle: the package, weights, two notebooks",
+    "export": "networks for other programs: ONNX, torch.export, Hugging Face's layout, fp16",
     "test": "ruff, mypy, pytest",
 }
 READ = (

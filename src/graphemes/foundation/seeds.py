@@ -58,6 +58,7 @@ SYNTHETIC_SHUFFLE = Purpose("run", (None, None, 0, 1))  # fold, round: of synthe
 MIX = Purpose("run", (None, None, 0, 2))  # fold, epoch: which of a batch are synthetic
 SUBSET = Purpose("run", (1, None, None))  # fold + 1, part: the rows that limit= keeps
 HELD_OUT = Purpose("run", (2**16 + 1,))  # the graphemes that folds by=grapheme hold out
+EXPORTED = Purpose("run", (2**16 + 2,))  # the images that an export is checked and calibrated on
 INITIAL_WEIGHTS = LibraryPurpose("run", (None,))  # fold
 TORCH = LibraryPurpose("run", (None, None))  # fold, epoch: what a network draws, as dropout
 AUGMENTATION = LibraryPurpose("run", (None, None, None))  # fold, epoch, row

@@ -5,6 +5,7 @@ from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
+from graphemes.foundation.settings.exports import ExportSettings
 from graphemes.foundation.settings.groups import (
     Folding,
     Learning,
@@ -164,4 +165,5 @@ MODELS: dict[str, type[Settings]] = {
     "networks": NetworksSettings,
     "bench": BenchSettings,
     "pack": PackSettings,
+    "export": ExportSettings,
 }
