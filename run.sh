@@ -74,14 +74,13 @@ make_venv() {
   exec 9>&- # or whatever runs next would hold the lock
 }
 
-extra() { # extra NAME FILE...: what only NAME needs, into our own .venv at its first use
-  local name=$1 mark=$venv/graphemes-$1-whole
-  shift
+extra() { # extra NAME FILE: what only NAME needs, into our own .venv at its first use
+  local name=$1 file=$2 mark=$venv/graphemes-$1-whole
   [[ $python == "$venv/bin/python" ]] || return 0
-  if [[ ! -f $mark || $(<"$mark") != $(cat "$@" | cksum) ]]; then
+  if [[ ! -f $mark || $(<"$mark") != $(cksum <"$file") ]]; then
     say "installing what only $name needs"
-    install "$venv/install-$name.log" "$@"
-    cat "$@" | cksum >"$mark"
+    install "$venv/install-$name.log" "$file"
+    cksum <"$file" >"$mark"
   fi
 }
 
@@ -135,7 +134,7 @@ if [[ ${1:-} == test ]]; then
     printf '%s\n' "bash run.sh test [PYTEST'S OWN WORDS]" "" "ruff, mypy, pytest; as in: bash run.sh test -m slow tests/images"
     exit 0 ;;
   esac
-  extra tests "$root/tests/requirements.txt" "$root/src/graphemes/inference/requirements.txt"
+  extra tests "$root/tests/requirements.txt"
   cd "$root"
   # pytest comes last, so that its "N passed" is the last line; a failure before it still counts.
   code=0

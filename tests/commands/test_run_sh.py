@@ -221,3 +221,25 @@ def test_the_tests_own_packages_come_with_the_first_test(house):
     assert house.pips == 2
     assert house.run("test", "-k", "x").stdout.splitlines()[-1].endswith("-m pytest -k x")
     assert house.pips == 2
+
+
+EXTRA = Path("src", "graphemes", "inference", "requirements.txt")
+
+
+def test_what_only_onnx_needs_comes_with_the_first_export_of_it(house):
+    (house.root / EXTRA).parent.mkdir(parents=True)
+    shutil.copy(REPOSITORY / EXTRA, house.root / EXTRA)
+    for words in (["export", "help"], ["export", "format=hub"], ["predict", "name=export"]):
+        assert house.run(*words).returncode == 0
+    assert house.pips == 1  # the environment's own
+    done = house.run("export", "fold=0")
+    assert done.stderr == "installing what only export needs\n"
+    assert f"-r {house.root / EXTRA}" in house.notes.read_text().splitlines()[-1]
+    assert house.run("export", "fold=0").stderr == ""
+    assert house.pips == 2
+
+
+def test_the_tests_have_the_pins_of_the_extra():
+    pins = {line.split("#")[0].strip() for line in (REPOSITORY / EXTRA).read_text().splitlines()}
+    tests = (REPOSITORY / "tests" / "requirements.txt").read_text().splitlines()
+    assert pins - {""} <= set(tests)
