@@ -17,8 +17,11 @@ from graphemes.foundation.layout import FoldPaths
 from graphemes.foundation.settings.groups import Learning, Places
 from graphemes.foundation.settings.types import ImageSize
 from graphemes.foundation.versions import versions
+from graphemes.images.transforms import make_transform
+from graphemes.inference.onnx_graphs import Session
 from graphemes.network.model import build_network
 from graphemes.network.weights import WeightsRecord, load_weights, save_weights, trained_on
+from graphemes.pipeline.export_checks import made_images, pictures
 from graphemes.pipeline.trained_networks import find_weights
 from graphemes.pipeline.training_data import open_training_data
 from graphemes.pipeline.workspace import find_workspace
@@ -114,15 +117,34 @@ def test_one_graph_of_all_finished_folds(export, tmp_path, finished):
     assert {path.name for path in out.iterdir()} == {"weights.safetensors", "export.json"}
 
 
-def test_a_graph_from_scans_in_int8(export, tmp_path):
-    said = export(format="onnx", dtype="int8", preprocess="true", fold=0)
+def test_a_graph_reads_scans(export, tmp_path, finished):
+    said = export(format="onnx", preprocess="true", fold=0)
     assert said.code == 0, said.err
-    assert "onnx, int8, scans" in said.out
     kept = record(tmp_path / "out")
+    assert "onnx, fp32, scans" in kept["images_per_second"]
     assert kept["about"]["input"]["dtype"] == "uint8"
     assert "Differs from" in kept["about"]["input"]["meaning"]
-    assert kept["check"]["largest_difference"] < 0.1
-    assert "12 of 24 outside the training rows" in said.out or "outside the training" in said.out
+    assert kept["check"]["same_labels"] == IMAGES
+    assert kept["check"]["largest_difference"] < 0.01
+    session = Session(tmp_path / "out" / "graphemes.onnx")
+    assert session.reads_scans
+    network, _ = load_weights(FoldPaths(finished / "folds" / "fold0").weights)
+    scans = made_images(5).scans
+    ink = pictures(scans, make_transform(SIZE, "ink"))
+    with torch.inference_mode():
+        wanted = network(torch.from_numpy(ink)).probabilities()
+    for count in (1, 5):
+        for mine, theirs in zip(session(scans[:count]), wanted, strict=True):
+            np.testing.assert_allclose(mine, theirs[:count].numpy(), atol=1e-3)
+
+
+def test_int8_is_calibrated_on_training_images(export, tmp_path):
+    said = export(format="onnx", dtype="int8", fold=0)
+    assert said.code == 0, said.err
+    # Half of the 200 images were trained on; the check takes 24 of the others.
+    assert "24 of 24 outside the training rows" in said.out
+    assert "calibrating on 100 images" in said.out
+    assert 0 < record(tmp_path / "out")["check"]["largest_difference"] < 0.1
 
 
 def test_a_torch_program_needs_torch_alone(export, tmp_path):
@@ -213,6 +235,7 @@ REFUSED = {
         {"dtype": "int8", "data_dir": Path(__file__).parent},
         "no train_image_data_",
     ),
+    "a program in int8": ({"format": "torch_export", "dtype": "int8"}, "holds fp32"),
 }
 
 
@@ -233,7 +256,9 @@ def test_somebodys_folder_is_never_replaced(export, tmp_path, overwrite):
     (out / "letters.txt").write_text("dear")
     said = export(format="weights", fold=0, overwrite=overwrite)
     assert said.code == 2
-    assert "holds 'letters.txt' and no export.json" in said.err
+    assert "holds 'letters.txt' and no export.json of ours" in said.err
+    (out / "export.json").write_text('{"to": "somebody"}')
+    assert export(format="weights", fold=0, overwrite=overwrite).code == 2
     assert (out / "letters.txt").read_text() == "dear"
 
 

@@ -92,12 +92,11 @@ def _labelled(workspace: Workspace, weights: Sequence[Path], count: int) -> Chec
     known = np.unique(np.concatenate([trained_on(path) for path in weights]))
     mixed = EXPORTED.stream(0).permutation(data.rows)
     trained = np.isin(data.store.fingerprints[mixed], known)
-    # Stable: those that no network has seen, then the others, each in the mixed order.
-    rows = mixed[np.argsort(trained, kind="stable")][:count]
-    rest = mixed[~np.isin(mixed, rows)]
-    order = np.argsort(~np.isin(data.store.fingerprints[rest], known), kind="stable")
-    calibrated = rest[order][:CALIBRATED] if len(rest) else rows[:CALIBRATED]
-    untrained = int((~np.isin(data.store.fingerprints[rows], known)).sum())
+    rows = np.concatenate([mixed[~trained], mixed[trained]])[:count]
+    # Training images that aren't among them; where there are none, what else there is.
+    rest = [mixed[trained & ~np.isin(mixed, rows)], mixed[~np.isin(mixed, rows)], rows]
+    calibrated = next(some for some in rest if len(some))[:CALIBRATED]
+    untrained = min(count, int((~trained).sum()))
     kind = "drawings of the demo" if workspace.demo else "labelled images"
     return CheckImages(
         data.store.pixels[np.sort(rows)],

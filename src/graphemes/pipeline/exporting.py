@@ -14,6 +14,7 @@ import torch
 from graphemes.foundation.errors import DataError, NetworkError, PlaceTaken
 from graphemes.foundation.files import (
     file_digest,
+    need_space,
     need_utf8,
     need_writable,
     read_json,
@@ -147,21 +148,27 @@ def _is_kept(out: Path, origin: dict[str, Any], *, overwrite: bool) -> bool:
     inside = sorted(path.name for path in out.iterdir())
     if not inside:
         return False
-    if RECORD not in inside:  # whatever the user says: it may be anybody's home
+    record = read_json(out / RECORD) if RECORD in inside else None
+    kept, files = _part(record, "origin"), _part(record, "files")
+    if "format" not in kept:  # whatever the user says: it may be anybody's home
         raise PlaceTaken(
-            f"{out}: holds {inside[0]!r} and no {RECORD}, so it is no export, and isn't replaced;"
-            " give another out=PATH"
+            f"{out}: holds {inside[0]!r} and no {RECORD} of ours, so it is no export, and isn't"
+            " replaced; give another out=PATH"
         )
-    kept = read_json(out / RECORD)
-    known = kept if isinstance(kept, dict) else {}
-    other = [key for key, value in origin.items() if known.get("origin", {}).get(key) != value]
-    absent = [name for name in known.get("files", {RECORD: 0}) if not (out / name).is_file()]
     if overwrite:
         return False
+    other = [key for key, value in origin.items() if kept.get(key) != value]
+    absent = [name for name in files if not (out / name).is_file()]
     if not other and not absent:
         return True
     what = f"lacks {absent[0]}" if not other else f"is an export of another {' and '.join(other)}"
     raise PlaceTaken(f"{out}: {what}; overwrite=true replaces it, out=PATH keeps both")
+
+
+def _part(record: Any, key: str) -> dict[str, Any]:
+    """One object of a record that anybody may have changed; {} where there is none."""
+    found = record.get(key) if isinstance(record, dict) else None
+    return found if isinstance(found, dict) else {}
 
 
 def export_networks(plan: ExportPlan) -> None:
@@ -172,6 +179,9 @@ def export_networks(plan: ExportPlan) -> None:
     quantises = settings.dtype == "int8"
     images = find_check_images(workspace, plan.weights, settings.images, needed=quantises)
     work = _Work(plan, ready, images, workspace)
+    # Weights, with timm's trunk beside them, and for a moment what is quantised.
+    most = 3 * sum(path.stat().st_size for path in plan.weights) + 20_000_000
+    need_space(plan.out, most, "this export", "out")
     say(f"{plan.out}: {settings.format}, {settings.dtype}, of {len(plan.weights)} network(s)")
     with replacing_folder(plan.out) as folder:
         reader = _WRITERS[settings.format](work, folder)

@@ -122,14 +122,15 @@ def model_card(ready: ReadyNetworks, about: dict[str, Any], files: Sequence[str]
     settings = ready.records[0].settings
     trunk = str(settings.get("trunk"))
     timms = _is_timms(ready.networks[0])
-    header = {
+    header: dict[str, Any] = {
         "license": "mit",
         "language": ["bn"],
         "library_name": "timm" if timms else "pytorch",
         "pipeline_tag": "image-classification",
         "tags": ["image-classification", "handwriting", "ocr", "bengali", "graphemes", DATASET],
-        "model-index": _results(about, trunk),
     }
+    if results := _results(about, trunk):
+        header["model-index"] = results
     # A value of JSON is one of YAML, so nothing needs another library or a rule for quoting.
     lines = [f"{key}: {json.dumps(value, ensure_ascii=False)}" for key, value in header.items()]
     return "\n".join(["---", *lines, "---", "", *_body(ready, about, files), ""])
@@ -149,17 +150,17 @@ def _results(about: dict[str, Any], trunk: str) -> list[dict[str, Any]]:
     if about["demo"]:
         dataset["name"] += " (drawings in its layout, no handwriting)"
     result = {"task": {"type": "image-classification"}, "dataset": dataset, "metrics": metrics}
-    return [{"name": f"graphemes {trunk}", "results": [result] if metrics else []}]
+    return [{"name": f"graphemes {trunk}", "results": [result]}] if metrics else []
 
 
 def _body(ready: ReadyNetworks, about: dict[str, Any], files: Sequence[str]) -> list[str]:
     settings = ready.records[0].settings
-    heads = ", ".join(f"{head['classes']} ({name})" for name, head in about["heads"].items())
+    counts = ", ".join(str(head["classes"]) for head in about["heads"].values())
     lines = [
         f"# Handwritten Bengali graphemes: {settings.get('trunk')} at {ready.image_size}",
         "",
         "Names the three parts of a handwritten Bengali grapheme: its root, vowel sign and"
-        f" consonant sign ({heads}). Trained on the images of Kaggle's {DATASET}"
+        f" consonant sign ({counts} classes). Trained on the images of Kaggle's {DATASET}"
         + (
             ", or rather on drawings in their layout: it hasn't seen handwriting."
             if about["demo"]

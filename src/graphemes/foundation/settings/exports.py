@@ -49,9 +49,10 @@ class ExportSettings(Places):
     def _form_holds_numbers(self) -> Self:
         types = TYPES[self.format]
         if self.dtype not in types:
+            others = [form for form, held in TYPES.items() if self.dtype in held]
             raise ValueError(
                 f"dtype={self.dtype}: format={self.format} holds {' or '.join(types)};"
-                f" dtype={self.dtype} needs format=onnx"
+                f" dtype={self.dtype} needs format={' or '.join(others)}"
             )
         return self
 
