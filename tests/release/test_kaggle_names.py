@@ -19,20 +19,20 @@ torch.autocast torch.autograd torch.autograd.grad torch.backends torch.backends.
 torch.backends.mps.is_available torch.bfloat16 torch.bool torch.cat torch.channels_last
 torch.contiguous_format torch.cuda torch.cuda.device_count torch.cuda.get_arch_list
 torch.cuda.get_device_capability torch.cuda.get_device_name torch.cuda.is_available torch.device
-torch.empty torch.enable_grad torch.eye torch.float16 torch.from_numpy torch.get_num_threads
-torch.inf torch.inference_mode torch.isfinite torch.library torch.library.Library torch.load
-torch.manual_seed torch.nn torch.nn.AdaptiveAvgPool2d torch.nn.BatchNorm1d torch.nn.BatchNorm2d
-torch.nn.Conv2d torch.nn.Dropout torch.nn.Flatten torch.nn.Identity torch.nn.Linear
-torch.nn.MaxPool2d torch.nn.Module torch.nn.Module.load_state_dict torch.nn.ModuleDict
-torch.nn.Parameter torch.nn.ReLU torch.nn.Sequential torch.nn.attention.SDPBackend
-torch.nn.attention.SDPBackend.MATH torch.nn.attention.sdpa_kernel torch.nn.functional
-torch.nn.functional.adaptive_avg_pool2d torch.nn.functional.binary_cross_entropy_with_logits
-torch.nn.functional.cross_entropy torch.nn.functional.interpolate torch.nn.functional.pad
-torch.nn.functional.relu torch.nn.init torch.nn.init.kaiming_normal_ torch.nn.init.ones_
-torch.nn.init.zeros_ torch.nn.modules.batchnorm._BatchNorm torch.nn.utils
-torch.nn.utils.clip_grad_norm_ torch.no_grad torch.ones torch.ones_like torch.optim
-torch.optim.AdamW torch.optim.Optimizer torch.optim.lr_scheduler
-torch.optim.lr_scheduler.LRScheduler torch.optim.lr_scheduler.LambdaLR
+torch.empty torch.enable_grad torch.eye torch.finfo torch.float16 torch.from_numpy
+torch.get_num_threads torch.inf torch.inference_mode torch.isfinite torch.library
+torch.library.Library torch.load torch.manual_seed torch.nn torch.nn.AdaptiveAvgPool2d
+torch.nn.BatchNorm1d torch.nn.BatchNorm2d torch.nn.Conv2d torch.nn.Dropout torch.nn.Flatten
+torch.nn.Identity torch.nn.Linear torch.nn.MaxPool2d torch.nn.Module torch.nn.Module.load_state_dict
+torch.nn.ModuleDict torch.nn.Parameter torch.nn.ReLU torch.nn.Sequential
+torch.nn.attention.SDPBackend torch.nn.attention.SDPBackend.MATH torch.nn.attention.sdpa_kernel
+torch.nn.functional torch.nn.functional.adaptive_avg_pool2d
+torch.nn.functional.binary_cross_entropy_with_logits torch.nn.functional.cross_entropy
+torch.nn.functional.interpolate torch.nn.functional.pad torch.nn.functional.relu torch.nn.init
+torch.nn.init.kaiming_normal_ torch.nn.init.ones_ torch.nn.init.zeros_
+torch.nn.modules.batchnorm._BatchNorm torch.nn.utils torch.nn.utils.clip_grad_norm_ torch.no_grad
+torch.ones torch.ones_like torch.optim torch.optim.AdamW torch.optim.Optimizer
+torch.optim.lr_scheduler torch.optim.lr_scheduler.LRScheduler torch.optim.lr_scheduler.LambdaLR
 torch.optim.lr_scheduler.OneCycleLR torch.optim.swa_utils.AveragedModel
 torch.optim.swa_utils.get_ema_multi_avg_fn torch.rand torch.randint torch.random
 torch.random.fork_rng torch.save torch.set_num_threads torch.split torch.stack torch.tensor
@@ -40,7 +40,11 @@ torch.utils.checkpoint.checkpoint torch.utils.data.DataLoader torch.utils.data.D
 torch.utils.data.Sampler torch.utils.flop_counter.FlopCounterMode torch.zeros
 """
 # Where torch isn't what runs on Kaggle: a folder or module, and why its names don't count.
-ELSEWHERE = ("experiments/", "inference/export")  # studies; exporting is done at home
+# Studies; exporting is done at home.
+ELSEWHERE = (
+    "experiments/",
+    *(f"inference/{one}" for one in ("export", "ink_s", "onnx_", "scan_g")),
+)
 
 
 def torch_names(text: str) -> Iterator[str]:
