@@ -19,7 +19,7 @@ from graphemes.foundation.files import (
     need_writable,
     read_json,
 )
-from graphemes.foundation.layout import FoldPaths, Layout
+from graphemes.foundation.layout import CALL, FoldPaths, Layout
 from graphemes.foundation.progress import say
 from graphemes.foundation.settings.groups import Places
 from graphemes.foundation.settings.release import PackSettings
@@ -103,7 +103,7 @@ def _chosen(settings: PackSettings, layout: Layout) -> list[Path]:
             state = "isn't finished" if place.begun else "isn't there"
             raise DataError(
                 f"{place.directory}: fold {state}, so it can't be packed; train it"
-                f" (bash run.sh fold={place.directory.name.removeprefix('fold')}) or leave it out"
+                f" ({CALL} fold={place.directory.name.removeprefix('fold')}) or leave it out"
             )
     return [place.weights for place in places]
 

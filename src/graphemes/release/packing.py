@@ -1,18 +1,16 @@
 """A pack written: a folder to upload to Kaggle, whole or not at all."""
 
-import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from graphemes.foundation.errors import UserError
 from graphemes.foundation.files import (
     gigabytes,
     locked,
+    replacing_folder,
     stale_temporaries,
-    temporary_beside,
     write_json,
 )
 from graphemes.foundation.layout import ROOT
@@ -35,7 +33,7 @@ def write_pack(plan: PackPlan) -> None:
     if plan.kept:
         say(f"{plan.out}: packed with these weights and sources: kept")
         return
-    with locked(plan.out.with_name(f".{plan.out.name}.lock")), _replacing(plan.out) as folder:
+    with _locked(plan.out), replacing_folder(plan.out) as folder:
         wheel = build_wheel(folder)
         for name, files in plan.folders.items():
             target = folder / "weights" / name
@@ -61,6 +59,15 @@ def write_pack(plan: PackPlan) -> None:
     if plan.user == UNNAMED:
         say(f"{UNNAMED} stands for your name on Kaggle: pack again with user=NAME overwrite=true")
     say(f"upload it: kaggle datasets create -p {plan.out} -r zip -t")
+
+
+@contextmanager
+def _locked(out: Path) -> Iterator[None]:
+    """Hold the lock of a pack's place; what runs that were killed left there goes."""
+    with locked(out.with_name(f".{out.name}.lock")):
+        for left in stale_temporaries(out):
+            shutil.rmtree(left)
+        yield
 
 
 def dataset_metadata(plan: PackPlan) -> dict[str, Any]:
@@ -94,24 +101,3 @@ def kernel_metadata(plan: PackPlan, name: str) -> dict[str, Any]:
 
 def _title(slug: str) -> str:
     return slug.replace("-", " ").capitalize()
-
-
-@contextmanager
-def _replacing(out: Path) -> Iterator[Path]:
-    """A folder beside `out` that takes its place if the block ends well."""
-    temporary, old = temporary_beside(out), out.with_name(f".{out.name}.{os.getpid()}.old")
-    try:
-        for left in stale_temporaries(out):  # of runs that were killed: we hold the lock
-            shutil.rmtree(left)
-        temporary.mkdir(parents=True)
-        yield temporary
-        if out.exists():
-            out.rename(old)
-        temporary.rename(out)
-    except OSError as error:
-        raise UserError(f"{out}: could not be written: {error.strerror or error}") from error
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
-        if old.exists() and not out.exists():
-            old.rename(out)
-        shutil.rmtree(old, ignore_errors=True)
