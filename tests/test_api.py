@@ -4,6 +4,7 @@ import doctest
 import os
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -138,12 +139,28 @@ WRONG = {
     "no picture": (lambda d: text(d / "a.png"), "a.png: no picture that can be read"),
     "a bomb": (lambda d: bomb(d / "b.png"), "b.png: a picture of "),
     "half a picture": (lambda d: half(d / "c.png"), "c.png: .*; is it a whole picture"),
-    "a number": (lambda _: [7], "picture 0: an array of shape"),
+    "a number": (lambda _: 7, "pictures: got int; expected an array, a file name"),
+    "numbers": (lambda _: [7], "picture 0: an array of shape"),
+    "nothing": (lambda _: None, "pictures: got NoneType"),
+    "a set": (lambda _: {"a.png"}, "pictures: got set"),
+    "not finite": (lambda d: endless(d / "d.tiff"), "d.tiff: pixels that are not finite"),
+    "a strip": (lambda d: strip(d / "e.png"), "e.png: a picture of 8 x 999 pixels; .* over 50 "),
+    "an empty folder": (lambda d: d, "no picture files; expected .bmp, "),
 }
 
 
 def text(path: Path) -> Path:
     path.write_text("no picture")
+    return path
+
+
+def endless(path: Path) -> Path:
+    Image.fromarray(np.full((20, 20), np.nan, np.float32)).save(path)
+    return path
+
+
+def strip(path: Path) -> Path:
+    Image.fromarray(np.zeros((999, 8), np.uint8)).save(path)
     return path
 
 
@@ -169,10 +186,74 @@ def test_what_has_no_weights_is_a_value_error(inside, tmp_path):
         api.load(text(tmp_path / "weights.safetensors"))
     with pytest.raises(ValueError, match="device=cuda:9"):
         api.load("folds/fold0", device="cuda:9")
-    with pytest.raises(ValueError, match="batch_size=0"):
-        api.load("folds/fold0", batch_size=0)
     with pytest.raises(ValueError, match="no train_image_data"):
         api.read_shards(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("call", "why"),
+    [
+        (lambda: api.load([]), "path: got NoneType, expected the path of"),
+        (lambda: api.load(3), "path: got int, expected the path of"),
+        (lambda: api.score([]), "path: got NoneType, expected the path of"),
+        (lambda: api.read_shards(None), "path: got NoneType, expected the path of"),
+        (lambda: api.load("folds/fold0", device="gpu"), "setting 'device': got 'gpu', expected"),
+        (lambda: api.load("folds/fold0", device=None), "setting 'device': got 'None', expected"),
+        (lambda: api.load("folds/fold0", precision="fp8"), "setting 'precision': got 'fp8'"),
+        (lambda: api.load("folds/fold0", batch_size=0), "setting 'batch_size': got '0', expected"),
+        (lambda: api.load("folds/fold0", batch_size=2.5), "setting 'batch_size': got '2.5'"),
+        (lambda: api.load("folds/fold0", grapheme_pool="x"), "setting 'grapheme_pool': got 'x'"),
+    ],
+)
+def test_what_was_given_wrongly_is_a_value_error(call, why, inside):
+    with pytest.raises(ValueError, match=why):
+        call()
+
+
+def test_a_folder_is_read_but_for_what_other_systems_leave_there(inside, tmp_path):
+    _, scans = api.read_shards("data/bengaliai-cv19", "test")
+    (tmp_path / "__MACOSX").mkdir()
+    for name in ("b.png", "a.PNG"):
+        Image.fromarray(scans[0]).save(tmp_path / name)
+    for name in ("._b.png", "__MACOSX/b.png", "notes.txt"):
+        text(tmp_path / name)
+    table = api.load("folds/fold0").predict(tmp_path)
+    assert table["file"].tolist() == [str(tmp_path / "a.PNG"), str(tmp_path / "b.png")]
+    named = api.load("folds/fold0").predict(np.array([str(tmp_path / "b.png")]))
+    assert named["root"][0] == table["root"][1]
+
+
+def test_a_picture_of_16_bits_is_read_as_one_of_8(inside):
+    _, scans = api.read_shards("data/bengaliai-cv19", "test")
+    large = np.kron(scans[0], np.ones((9, 9), np.uint8))
+    large[0, :2] = 0, 255  # the whole range
+    deep = Image.fromarray(large.astype(np.uint16) * 257)
+    reader = api.load("folds/fold0")
+    found = reader.probabilities([deep, Image.fromarray(large)])
+    for head in found:
+        np.testing.assert_allclose(head[0], head[1], atol=0.02)
+
+
+def test_the_callers_picture_is_left_alone(inside, tmp_path):
+    random = np.random.default_rng(0).integers(0, 255, (3000, 2400, 3), np.uint8)
+    Image.fromarray(random).save(tmp_path / "large.jpg", quality=30)
+    with Image.open(tmp_path / "large.jpg") as picture:
+        api.load("folds/fold0").predict(picture)
+        assert (picture.size, picture.mode) == ((2400, 3000), "RGB")
+
+
+def test_threads_share_a_reader(inside):
+    _, scans = api.read_shards("data/bengaliai-cv19", "test")
+    reader = api.load("folds")
+    alone = [reader.explain(scan) for scan in scans[:3]]
+    expected = reader.predict(scans)
+    with ThreadPoolExecutor(4) as pool:
+        answers = pool.map(reader.predict, [scans] * 4)
+        together = list(pool.map(reader.explain, scans[:3]))
+        for answer in answers:
+            pd.testing.assert_frame_equal(answer, expected)
+    for one, other in zip(alone, together, strict=True):
+        np.testing.assert_array_equal(one.heat.root, other.heat.root)
 
 
 def test_a_program_of_its_own_reads_and_prints_nothing(place, tmp_path):

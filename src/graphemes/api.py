@@ -27,7 +27,9 @@ from graphemes.evaluation.oof import concatenate, read_oof
 from graphemes.evaluation.score_report import make_report, scores_json
 from graphemes.foundation.errors import UserError
 from graphemes.foundation.heads import PerHead, Probabilities
+from graphemes.foundation.settings.commands import PredictSettings
 from graphemes.foundation.settings.types import GraphemePool
+from graphemes.foundation.settings.words import read_words
 from graphemes.pipeline import reader as pipeline
 from graphemes.pipeline.image_sources import ImageSource, OneImage
 from graphemes.pipeline.reader import Explanation
@@ -122,16 +124,17 @@ def load(
     Traceback (most recent call last):
     ValueError: nowhere: no such weights file; train first, or give weights=PATH
     """
-    paths = [path] if isinstance(path, str | os.PathLike) else path
+    given = {"device": device, "precision": precision, "batch_size": batch_size}
+    if grapheme_pool is not None:
+        given["grapheme_pool"] = grapheme_pool
     with _value_errors():
-        if batch_size < 1:
-            raise ValueError(f"batch_size={batch_size}: expected 1 or more")
+        asked = read_words(PredictSettings, [f"{key}={value}" for key, value in given.items()])
         found = pipeline.load_reader(
-            [Path(one) for one in paths],
-            device=device,
-            precision=precision,
-            batch_size=batch_size,
-            grapheme_pool=grapheme_pool,
+            _paths(path),
+            device=asked.device,
+            precision=asked.precision,
+            batch_size=asked.batch_size,
+            grapheme_pool=asked.grapheme_pool,
         )
     return Reader(found)
 
@@ -144,7 +147,7 @@ def read_shards(path: SomePath, part: Literal["train", "test"] = "train") -> Sca
     ((137, 236), dtype('uint8'))
     """
     with _value_errors():
-        return Scans(*read_scans(Path(path), part))
+        return Scans(*read_scans(_paths(path)[0], part))
 
 
 def score(oof: SomePath | Sequence[SomePath]) -> dict[str, Any]:
@@ -154,10 +157,21 @@ def score(oof: SomePath | Sequence[SomePath]) -> dict[str, Any]:
     >>> sorted(found["overall"]["recall"])
     ['consonant', 'root', 'vowel']
     """
-    paths = [oof] if isinstance(oof, str | os.PathLike) else oof
     with _value_errors():
-        table = concatenate([read_oof(Path(path)) for path in paths])
+        table = concatenate([read_oof(path) for path in _paths(oof)])
         return scores_json(make_report(table))
+
+
+def _paths(given: Any) -> list[Path]:
+    """The paths of one or several. Raises ValueError for what is none."""
+    listed = isinstance(given, Sequence) and not isinstance(given, str | bytes)
+    several = given if listed else [given]
+    for one in several or [None]:
+        if not isinstance(one, str | os.PathLike):
+            raise ValueError(  # noqa: TRY004  # one kind of error for all that was given wrongly
+                f"path: got {type(one).__name__}, expected the path of a file or a folder"
+            )
+    return [Path(one) for one in several]
 
 
 @contextlib.contextmanager

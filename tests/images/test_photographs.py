@@ -44,8 +44,21 @@ def photographed(scan: np.ndarray, seed: int) -> np.ndarray:
     return np.stack([grey, grey * 0.95, grey * 0.8], axis=2).astype(np.uint8)  # lamp light
 
 
+def small_and_grainy(scan: np.ndarray, seed: int) -> np.ndarray:
+    """A scan as large as it is somewhere on a sheet, half in the dark: (600, 800)."""
+    random = np.random.default_rng(seed)
+    paper = np.full((600, 800), 235, np.float32)
+    top, left = random.integers(0, 600 - HEIGHT), random.integers(0, 800 - WIDTH)
+    paper[top : top + HEIGHT, left : left + WIDTH] *= scan / 255
+    down, across = np.mgrid[0:1:600j, 0:1:800j]
+    lit = paper * (0.45 + 0.55 * (0.6 * across + 0.4 * down))
+    return np.clip(lit + random.normal(0, 6, paper.shape), 0, 255).astype(np.uint8)
+
+
 CHANGED = {
     "photographed": photographed,
+    "small and grainy": small_and_grainy,
+    "small, light on dark": lambda scan, seed: 255 - small_and_grainy(scan, seed),
     "light on dark": lambda scan, seed: 255 - photographed(scan, seed),
     "half its size": lambda scan, _: cv2.resize(scan, None, fx=0.5, fy=0.5),
     "cut at its ink": lambda scan, _: cut(scan),
@@ -81,8 +94,16 @@ def test_what_is_transparent_is_paper(scans):
     assert likeness(seen(scan_of(drawn)), seen(expected)) > 0.99
 
 
+def test_light_ink_on_nothing_was_drawn_for_a_dark_ground(scans):
+    ink = cv2.resize(scans[0], (400, 300))
+    drawn = np.dstack([np.full_like(ink, 250)] * 3 + [255 - ink])
+    assert likeness(seen(scan_of(drawn)), seen(scan_of(np.dstack([ink] * 3)))) > 0.99
+
+
 def test_blank_paper_stays_blank():
     assert scan_of(np.full((300, 400), 231, np.uint8)).min() > 200
+    grain = np.random.default_rng(0).normal(200, 6, (600, 800)).astype(np.uint8)
+    assert scan_of(grain).min() > 150
 
 
 @pytest.mark.parametrize(
@@ -99,6 +120,11 @@ def test_what_is_no_picture_is_said(array, why):
         scan_of(array)
 
 
+def test_a_strip_is_no_picture():
+    with pytest.raises(DataError, match=r"a picture of 8 x 9,999 pixels; .* over 50 times"):
+        scan_of(np.zeros((9999, 8), np.uint8))
+
+
 def test_a_picture_of_too_many_pixels_is_refused():
     with pytest.raises(DataError, match="at most 80 million pixels"):
-        check_size(LARGEST // 8 + 1, 8)
+        check_size(10_000, LARGEST // 10_000 + 1)

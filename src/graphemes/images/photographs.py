@@ -21,7 +21,10 @@ from graphemes.images.inversion import turn_inverted
 Picture = npt.NDArray[np.uint8]
 SMALLEST = 8  # pixels of a side: below, nothing can be read
 LARGEST = 80_000_000  # pixels, as photographs have; a file made to fill memory has more
+STRIP = 50  # times as long as wide: no picture of a grapheme
 WORKED_AT = 1024  # pixels of the longer side: a pen's stroke still has several
+INK_AT = 512  # pixels of the longer side at which ink is told from paper: grain is averaged out
+GRAINS = 5  # times the median depth of a picture's grain: hardly any of it is deeper
 SHADES_AT = 128  # pixels of the longer side at which light and shadow are estimated
 STROKE = 0.12  # share of the longer side: no stroke of a pen is as wide, no shadow's edge as narrow
 PAPER = 255
@@ -49,10 +52,12 @@ def scan_of(picture: npt.NDArray[Any]) -> Picture:
 
 def check_size(height: int, width: int) -> None:
     """Raise DataError for a picture too small to read or too large to be one."""
-    if min(height, width) < SMALLEST or height * width > LARGEST:
+    shorter, longer = sorted((height, width))
+    if shorter < SMALLEST or height * width > LARGEST or longer > STRIP * shorter:
         raise DataError(
-            f"a picture of {width:,} x {height:,} pixels; expected sides of {SMALLEST} or more and"
-            f" at most {LARGEST // 1_000_000} million pixels in all"
+            f"a picture of {width:,} x {height:,} pixels; expected sides of {SMALLEST} or more,"
+            f" neither over {STRIP} times the other, and at most {LARGEST // 1_000_000} million"
+            " pixels in all"
         )
 
 
@@ -69,13 +74,15 @@ def _checked(picture: npt.NDArray[Any]) -> Picture:
 
 
 def _grey(picture: Picture) -> Picture:
-    """(H, W) uint8: luminance, with what is transparent as white."""
+    """(H, W) uint8: luminance; what is transparent is white, or black under light colours."""
     if picture.ndim == 2:
         return picture
     colours = picture[..., :3]
     if picture.shape[2] == 4:
         opaque = picture[..., 3:].astype(np.float32) / 255
-        over = colours * opaque + 255 * (1 - opaque)
+        # What was drawn in a light colour on nothing was drawn to stand on dark.
+        light = float((colours * opaque).sum()) > 127.5 * 3 * float(opaque.sum())
+        over = colours * opaque + (0 if light else 255) * (1 - opaque)
         colours = np.rint(over).astype(np.uint8)
     return np.asarray(cv2.cvtColor(np.ascontiguousarray(colours), cv2.COLOR_RGB2GRAY), np.uint8)
 
@@ -92,32 +99,47 @@ def _resized(picture: Picture, factor: float) -> Picture:
 
 
 def _dark_on_light(grey: Picture) -> Picture:
-    """Ink is what strays furthest from the level around it, whatever light falls where."""
-    small = _resized(grey, min(1.0, SHADES_AT / max(grey.shape)))
-    around = cv2.medianBlur(small, _reach(small))
-    low, high = np.percentile(small.astype(np.int16) - around, (1, 99))
-    return grey if -low >= high else 255 - grey
+    """Ink is what stands out most from the level around it, whatever light falls where."""
+    small = _resized(grey, min(1.0, INK_AT / max(grey.shape)))
+    around = cv2.medianBlur(small, _reach(small, 2 * STROKE))  # no stroke fills half of that
+    depth = cv2.GaussianBlur(around.astype(np.float32) - small, (0, 0), 1)
+    # Grain is as deep as it is high, so it says nothing of the ink; shadows are in `around`.
+    grain = GRAINS * float(np.median(np.abs(depth)))
+    dark, light = (np.maximum(one - grain, 0).sum() for one in (depth, -depth))
+    return grey if dark >= light else 255 - grey
 
 
-def _reach(small: Picture) -> int:
-    """The odd side of a square that no stroke fills."""
+def _reach(small: Picture, share: float) -> int:
+    """The odd side of a square, a share of the longer side."""
     longer: int = max(small.shape[:2])
-    return max(3, round(STROKE * longer) | 1)
+    return max(3, round(share * longer) | 1)
 
 
 def _even(grey: Picture) -> Picture:
-    """Light and shadow taken out: paper about 255 everywhere, the darkest ink as dark as scans'."""
+    """Light and shadow taken out: paper about 255 everywhere."""
     small = _resized(grey, min(1.0, SHADES_AT / max(grey.shape)))
-    side = _reach(small)
+    side = _reach(small, STROKE)
     # The lightest level within a stroke's reach is paper's; smoothed, so that it leaves no edges.
     kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (side, side))
     paper = cv2.GaussianBlur(cv2.morphologyEx(small, cv2.MORPH_CLOSE, kernel), (0, 0), side / 2)
     shades = cv2.resize(paper, grey.shape[::-1], interpolation=cv2.INTER_LINEAR)
     even = np.minimum(grey / np.maximum(shades, 1).astype(np.float32), 1) * PAPER
-    levels = Levels.of(np.rint(even).astype(np.uint8))
-    depth = max(1, levels.paper - levels.darkest)
-    stretch = max(1.0, (PAPER - DARK_INK) / depth) if depth > FAINT else 1.0
-    return np.asarray(np.clip(PAPER - stretch * (levels.paper - even), 0, PAPER), np.uint8)
+    return np.asarray(np.rint(even), np.uint8)
+
+
+def _inked(cut: Picture) -> Picture:
+    """The darkest strokes as dark as scans'; what is no stroke stays as it is.
+
+    Only of a picture that is cut to its ink: of a large one the darkest pixels may be grain.
+    """
+    levels = Levels.of(cut)
+    depth = levels.paper - levels.darkest
+    if depth <= FAINT:
+        return cut
+    stretch = max(1.0, (PAPER - DARK_INK) / depth)
+    return np.asarray(
+        np.clip(PAPER - stretch * (levels.paper - cut.astype(np.float32)), 0, PAPER), np.uint8
+    )
 
 
 def _centred(even: Picture) -> Picture:
@@ -125,7 +147,7 @@ def _centred(even: Picture) -> Picture:
     near = _cut(even, beside=BESIDE)
     cut = _cut(near, beside=0)  # larger now: a dot that was a speck before is found
     room = min((HEIGHT - 2 * AROUND) / cut.shape[0], (WIDTH - 2 * AROUND) / cut.shape[1])
-    cut = _resized(cut, room)
+    cut = _resized(_inked(cut), room)
     scan = np.full((HEIGHT, WIDTH), PAPER, np.uint8)
     down, across = (HEIGHT - cut.shape[0]) // 2, (WIDTH - cut.shape[1]) // 2
     scan[down : down + cut.shape[0], across : across + cut.shape[1]] = cut

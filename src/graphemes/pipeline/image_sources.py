@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeAlias
 
+import cv2
 import numpy as np
 import numpy.typing as npt
 from PIL import Image, ImageOps, UnidentifiedImageError
@@ -39,16 +40,31 @@ class Images:
 
 def image_source(images: ImageSource) -> Images:
     """The pictures of what was given. Raises DataError for none, or for what is no picture."""
-    if isinstance(images, np.ndarray):
-        images = [images] if images.ndim == 2 else _rows(images)
-    elif isinstance(images, str | os.PathLike | Image.Image):
-        images = [images]
-    given = list(images)
+    given = _given(images)
     if not given:
         raise DataError("no pictures: expected one or more")
     files = [Path(one) for one in given if isinstance(one, str | os.PathLike)]
     names = [str(path) for path in files] if len(files) == len(given) else None
     return Images(len(given), lambda row: _scan(given[row], row), names)
+
+
+def _given(images: Any) -> Sequence[OneImage]:
+    if isinstance(images, str | os.PathLike):
+        path = Path(images)
+        return image_files(path) if path.is_dir() and str(images) else [path]
+    if isinstance(images, Image.Image):
+        return [images]
+    if hasattr(images, "__array__"):  # also of torch
+        array = np.asarray(images)
+        if array.dtype.kind in "UO":
+            return [str(name) for name in array.ravel().tolist()]
+        return [array] if array.ndim == 2 else _rows(array)
+    if isinstance(images, Sequence) and not isinstance(images, bytes | bytearray):
+        return images
+    raise DataError(
+        f"pictures: got {type(images).__name__}; expected an array, a file name, one of Pillow's"
+        " images, or a list of these"
+    )
 
 
 def _rows(images: Array) -> list[Array]:
@@ -69,14 +85,20 @@ def image_files(path: Path) -> list[Path]:
     """
     if not path.is_dir():
         if not path.is_file():
-            raise DataError(f"images={path}: no such file or folder")
+            raise DataError(f"{path}: no such file or folder")
         return [path]
     found = sorted(
         file for file in path.rglob("*") if file.suffix.lower() in SUFFIXES and file.is_file()
     )
-    if not found:
-        raise DataError(f"images={path}: no picture files; expected {', '.join(SUFFIXES)}")
-    return found
+    # What other systems leave beside pictures: ._a.png is none.
+    shown = [file for file in found if not _is_hidden(file.relative_to(path))]
+    if not shown:
+        raise DataError(f"{path}: no picture files; expected {', '.join(SUFFIXES)}")
+    return shown
+
+
+def _is_hidden(path: Path) -> bool:
+    return any(part.startswith(".") or part == "__MACOSX" for part in path.parts)
 
 
 def check_image_files(paths: Sequence[Path]) -> None:
@@ -91,6 +113,7 @@ def _scan(image: OneImage, row: int) -> Picture:
         path = Path(image)
         with _opened(path) as picture:
             try:
+                picture.draft("L", (WORKED_AT, WORKED_AT))  # decoded no larger than is of use
                 return scan_of(_pixels(picture))
             except (DataError, *_FAULTS) as error:
                 raise DataError(f"{path}: {one_line(error)}; is it a whole picture?") from None
@@ -130,14 +153,24 @@ def _opened(path: Path) -> Image.Image:
 def _pixels(picture: Image.Image) -> Picture:
     """(H, W) grey or (H, W, 4) uint8, upright as its camera noted."""
     check_size(picture.height, picture.width)
-    picture.draft("L", (WORKED_AT, WORKED_AT))  # a JPEG is decoded no larger than is of use
     picture = ImageOps.exif_transpose(picture)
     if picture.mode.startswith("I") or picture.mode == "F":  # more than 8 bits a pixel
-        values = np.asarray(picture, np.float64)
-        lowest, highest = float(values.min()), float(values.max())
-        return np.rint((values - lowest) * (255 / max(highest - lowest, 1))).astype(np.uint8)
+        return _levels(np.asarray(picture))
     see_through = picture.mode in ("RGBA", "LA", "PA") or "transparency" in picture.info
     picture = picture.convert("RGBA" if see_through else "L")
     if max(picture.size) > WORKED_AT:
         picture.thumbnail((WORKED_AT, WORKED_AT))
     return np.asarray(picture, np.uint8)
+
+
+def _levels(values: Array) -> Picture:
+    """(H, W) of any range to uint8, the lowest 0 and the highest 255; no larger than is of use."""
+    wide = values if values.dtype == np.uint16 else values.astype(np.float32)
+    factor = WORKED_AT / max(wide.shape)
+    if factor < 1:  # first: a picture of 16 bits may have 80 million pixels
+        wide = cv2.resize(wide, None, fx=factor, fy=factor, interpolation=cv2.INTER_AREA)
+    lowest, highest = float(wide.min()), float(wide.max())
+    if not np.isfinite(lowest + highest):
+        raise DataError("pixels that are not finite")
+    levels = (wide.astype(np.float32) - lowest) * (255 / max(highest - lowest, 1))
+    return np.asarray(np.rint(levels), np.uint8)

@@ -3,7 +3,10 @@
 N pictures, H x W pixels of what the network sees.
 """
 
+import copy
+import functools
 import itertools
+import threading
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -18,7 +21,7 @@ from torch import Tensor
 from graphemes.evaluation.decide import likeliest
 from graphemes.foundation.arrays import Integers
 from graphemes.foundation.classes import spelled
-from graphemes.foundation.errors import SettingsError
+from graphemes.foundation.errors import DataError, SettingsError
 from graphemes.foundation.heads import HEADS, PerHead, Probabilities
 from graphemes.foundation.machine import usable_cores
 from graphemes.foundation.progress import Advance
@@ -27,9 +30,11 @@ from graphemes.images.transforms import Transform, apply_transform, make_transfo
 from graphemes.inference.grad_cam import Heat, grad_cam
 from graphemes.inference.predict import probabilities
 from graphemes.network.devices import Engine, choose_engine
+from graphemes.network.model import GraphemeNetwork
 from graphemes.pipeline.image_sources import Images, ImageSource, image_source
 from graphemes.pipeline.trained_networks import ReadyNetworks, find_weights, load_networks
 
+_EXPLAINING = threading.Lock()
 BEST = 5  # graphemes that are given for a picture, the likeliest first
 
 
@@ -73,9 +78,15 @@ class Reader:
         batch = [(ink[None], HEADS.map(lambda _: torch.zeros(1)))]
         found = probabilities(self.ready.networks, batch, self.engine, lambda _: None)
         labels = likeliest(found).map(lambda column: int(column[0]))
-        heats = [grad_cam(network, ink, labels, self.engine) for network in self.ready.networks]
+        with _EXPLAINING:
+            heats = [grad_cam(network, ink, labels, self.engine) for network in self._copies]
         mean = PerHead(*(np.mean(parts, axis=0) for parts in zip(*heats, strict=True)))
         return Explanation(ink[0].numpy(), labels, spelled(labels), mean)
+
+    @functools.cached_property
+    def _copies(self) -> list[GraphemeNetwork]:
+        """The networks once more: hooks are put on them, while others may read with the first."""
+        return copy.deepcopy(self.ready.networks)
 
     def _transform(self) -> Transform:
         return make_transform(self.ready.image_size, self.ready.crop)
@@ -112,6 +123,8 @@ def load_reader(
     """
     engine = choose_engine(device, precision)
     named = [path] if isinstance(path, Path) else path
+    if not named:
+        raise DataError("no weights: expected the path of a file or a folder")
     return Reader(load_networks(find_weights(named), engine, grapheme_pool), engine, batch_size)
 
 
