@@ -3,9 +3,12 @@
 import shutil
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from graphemes.foundation.errors import DataError
+from graphemes.foundation.heads import HEADS
+from graphemes.network.weights import WeightsRecord, save_weights
 from graphemes.release import inputs
 
 
@@ -16,11 +19,22 @@ def attached(kaggle_like, tmp_path) -> Path:
     return tmp_path / "input"
 
 
-def finished_fold(place: Path, content: str = "") -> Path:
+def finished_fold(place: Path, *, demo: bool = False, seed: int = 0, **settings: object) -> Path:
+    """A fold by its folder's name, whose weights hold nothing but their record."""
     place.mkdir(parents=True)
     (place / "run.json").write_text("{}")
+    record = WeightsRecord(
+        settings={"trunk": "resnet18", "seed": seed, **settings},
+        fold=place.name.removeprefix("fold"),
+        epoch=1,
+        score=None,
+        digests={"data": "d", "folds": "f"},
+        versions={},
+        demo=demo,
+        classes=[head.classes for head in HEADS],
+    )
     weights = place / "weights.safetensors"
-    weights.write_text(content or str(place))
+    save_weights(weights, {}, record, np.zeros(1, np.int64))
     return weights
 
 
@@ -53,14 +67,18 @@ def test_a_competition_that_is_not_attached_is_asked_for(tmp_path):
 
 def test_weights_are_found_once_each_and_unfinished_folds_left_out(tmp_path, capsys):
     one = finished_fold(tmp_path / "datasets" / "me" / "pack" / "weights" / "fold0")
-    finished_fold(tmp_path / "notebooks" / "out" / "folds" / "fold0", one.read_text())
+    finished_fold(tmp_path / "notebooks" / "out" / "folds" / "fold0")  # the same bytes
     two = finished_fold(tmp_path / "notebooks" / "out" / "folds" / "fold1")
     begun = tmp_path / "notebooks" / "out" / "folds" / "fold2"
     (begun / "state").mkdir(parents=True)
     (begun / "state" / "identity.json").write_text("{}")
     (begun / "weights.safetensors").write_text("half")
     assert inputs.find_weights_files(tmp_path) == [one, two]
-    assert f"{begun}: isn't finished, so it is left out" in capsys.readouterr().out
+    ended = two.parent / "state"  # of a training that was killed as it cleared up
+    ended.mkdir()
+    (ended / "identity.json").write_text("{}")
+    assert inputs.find_weights_files(tmp_path) == [one, two]
+    assert f"{begun}: isn't finished, so left out" in capsys.readouterr().out
 
 
 def test_no_weights_or_others_are_told(tmp_path):
@@ -71,17 +89,48 @@ def test_no_weights_or_others_are_told(tmp_path):
         inputs.find_weights_files(tmp_path)
 
 
+@pytest.mark.parametrize(
+    ("fold", "settings", "sentence"),
+    [
+        ("fold1", {"epochs": 40}, "epochs is 40, there None"),
+        ("fold1", {"seed": 7}, "seed is 7, there 0"),
+        ("fold0", {"seed": 7}, "seed is 7, there 0"),
+    ],
+)
+def test_weights_of_two_runs_are_refused_by_both_their_names(fold, settings, sentence, tmp_path):
+    one = finished_fold(tmp_path / "one" / "fold0")
+    two = finished_fold(tmp_path / "two" / fold, **settings)
+    with pytest.raises(DataError) as refused:
+        inputs.find_weights_files(tmp_path)
+    assert f"{two}: isn't of the run of {one} ({sentence})" in str(refused.value)
+
+
+def test_two_files_of_one_fold_are_refused(tmp_path):
+    one = finished_fold(tmp_path / "one" / "fold0")
+    two = finished_fold(tmp_path / "two" / "fold0")
+    two.write_bytes(two.read_bytes().replace(b'epoch\\": 1', b'epoch\\": 2'))
+    with pytest.raises(DataError) as refused:
+        inputs.find_weights_files(tmp_path)
+    assert f"{two}: is fold 0, as {one} is" in str(refused.value)
+
+
+def test_weights_of_the_demo_are_refused(tmp_path):
+    finished_fold(tmp_path / "fold0", demo=True)
+    with pytest.raises(DataError, match="has learned the demo's drawings, not handwriting"):
+        inputs.find_weights_files(tmp_path)
+
+
 def test_an_earlier_sessions_folds_are_copied_and_what_is_there_stays(tmp_path, capsys):
     earlier = tmp_path / "input" / "output" / "folds"
-    finished_fold(earlier / "fold0", "old")
+    finished_fold(earlier / "fold0")
     finished_fold(earlier / "wide" / "fold1")
     (earlier / "folds.csv").write_text("a,b\n")
     (earlier / "folds.csv").chmod(0o444)
     work = tmp_path / "working"
-    finished_fold(work / "folds" / "fold0", "new")
+    new = finished_fold(work / "folds" / "fold0", seed=1).read_bytes()
     assert inputs.find_earlier_folds(tmp_path / "input") == earlier
     inputs.restore_folds(earlier, work)
-    assert (work / "folds" / "fold0" / "weights.safetensors").read_text() == "new"
+    assert (work / "folds" / "fold0" / "weights.safetensors").read_bytes() == new
     assert (work / "folds" / "wide" / "fold1" / "run.json").is_file()
     (work / "folds" / "folds.csv").write_text("written again")  # though the input was read-only
     said = capsys.readouterr().out

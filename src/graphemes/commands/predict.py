@@ -1,5 +1,6 @@
 """predict: weights and test shards to a submission, or picture files to a table."""
 
+from graphemes.foundation.progress import say
 from graphemes.foundation.settings.commands import PredictSettings
 from graphemes.pipeline.image_reading import read_images
 from graphemes.pipeline.prediction import plan_prediction, predict_run
@@ -15,7 +16,7 @@ def run(settings: PredictSettings) -> None:
     if settings.images is not None:
         read_images(settings, settings.images)
         return
-    named = find_weights(settings.weights) if settings.weights else None
+    named = find_weights(settings.weights, say) if settings.weights else None
     workspace = find_workspace(settings)
     weights = named or finished_weights(workspace.layout)
     workspace.draw_demo()

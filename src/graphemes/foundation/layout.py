@@ -63,6 +63,11 @@ class FoldPaths:
         return self.finished or self.checkpoint.is_file()
 
     @property
+    def unfinished(self) -> bool:
+        """Whether a training is still to end here: its weights are those of an epoch on the way."""
+        return self.state.is_dir() and not self.run.is_file()
+
+    @property
     def state(self) -> Path:
         """What resume needs; gone when finished."""
         return self.directory / "state"

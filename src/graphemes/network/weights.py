@@ -111,6 +111,16 @@ def load_weights(path: Path) -> tuple[GraphemeNetwork, WeightsRecord]:
     return network.eval(), record
 
 
+def read_record(path: Path) -> WeightsRecord:
+    """What a file says of itself, without its tensors. DataError says what's off."""
+    try:
+        with safe_open(path, "pt") as file:
+            metadata = file.metadata() or {}
+    except (OSError, SafetensorError) as error:
+        raise DataError(f"{path}: {_why(path, error)}") from None
+    return _record(path, metadata)
+
+
 def start_from(path: Path, network: GraphemeNetwork, architecture: Architecture) -> None:
     """Put a file's weights into a network of the same tensors. DataError says what's off."""
     tensors, record = _read(path)

@@ -117,7 +117,7 @@ def plan_export(settings: ExportSettings) -> ExportPlan:
 
 def _weights(settings: ExportSettings, layout: Layout) -> list[Path]:
     if settings.weights:
-        return find_weights(settings.weights)
+        return find_weights(settings.weights, say)
     if settings.fold is None or settings.fold == "all":
         for place in layout.folds():
             if not place.finished and (settings.fold == "all" or place.begun):

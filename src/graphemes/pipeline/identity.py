@@ -21,11 +21,11 @@ class RunIdentity:
     classes: list[int]
     demo: bool
 
-    def differences(self, asked: Self) -> list[str]:
+    def differences(self, asked: Self, other: str = "asked for") -> list[str]:
         """What differs from another that is asked for, for people: 'epochs is 3, asked for 4'."""
         old, new = {**_DEFAULTS, **self.settings}, {**_DEFAULTS, **asked.settings}
         found = [
-            f"{key} is {old.get(key)}, asked for {new.get(key)}"
+            f"{key} is {old.get(key)}, {other} {new.get(key)}"
             for key in {**asked.settings, **self.settings}
             if old.get(key) != new.get(key)
         ]

@@ -59,6 +59,8 @@ def predict_run(
     path = settings.submission or workspace.layout.submission
     pool = settings.grapheme_pool if isinstance(settings, PredictSettings) else None
     ready = load_networks(weights, workspace.engine, pool)
+    if ready.records[0].demo and not workspace.demo:
+        say("WARNING: these weights have learned the demo's drawings, not handwriting")
     origin = _origin(ready, workspace, list(plan.shards))
     summaries = [file_digest(file) for file in weights]
     made_from = {**origin, "weights": ",".join(summaries)}

@@ -100,7 +100,7 @@ def _print(report: ScoreReport, *, by_fold: bool = True) -> None:
 def score_weights(named: Sequence[Path], settings: ScoreSettings) -> None:
     """Score weights on the labelled images that none of them was trained on."""
     workspace = find_workspace(settings)
-    paths = find_weights(named)
+    paths = find_weights(named, say)
     ready = load_networks(paths, workspace.engine, settings.grapheme_pool)
     workspace.draw_demo()
     data = open_training_data(workspace)

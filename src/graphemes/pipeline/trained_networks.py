@@ -7,10 +7,18 @@ from typing import Literal
 
 from graphemes.foundation.errors import DataError, SettingsError
 from graphemes.foundation.layout import CALL, FoldPaths, Layout, numbered
+from graphemes.foundation.progress import Say
+from graphemes.foundation.settings.groups import Learning
 from graphemes.foundation.settings.types import Crop, GraphemePool, ImageSize
 from graphemes.network.devices import Engine
 from graphemes.network.model import GraphemeNetwork
-from graphemes.network.weights import WeightsRecord, load_weights, network_settings
+from graphemes.network.weights import (
+    WeightsRecord,
+    load_weights,
+    network_settings,
+    read_record,
+)
+from graphemes.pipeline.identity import RunIdentity
 
 
 @dataclass(frozen=True)
@@ -24,16 +32,17 @@ class ReadyNetworks:
     otherwise: dict[str, str]  # settings that were asked to differ from their training
 
 
-def find_weights(named: Sequence[Path]) -> list[Path]:
+def find_weights(named: Sequence[Path], out: Say | None = None) -> list[Path]:
     """The files named, and those of the folds in the folders named.
 
-    A folder may be a fold's or a run's, not one of several runs. Raises DataError if it has none,
-    or for a file that is named twice.
+    A folder may be a fold's or a run's, not one of several runs. A run's folds that aren't finished
+    are left out where `out` can say so. Raises DataError for them where it can't, for a folder that
+    has no weights, and for a file that is named twice.
     """
     found: list[Path] = []
     for path in named:
         if path.is_dir():
-            places = [FoldPaths(path), *numbered(path)]
+            places = [FoldPaths(path), *_finished(path, out)]
             files = [file for place in places for file in (place.weights, place.hub_weights)]
             inside = [file for file in files if file.is_file()]
             if not inside:
@@ -48,6 +57,19 @@ def find_weights(named: Sequence[Path]) -> list[Path]:
         if path.resolve() in [before.resolve() for before in found[:number]]:
             raise DataError(f"{path}: is named twice; name each file, or the folder of it, once")
     return found
+
+
+def _finished(run_dir: Path, out: Say | None) -> list[FoldPaths]:
+    """The folds in a run's folder without those that a training is still to finish."""
+    places = numbered(run_dir)
+    for place in places:
+        if place.unfinished and place.weights.is_file():
+            if out is None:
+                raise DataError(
+                    f"{place.directory}: isn't finished; train on, or name the finished folds alone"
+                )
+            out(f"{place.directory}: isn't finished, so it is left out")
+    return [place for place in places if not place.unfinished]
 
 
 def finished_weights(layout: Layout) -> list[Path]:
@@ -78,6 +100,7 @@ def load_networks(
     records = [record for _, record in loaded]
     for path, record in zip(paths, records, strict=True):
         _agree(path, record, paths[0], records[0])
+    _refuse_fold_twice(paths, records)
     first = network_settings(paths[0], records[0])
     networks = [network.to(engine.device) for network, _ in loaded]
     otherwise = {}
@@ -91,6 +114,44 @@ def load_networks(
         network.grapheme_pool = None if grapheme_pool == "none" else grapheme_pool
         otherwise["grapheme_pool"] = str(grapheme_pool)
     return ReadyNetworks(networks, records, first.image_size, first.crop, otherwise)
+
+
+def trained_settings(path: Path) -> Learning:
+    """The settings that a weights file says it was trained with. DataError says what's off."""
+    return network_settings(path, read_record(path))
+
+
+def check_one_run(paths: Sequence[Path]) -> WeightsRecord | None:
+    """The first record of weights that are folds of one run, each once; None of no weights.
+
+    Raises DataError that names two files for other settings, seeds or data of theirs, or one fold.
+    """
+    records = [read_record(path) for path in paths]
+    for path, record in zip(paths, records, strict=True):
+        found = _identity(record).differences(_identity(records[0]), "there")
+        if found:
+            raise DataError(
+                f"{path}: isn't of the run of {paths[0]} ({'; '.join(found[:4])});"
+                " leave the folds of one run alone"
+            )
+    _refuse_fold_twice(paths, records)
+    return records[0] if records else None
+
+
+def _identity(record: WeightsRecord) -> RunIdentity:
+    return RunIdentity(record.settings, record.digests, record.classes, record.demo)
+
+
+def _refuse_fold_twice(paths: Sequence[Path], records: Sequence[WeightsRecord]) -> None:
+    """Raise DataError for two files of one fold: of two runs, or one counted double."""
+    first: dict[str, Path] = {}
+    for path, record in zip(paths, records, strict=True):
+        before = first.setdefault(record.fold, path)
+        if before != path:
+            raise DataError(
+                f"{path}: is fold {record.fold}, as {before} is; average each fold of one run once,"
+                " so leave one of them out"
+            )
 
 
 def _agree(path: Path, record: WeightsRecord, first_path: Path, first: WeightsRecord) -> None:

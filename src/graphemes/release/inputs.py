@@ -7,12 +7,13 @@ from pathlib import Path
 from graphemes.competition.shards import find_shards
 from graphemes.foundation.errors import DataError
 from graphemes.foundation.files import file_digest
-from graphemes.foundation.layout import Layout, numbered
+from graphemes.foundation.layout import FoldPaths, Layout, numbered
 from graphemes.foundation.progress import say
+from graphemes.pipeline.trained_networks import check_one_run
 from graphemes.pipeline.workspace import COMPETITION, KAGGLE_WORKING
 
 INPUT = Path("/kaggle/input")
-WEIGHTS = "weights.safetensors"
+WEIGHTS = FoldPaths(Path()).weights.name
 
 
 def find_competition(root: Path = INPUT) -> Path:
@@ -40,18 +41,19 @@ def find_competition(root: Path = INPUT) -> Path:
 
 
 def find_weights_files(root: Path = INPUT) -> list[Path]:
-    """The weights of finished folds, of packs and of outputs of train, each once.
+    """The weights of one run's finished folds, of packs and of outputs of train, each once.
 
-    Folds that aren't finished are left out with a word. Raises DataError where none is left.
+    Folds that aren't finished are left out with a word. Raises DataError where none is left, for
+    weights of two runs, two of one fold, and those that have learned the demo's drawings.
     """
     found = _attached(root, WEIGHTS)
     begun = [path.parents[1] for path in _attached(root, "state/identity.json")]
     for directory in begun:
-        say(f"{directory}: isn't finished, so it is left out; the train notebook goes on with it")
-    unfinished = set(begun)
+        if FoldPaths(directory).unfinished:
+            say(f"{directory}: isn't finished, so left out; the train notebook goes on with it")
     distinct: dict[str, Path] = {}
     for path in found:
-        if path.parent not in unfinished:
+        if not FoldPaths(path.parent).unfinished:
             distinct.setdefault(file_digest(path), path)
     if not distinct:
         others = [path for kind in ("*.safetensors", "*.pt*") for path in _attached(root, kind)]
@@ -60,7 +62,14 @@ def find_weights_files(root: Path = INPUT) -> list[Path]:
             f"{root}: no {WEIGHTS} of a finished fold{named}; attach the data set that"
             " `bash run.sh pack` made, or the output of a train notebook that says finished"
         )
-    return list(distinct.values())
+    weights = list(distinct.values())
+    record = check_one_run(weights)
+    if record is not None and record.demo:
+        raise DataError(
+            f"{weights[0]}: has learned the demo's drawings, not handwriting; train on the"
+            " competition's images, and detach these weights"
+        )
+    return weights
 
 
 def find_earlier_folds(root: Path = INPUT) -> Path | None:

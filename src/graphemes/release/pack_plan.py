@@ -24,7 +24,12 @@ from graphemes.foundation.progress import say
 from graphemes.foundation.settings.groups import Places
 from graphemes.foundation.settings.release import PackSettings
 from graphemes.network.devices import Engine
-from graphemes.pipeline.trained_networks import find_weights, finished_weights, load_networks
+from graphemes.pipeline.trained_networks import (
+    check_one_run,
+    find_weights,
+    finished_weights,
+    load_networks,
+)
 from graphemes.pipeline.workspace import find_layout
 from graphemes.release.wheel import check_sources, sources_digest
 
@@ -83,7 +88,7 @@ def _chosen(settings: PackSettings, layout: Layout) -> list[Path]:
     if settings.weights == "none":
         return []
     if settings.weights is not None:
-        return find_weights(settings.weights)
+        return find_weights(settings.weights, say)
     if settings.fold is None:
         left = [place for place in layout.folds() if place.begun and not place.finished]
         weights = finished_weights(layout)
@@ -114,9 +119,10 @@ def _check_weights(weights: Sequence[Path]) -> None:
         place = FoldPaths(path.parent)
         if path == place.weights and place.checkpoint.is_file() and not place.run.is_file():
             raise DataError(f"{path}: its fold isn't finished; train on, or leave it out")
+    check_one_run(weights)
     ready = load_networks(weights, Engine(torch.device("cpu"), "fp32"))
     if ready.records[0].demo:
-        say("these weights have learned the demo's drawings: a score of theirs says nothing")
+        say("these weights have learned the demo's drawings: the submit notebook refuses them")
 
 
 def _folders(weights: Sequence[Path]) -> dict[str, list[Path]]:
