@@ -135,7 +135,7 @@ def test_train_goes_on_and_submit_writes_what_the_command_line_does(
     )
     assert trained.error is None, trained.said
     assert "fold 0: resumed after epoch 1 of 2" in trained.said
-    assert "fold0: finished; save this version" in trained.said
+    assert "fold0: finished\nfinished; save this version" in trained.said
     assert trained.pictures() == 3
     assert not (trained.working / "data" / "cache").exists()
 
@@ -178,7 +178,7 @@ def test_train_goes_on_and_submit_writes_what_the_command_line_does(
         ({PACK: "pack", COMPETITION: "nothing"}, "attach the competition: Add Input, Competitions"),
         ({PACK: "pack"}, "no weights.safetensors of a finished fold; attach the data set"),
         ({PACK: "pack", OUTPUT: "earlier"}, "no weights.safetensors of a finished fold"),
-        ({PACK: "pack", OUTPUT: "others"}, "predict: /kaggle/input/notebooks/somebody"),
+        ({PACK: "pack", OUTPUT: "others"}, "it is a pickle (.pt, .pth), which can run code"),
     ],
     ids=["no data set", "no competition", "no weights", "unfinished", "another format"],
 )

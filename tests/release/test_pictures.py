@@ -13,7 +13,7 @@ from graphemes.foundation.errors import DataError
 from graphemes.foundation.heads import HEADS, HEIGHT, WIDTH, PerHead
 from graphemes.foundation.settings.groups import Learning
 from graphemes.release import pictures, tables
-from graphemes.release.scans import first_shard, read_scans
+from graphemes.release.scans import first_shard, scans_by_id
 
 
 @pytest.fixture(scope="module")
@@ -41,9 +41,9 @@ def test_scans_are_those_of_the_shard(shard_path):
         whole = np.empty((shard.rows, HEIGHT * WIDTH), np.uint8)
         decode(shard, whole)
         ids = shard.ids
-    first = read_scans(shard_path, 3)
+    first = scans_by_id(shard_path, 3)
     assert list(first) == ids[:3]
-    chosen = read_scans(shard_path, [ids[5], "Train_nowhere", ids[2]])
+    chosen = scans_by_id(shard_path, [ids[5], "Train_nowhere", ids[2]])
     assert set(chosen) == {ids[5], ids[2]}
     for name, scan in {**first, **chosen}.items():
         assert scan.shape == (HEIGHT, WIDTH)
@@ -58,7 +58,7 @@ def test_where_there_is_no_shard_that_is_said(tmp_path):
 @pytest.mark.parametrize("crop", ["ink", "none"])
 def test_scans_and_crops_are_a_picture(shard_path, crop):
     learning = Learning(image_size="32", crop=crop)
-    shown = pictures.scans_and_crops(read_scans(shard_path, 4), learning)
+    shown = pictures.scans_and_crops(scans_by_id(shard_path, 4), learning)
     assert shape(shown)[1] > shape(shown)[0] > 100
     assert repr(shown).startswith("4 scans")
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from graphemes.foundation.errors import DataError, SettingsError, UserError
+from graphemes.foundation.errors import SettingsError, UserError
 from graphemes.release import session
 
 
@@ -44,15 +44,44 @@ def test_a_misspelt_setting_is_refused_before_the_training():
 
 
 def test_a_fold_says_how_far_it_is(tmp_path, capsys):
-    directory = session.fold_directory(0, "wide", tmp_path)
-    assert directory == tmp_path / "folds" / "wide" / "fold0"
-    session.say_how_far(directory)
-    assert "not finished; save this version" in capsys.readouterr().out
+    one, two = session.fold_directories(session.chosen_settings({"fold": "0,1"}), tmp_path)
+    end(one)
+    session.say_how_far([one, two])
+    said = capsys.readouterr().out
+    assert f"{one}: finished\n{two}: not finished\nnot finished; save this version" in said
+    end(two)
+    session.say_how_far([one, two])
+    assert (
+        "\nfinished; save this version, attach its output to the submit" in capsys.readouterr().out
+    )
+
+
+@pytest.mark.parametrize(
+    ("settings", "names"),
+    [
+        ({"fold": 2, "name": "wide"}, ["wide/fold2"]),
+        ({"fold": "0,1"}, ["fold0", "fold1"]),
+        ({"fold": "all", "folds": 3}, ["fold0", "fold1", "fold2"]),
+        ({"fold": "none"}, ["foldnone"]),
+        ({"fold": "all", "folds": "table.csv"}, ["fold4"]),
+    ],
+)
+def test_every_word_for_folds_tells_where_they_are(settings, names, tmp_path):
+    end(tmp_path / "folds" / "fold4")
+    found = session.fold_directories(session.chosen_settings(settings), tmp_path)
+    assert found == [tmp_path / "folds" / name for name in names]
+
+
+@pytest.mark.parametrize("fold", [[0, 1], "first", 9])
+def test_a_word_that_names_no_fold_is_refused_before_the_training(fold):
+    with pytest.raises(SettingsError, match="fold"):
+        session.chosen_settings({"fold": fold})
+
+
+def end(directory: Path) -> None:
     directory.mkdir(parents=True)
     for name in ("run.json", "weights.safetensors"):
         (directory / name).touch()
-    session.say_how_far(directory)
-    assert "finished; save this version, attach its output to the submit" in capsys.readouterr().out
 
 
 def test_decoded_images_are_not_left_in_the_output(tmp_path):
@@ -62,6 +91,7 @@ def test_decoded_images_are_not_left_in_the_output(tmp_path):
     assert not (tmp_path / "data" / "cache").exists()
 
 
-def test_settings_are_read_from_the_weights_file(tmp_path):
-    with pytest.raises(DataError, match="no such weights file"):
-        session.trained_settings(tmp_path / "weights.safetensors")
+def test_what_cannot_be_shown_is_a_sentence(capsys):
+    assert session.attempt(lambda: 1) == 1
+    assert session.attempt(lambda: next(iter([]))) is None
+    assert "can't be shown: StopIteration: StopIteration" in capsys.readouterr().out

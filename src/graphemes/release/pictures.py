@@ -7,6 +7,7 @@ import io
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 import cv2
 import numpy as np
@@ -22,7 +23,7 @@ from graphemes.foundation.layout import FoldPaths
 from graphemes.foundation.settings.groups import Learning
 from graphemes.images.ink import ink_box
 from graphemes.images.transforms import apply_transform, make_transform
-from graphemes.release.scans import read_scans
+from graphemes.release.scans import first_shard, scans_by_id
 from graphemes.release.tables import CLASSES_SHOWN
 
 ACROSS = 6  # pictures of a row
@@ -40,6 +41,11 @@ class Picture:
 
     def __repr__(self) -> str:
         return self.text
+
+
+def first_scans(competition: Path, part: Literal["train", "test"], learning: Learning) -> Picture:
+    """The first scans of a part, and what the network sees of them. DataError without a shard."""
+    return scans_and_crops(scans_by_id(first_shard(competition, part), ACROSS), learning)
 
 
 def scans_and_crops(scans: dict[str, Pixels], learning: Learning) -> Picture:
@@ -80,7 +86,7 @@ def misread_scans(table: OofTable | None, competition: Path) -> Picture:
     rows = _misread(table, shards[0])
     if not rows:
         return Picture(None, f"{shards[0].name}: no image of the worst classes is misread")
-    scans = read_scans(shards[0], [name for _, shown in rows for name, _ in shown])
+    scans = scans_by_id(shards[0], [name for _, shown in rows for name, _ in shown])
     across = max(len(shown) for _, shown in rows)
     figure = Figure(figsize=(1.9 * across, 1.4 * len(rows)), layout="constrained")
     axes = figure.subplots(len(rows), across, squeeze=False)

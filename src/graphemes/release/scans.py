@@ -19,7 +19,7 @@ def first_shard(competition: Path, part: Literal["train", "test"]) -> Path:
     return shards[0]
 
 
-def read_scans(shard: Path, wanted: Sequence[str] | int) -> dict[str, Pixels]:
+def scans_by_id(shard: Path, wanted: Sequence[str] | int) -> dict[str, Pixels]:
     """Scans (137, 236) uint8 by id: those wanted that a shard has, or its first so many.
 
     Their whole row group is decoded on the way, block by block: 20 seconds for the 50,210 images of

@@ -5,19 +5,19 @@ import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import TypeVar
 
-from graphemes.foundation.errors import UserError
-from graphemes.foundation.layout import FoldPaths, Layout
+from graphemes.foundation.errors import UserError, one_line
+from graphemes.foundation.layout import FoldPaths, Layout, numbered
 from graphemes.foundation.progress import Say, say
 from graphemes.foundation.settings.commands import TrainSettings
-from graphemes.foundation.settings.groups import Learning
 from graphemes.foundation.settings.words import read_words
-from graphemes.network.weights import load_weights, network_settings
 from graphemes.pipeline.workspace import KAGGLE_WORKING
 
 WORKING = KAGGLE_WORKING
+Shown = TypeVar("Shown")
 
 
 def run_command(
@@ -75,24 +75,41 @@ def chosen_settings(values: dict[str, object]) -> TrainSettings:
     return read_words(TrainSettings, [f"{key}={value}" for key, value in values.items()])
 
 
-def trained_settings(weights: Path) -> Learning:
-    """The settings that a weights file says it was trained with."""
-    return network_settings(weights, load_weights(weights)[1])
+def attempt(make: Callable[[], Shown]) -> Shown | None:
+    """What is made to be shown; where it can't be, None, and a sentence that says why.
+
+    What the session is for is written by then, and Kaggle drops a session that ends with an error.
+    """
+    try:
+        return make()
+    except Exception as error:  # noqa: BLE001  # whatever is amiss with a picture, it isn't worth a session
+        say(f"can't be shown: {type(error).__name__}: {one_line(error)}")
+        return None
 
 
-def fold_directory(fold: int | str, name: str | None = None, work: Path = WORKING) -> Path:
-    """Where a session's training puts a fold."""
-    return Layout(work, name).fold(fold).directory
+def fold_directories(settings: TrainSettings, work: Path = WORKING) -> list[Path]:
+    """Where a session's training puts the folds asked for; of `all` of a table, those begun."""
+    layout = Layout(work, settings.name)
+    if settings.fold == "none":
+        return [layout.fold("none").directory]
+    if settings.fold != "all":
+        return [layout.fold(fold).directory for fold in settings.fold]
+    if isinstance(settings.folds, int):
+        return [layout.fold(fold).directory for fold in range(settings.folds)]
+    return [place.directory for place in numbered(layout.run_dir)]
 
 
-def say_how_far(directory: Path) -> None:
-    """Whether a fold is trained to its end, and what to do next."""
-    if FoldPaths(directory).finished:
-        say(f"{directory}: finished; save this version, attach its output to the submit notebook")
+def say_how_far(directories: Sequence[Path]) -> None:
+    """Which folds are trained to their end, and what to do next."""
+    finished = [FoldPaths(directory).finished for directory in directories]
+    for directory, done in zip(directories, finished, strict=True):
+        say(f"{directory}: {'finished' if done else 'not finished'}")
+    if finished and all(finished):
+        say("finished; save this version, attach its output to the submit notebook")
     else:
         say(
-            f"{directory}: not finished; save this version, attach its output to this notebook"
-            " (Add Input, Notebooks) and run it again: it goes on from there"
+            "not finished; save this version, attach its output to this notebook (Add Input,"
+            " Notebooks) and run it again: it goes on from there"
         )
 
 

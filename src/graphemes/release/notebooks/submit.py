@@ -35,8 +35,9 @@ pip = [sys.executable, "-m", "pip", "install", "--no-index", "--no-deps", "--qui
 installed = subprocess.run([*pip, wheels[0]], check=True)
 
 # %%
+from graphemes.pipeline.trained_networks import trained_settings
 from graphemes.release import inputs, pictures, session, tables
-from graphemes.release.scans import first_shard, read_scans
+from graphemes.release.session import attempt
 from graphemes.release.submission_check import check_submission
 
 competition = inputs.find_competition()
@@ -62,14 +63,14 @@ check_submission(submission, competition)
 # ## What was read
 #
 # The first test images: the box around the ink, what the network sees, and the grapheme that its
-# three answers spell.
+# three answers spell. From here on nothing stops the notebook: the submission is written, and what
+# can't be shown is a sentence.
 
 # %%
-scans = read_scans(first_shard(competition, "test"), pictures.ACROSS)
-pictures.scans_and_crops(scans, session.trained_settings(weights[0]))
+attempt(lambda: pictures.first_scans(competition, "test", trained_settings(weights[0])))
 
 # %%
-tables.read_graphemes(submission, competition)
+attempt(lambda: tables.read_graphemes(submission, competition))
 
 # %% [markdown]
 # ## How good the networks are
@@ -79,17 +80,17 @@ tables.read_graphemes(submission, competition)
 
 # %%
 folds = [path.parent for path in weights]
-pictures.curves(folds)
+attempt(lambda: pictures.curves(folds))
 
 # %%
-table = tables.out_of_fold(folds)
-tables.recalls(table)
+table = attempt(lambda: tables.out_of_fold(folds))
+attempt(lambda: tables.recalls(table))
 
 # %% [markdown]
 # The classes read worst, and what they are taken for; then some of their misread scans.
 
 # %%
-tables.worst_classes(table)
+attempt(lambda: tables.worst_classes(table))
 
 # %%
-pictures.misread_scans(table, competition)
+attempt(lambda: pictures.misread_scans(table, competition))

@@ -3,7 +3,7 @@
 # %% [markdown]
 # # Reading Bengali graphemes: train a fold
 #
-# This notebook trains one fold in one session. Attach to it (Add Input):
+# This notebook trains a fold in a session or two. Attach to it (Add Input):
 #
 # 1. the competition, **bengaliai-cv19** (its rules must have been accepted);
 # 2. the data set that `bash run.sh pack` made: it holds the package;
@@ -16,7 +16,8 @@
 # ## What to train
 #
 # The words are those of the command line; `graphemes train help` lists them all. Keep them the same
-# in all sessions of a run, but for `FOLD`: when fold 0 is finished, go on with 1.
+# in all sessions of a run, but for `FOLD`: when fold 0 is finished, go on with 1. `"0,1"` or
+# `"all"` trains several, one after the other, in as many sessions as they need.
 
 # %% settings
 FOLD = 0
@@ -45,12 +46,13 @@ installed = subprocess.run([*pip, wheels[0]], check=True)
 
 # %%
 from graphemes.release import inputs, pictures, session, tables
-from graphemes.release.scans import first_shard, read_scans
+from graphemes.release.session import attempt
 
 competition = inputs.find_competition()
-settings = session.chosen_settings(SETTINGS)  # a misspelt word is refused here
+asked = {"fold": FOLD, "time_limit": TIME_LIMIT, **SETTINGS}
+settings = session.chosen_settings(asked)  # a misspelt word is refused here
 inputs.restore_folds(inputs.find_earlier_folds())
-session.run_command("doctor", {"data_dir": competition, "fold": FOLD})
+session.run_command("doctor", {"data_dir": competition, "fold": asked["fold"]})
 
 # %% [markdown]
 # ## What the network sees
@@ -60,8 +62,7 @@ session.run_command("doctor", {"data_dir": competition, "fold": FOLD})
 # otherwise in every epoch.
 
 # %%
-scans = read_scans(first_shard(competition, "train"), pictures.ACROSS)
-pictures.scans_and_crops(scans, settings)
+attempt(lambda: pictures.first_scans(competition, "train", settings))
 
 # %% [markdown]
 # ## Training
@@ -70,8 +71,7 @@ pictures.scans_and_crops(scans, settings)
 # The first session decodes all images first, which takes a minute or two.
 
 # %%
-where = {"data_dir": competition, "fold": FOLD, "time_limit": TIME_LIMIT}
-session.run_command("train", {**where, **SETTINGS})
+session.run_command("train", {"data_dir": competition, **asked})
 
 # %% [markdown]
 # ## How it went
@@ -80,16 +80,16 @@ session.run_command("train", {**where, **SETTINGS})
 # won't help much.
 
 # %%
-fold = session.fold_directory(FOLD, settings.name)
-pictures.curves([fold])
+folds = session.fold_directories(settings)
+attempt(lambda: pictures.curves(folds))
 
 # %% [markdown]
 # Recall is the share of a class's images that are read right. The score is its mean over the
 # classes of each head, and over the heads, root twice. A rare class counts as much as a common one.
 
 # %%
-table = tables.out_of_fold([fold])
-tables.recalls(table)
+table = attempt(lambda: tables.out_of_fold(folds))
+attempt(lambda: tables.recalls(table))
 
 # %% [markdown]
 # ## Where it errs
@@ -97,10 +97,10 @@ tables.recalls(table)
 # The classes read worst, and what they are taken for; then some of their misread scans.
 
 # %%
-tables.worst_classes(table)
+attempt(lambda: tables.worst_classes(table))
 
 # %%
-pictures.misread_scans(table, competition)
+attempt(lambda: pictures.misread_scans(table, competition))
 
 # %% [markdown]
 # ## What is kept
@@ -110,4 +110,4 @@ pictures.misread_scans(table, competition)
 
 # %%
 session.remove_cache()
-session.say_how_far(fold)
+session.say_how_far(folds)
