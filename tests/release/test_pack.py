@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from conftest import QUICK
+from graphemes.foundation.settings.release import PackSettings
 from graphemes.release import pack_plan, packing, wheel
 
 
@@ -93,7 +94,96 @@ def test_a_second_time_keeps_it_and_another_is_refused_unless_asked_for(pack, tm
     assert read(manifest)["identity"]["dataset"] == "another/graphemes-bengali"
     (tmp_path / "out" / "pack" / "train" / "train.ipynb").unlink()
     damaged = pack(user="another")
-    assert "a pack of other files that are missing" in damaged.err
+    assert "a pack of other train/train.ipynb (missing); overwrite=true" in damaged.err
+    assert pack(user="another", overwrite="true").code == 0
+    assert (tmp_path / "out" / "pack" / "train" / "train.ipynb").is_file()
+
+
+@pytest.mark.parametrize("name", ["train/train.ipynb", "submit/kernel-metadata.json"])
+def test_what_the_user_edited_is_kept_and_not_replaced(name, pack, tmp_path):
+    assert pack(weights="none").code == 0
+    edited = tmp_path / "out" / "pack" / name
+    text = edited.read_text().replace("bengaliai-cv19", "bengaliai-cv20").replace("40,", "60,")
+    edited.write_text(text)  # as long as before
+    said = pack(weights="none")
+    assert said.code == 0
+    assert f"{name} edited since: kept so" in said.out
+    assert f"{name} (edited)" in pack(weights="none", user="another").err
+    refused = pack(weights="none", user="another", overwrite="true")
+    assert refused.code == 2
+    assert f"{name}: edited since it was packed, and a new pack would remove it" in refused.err
+    assert edited.read_text() == text
+    edited.unlink()
+    assert pack(weights="none", user="another", overwrite="true").code == 0
+
+
+def test_files_of_others_within_a_pack_are_named_and_stay(pack, tmp_path):
+    assert pack(weights="none").code == 0
+    notes = tmp_path / "out" / "pack" / "train" / "notes.txt"
+    notes.write_text("a week's")
+    refused = pack(weights="none", user="another", overwrite="true")
+    assert refused.code == 2
+    assert "train/notes.txt: not of the pack, and a new pack would remove it" in refused.err
+    assert notes.read_text() == "a week's"
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        "[]",
+        '"pack"',
+        "{}",
+        '{"identity": {}, "files": {}}',
+        '{"identity": [], "files": {}}',
+        '{"identity": {"dataset": "a/b", "sources": "s", "weights": {}}}',
+    ],
+)
+def test_a_pack_json_of_others_makes_no_pack(content, pack, tmp_path):
+    out = tmp_path / "out" / "pack"
+    out.mkdir(parents=True)
+    (out / "pack.json").write_text(content)
+    (out / "chapter1.txt").write_text("years of work")
+    for words in ({}, {"overwrite": "true"}):
+        said = pack(weights="none", out=out, **words)
+        assert said.code == 2
+        assert "holds chapter1.txt, which is no pack's" in said.err
+        assert files(out) == {"chapter1.txt", "pack.json"}
+
+
+def test_of_two_packs_at_once_the_second_looks_again(pack, built_wheel, monkeypatch, tmp_path):
+    def plan(user: str) -> pack_plan.PackPlan:
+        words = {"user": user, "weights": "none", "out": tmp_path / "out" / "pack"}
+        return pack_plan.plan_pack(PackSettings(work_dir=tmp_path, **words))
+
+    first, same, other = plan("first"), plan("first"), plan("other")
+    packing.write_pack(first)
+    manifest = tmp_path / "out" / "pack" / "pack.json"
+    before = manifest.stat().st_mtime_ns
+    packing.write_pack(same)
+    with pytest.raises(pack_plan.PlaceTaken, match="a pack of other dataset"):
+        packing.write_pack(other)
+    assert manifest.stat().st_mtime_ns == before
+
+
+def test_weights_of_two_runs_are_refused_before_the_upload(pack, trained, tmp_path):
+    one = trained / "folds" / "fold0"
+    two = shutil.copytree(one, tmp_path / "run" / "fold0")
+    for weights in (f"{one},{two}", f"{two},{one}"):
+        said = pack(weights=weights)
+        assert said.code == 2
+        assert "is fold 0, as " in said.err
+        assert str(one) in said.err
+        assert str(two) in said.err
+    weights = two / "weights.safetensors"
+    other = weights.read_bytes()
+    for before, after in ((b'fold\\": \\"0', b'fold\\": \\"1'), (b'epochs\\": 1', b'epochs\\": 2')):
+        assert other.count(before) == 1
+        other = other.replace(before, after)
+    weights.write_bytes(other)
+    said = pack(weights=f"{one},{two}")
+    assert said.code == 2
+    assert f"{weights}: isn't of the run of {one}" in said.err
+    assert "(epochs is 2, there 1)" in said.err
 
 
 def test_without_weights_it_serves_to_train_on_kaggle(pack, tmp_path):
@@ -131,6 +221,7 @@ def test_nothing_is_left_of_a_pack_that_fails(pack, monkeypatch, tmp_path):
         ({"name": "a" * 60}, "no finished fold"),
         ({"fold": 0, "weights": "x"}, "fold, weights: two ways to choose weights"),
         ({"user": "x/y"}, "expected a Kaggle user name"),
+        ({"user": "me"}, "3 or more letters, digits, '-', '_'"),
     ],
 )
 def test_what_cannot_be_packed_is_refused_in_a_sentence(words, sentence, pack, tmp_path):
@@ -198,9 +289,22 @@ def test_the_wheel_holds_what_the_package_reads_and_leaves_nothing_behind(built_
     ):
         assert name in inside
     sources = wheel.ROOT / "src"
+    assert list(built_wheel.parent.iterdir()) == [built_wheel]
     modules = {path.relative_to(sources).as_posix() for path in sources.rglob("*.py")}
     assert modules <= inside
     assert not (wheel.ROOT / "build").exists()
+
+
+def test_a_wheel_is_built_in_its_folder_alone(monkeypatch, tmp_path):
+    """Were the process killed, what it leaves would lie there, and go with the folder."""
+    places = []
+    monkeypatch.setattr(wheel, "_pip_wheel", lambda copy, into, root: places.append((copy, into)))
+    with pytest.raises(StopIteration):
+        wheel.build_wheel(tmp_path)
+    ((copy, into),) = places
+    assert into == tmp_path
+    assert copy.is_relative_to(tmp_path)
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_without_a_checkout_there_is_no_wheel(tmp_path):

@@ -34,6 +34,7 @@ from graphemes.pipeline.workspace import find_layout
 from graphemes.release.wheel import check_sources, sources_digest
 
 MANIFEST = "pack.json"
+IDENTITY = {"dataset", "sources", "weights"}  # its keys: by them a pack is known as one
 # kaggle.com/docs/datasets, Technical Specifications: "200GB per dataset limit".
 LARGEST = 200 * 10**9
 ROOM = 10_000_000  # for the wheel (1 MB) and the notebooks
@@ -47,6 +48,7 @@ class PackPlan:
     out: Path
     slug: str  # of the data set; those of the notebooks begin with it
     user: str
+    overwrite: bool  # whether another pack may go for it
     folders: dict[str, list[Path]]  # by the folder's name: weights first, then its records
     identity: dict[str, Any]  # what makes it this pack
     kept: bool  # it stands there already
@@ -76,8 +78,8 @@ def plan_pack(settings: PackSettings) -> PackPlan:
         "sources": sources_digest(),
         "weights": {name: file_digest(files[0]) for name, files in folders.items()},
     }
-    kept = _stands_there(out, identity, overwrite=settings.overwrite)
-    plan = PackPlan(out, slug, settings.user, folders, identity, kept)
+    kept = stands_there(out, identity, overwrite=settings.overwrite)
+    plan = PackPlan(out, slug, settings.user, settings.overwrite, folders, identity, kept)
     if not kept:
         _check_size(plan)
     return plan
@@ -151,31 +153,87 @@ def _slug(name: str | None) -> str:
     return words
 
 
-def _stands_there(out: Path, identity: dict[str, Any], *, overwrite: bool) -> bool:
-    """Whether this very pack is at `out`. Raises PlaceTaken where something else is."""
+def stands_there(out: Path, identity: dict[str, Any], *, overwrite: bool) -> bool:
+    """Whether this very pack is at `out`. Raises PlaceTaken where something else is.
+
+    Nobody's work goes for a pack's sake: of a pack only what it wrote is replaced, and only as it
+    wrote it.
+    """
     need_writable(out / MANIFEST)
     if not out.exists() or not any(out.iterdir()):
         return False
-    if not (out / MANIFEST).is_file():  # nobody's work is removed for a pack's sake
+    kept = _read_manifest(out)
+    if kept is None:
         raise PlaceTaken(
             f"{out}: holds {min(path.name for path in out.iterdir())}, which is no pack's;"
             " choose another folder with out=PATH"
         )
-    about = read_json(out / MANIFEST)
-    made, files = about.get("identity"), about.get("files", {})
-    if made == identity and all(_has(out / name, size) for name, size in files.items()):
+    missing = [name for name in kept.files if not (out / name).is_file()]
+    edited = [
+        name
+        for name, summary in kept.files.items()
+        if name not in missing and file_digest(out / name) != summary
+    ]
+    if kept.identity == identity and not missing and all(map(_is_users, edited)):
+        if edited:
+            say(f"{out}: {_named(edited)} edited since: kept so")
         return True
     if not overwrite:
-        differing = [key for key in identity if not made or made.get(key) != identity[key]]
-        what = " and ".join(differing) or "files that are missing"
+        differing = [key for key in identity if kept.identity[key] != identity[key]]
+        differing += [f"{_named(missing)} (missing)"] if missing else []
+        differing += [f"{_named(edited)} (edited)"] if edited else []
         raise PlaceTaken(
-            f"{out}: a pack of other {what}; overwrite=true replaces it, out=PATH keeps both"
+            f"{out}: a pack of other {' and '.join(differing)};"
+            " overwrite=true replaces it, out=PATH keeps both"
         )
+    _refuse_to_lose(out, edited, "edited since it was packed")
+    strange = [
+        name
+        for path in sorted(out.rglob("*"))
+        if path.is_symlink() or not path.is_dir()
+        if (name := path.relative_to(out).as_posix()) not in kept.files and name != MANIFEST
+    ]
+    _refuse_to_lose(out, strange, "not of the pack")
     return False
 
 
-def _has(path: Path, size: int) -> bool:
-    return path.is_file() and path.stat().st_size == size
+@dataclass(frozen=True)
+class _Manifest:
+    """What a pack says of itself."""
+
+    identity: dict[str, Any]
+    files: dict[str, str]  # their digests
+
+
+def _read_manifest(out: Path) -> _Manifest | None:
+    """The manifest in a folder; None where there is none of ours."""
+    if not (out / MANIFEST).is_file():
+        return None
+    about = read_json(out / MANIFEST)
+    if not isinstance(about, dict):
+        return None
+    identity, files = about.get("identity"), about.get("files")
+    if not isinstance(identity, dict) or set(identity) != IDENTITY or not isinstance(files, dict):
+        return None
+    return _Manifest(identity, files)
+
+
+def _is_users(name: str) -> bool:
+    """Whether a file of a pack is for the user to change."""
+    return name.endswith((".ipynb", "-metadata.json"))
+
+
+def _refuse_to_lose(out: Path, names: Sequence[str], what: str) -> None:
+    """Raise PlaceTaken that names files which a new pack would remove."""
+    if names:
+        raise PlaceTaken(
+            f"{out}: {_named(names)}: {what}, and a new pack would remove it; copy it elsewhere and"
+            " delete it here, or choose another folder with out=PATH"
+        )
+
+
+def _named(names: Sequence[str]) -> str:
+    return ", ".join(names[:4]) + (f" and {len(names) - 4} more" if len(names) > 4 else "")
 
 
 def _check_size(plan: PackPlan) -> None:

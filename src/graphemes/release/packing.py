@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from graphemes.foundation.files import (
+    file_digest,
     gigabytes,
     locked,
     replacing_folder,
@@ -18,7 +19,7 @@ from graphemes.foundation.progress import say
 from graphemes.foundation.versions import commit
 from graphemes.pipeline.workspace import COMPETITION
 from graphemes.release.notebook_files import NAMES, built
-from graphemes.release.pack_plan import MANIFEST, PackPlan
+from graphemes.release.pack_plan import MANIFEST, PackPlan, stands_there
 from graphemes.release.wheel import build_wheel
 
 DESCRIPTION = (
@@ -31,29 +32,39 @@ UNNAMED = "INSERT_USERNAME"  # as Kaggle's own client has it
 def write_pack(plan: PackPlan) -> None:
     """Write the folder unless it is there, and say what to do with it."""
     if plan.kept:
-        say(f"{plan.out}: packed with these weights and sources: kept")
+        _say_kept(plan)
         return
-    with _locked(plan.out), replacing_folder(plan.out) as folder:
+    with _locked(plan.out):
+        # Another may have packed here since the plan was made.
+        if stands_there(plan.out, plan.identity, overwrite=plan.overwrite):
+            _say_kept(plan)
+        else:
+            _write(plan)
+
+
+def _say_kept(plan: PackPlan) -> None:
+    say(f"{plan.out}: packed with these weights and sources: kept")
+
+
+def _write(plan: PackPlan) -> None:
+    with replacing_folder(plan.out) as folder:
         wheel = build_wheel(folder)
-        for name, files in plan.folders.items():
+        for name, sources in plan.folders.items():
             target = folder / "weights" / name
             target.mkdir(parents=True)
-            shutil.copyfile(files[0], target / "weights.safetensors")
-            for record in files[1:]:
+            shutil.copyfile(sources[0], target / "weights.safetensors")
+            for record in sources[1:]:
                 shutil.copyfile(record, target / record.name)
         write_json(folder / "dataset-metadata.json", dataset_metadata(plan))
         for name in NAMES:
             (folder / name).mkdir()
             shutil.copyfile(built(name), folder / name / built(name).name)
             write_json(folder / name / "kernel-metadata.json", kernel_metadata(plan, name))
-        sizes = {
-            path.relative_to(folder).as_posix(): path.stat().st_size
-            for path in sorted(folder.rglob("*"))
-            if path.is_file()
-        }
-        about = {"identity": plan.identity, "commit": commit(ROOT), "files": sizes}
+        written = [path for path in sorted(folder.rglob("*")) if path.is_file()]
+        files = {path.relative_to(folder).as_posix(): file_digest(path) for path in written}
+        total = gigabytes(sum(path.stat().st_size for path in written))
+        about = {"identity": plan.identity, "commit": commit(ROOT), "files": files}
         write_json(folder / MANIFEST, about)
-    total = gigabytes(sum(sizes.values()))
     what = f"{len(plan.folders)} fold(s)" if plan.folders else "no weights: to train there"
     say(f"{plan.out}: {total}, {wheel.name} and {what}")
     if plan.user == UNNAMED:

@@ -44,11 +44,13 @@ def build_wheel(into: Path, root: Path = ROOT) -> Path:
     """Build the wheel into a folder; its path. Raises UserError where pip can't.
 
     From a copy of the sources: pip would leave build/ in the checkout, and take what is left there
-    of earlier builds for sources.
+    of earlier builds for sources. The copy lies in that folder until the wheel is there, so that
+    what a killed process leaves goes with the folder.
     """
     check_sources(root)
-    with tempfile.TemporaryDirectory(prefix="graphemes-wheel-") as temporary:
-        copy = Path(temporary)
+    with tempfile.TemporaryDirectory(prefix=".sources-", dir=into) as temporary:
+        copy = Path(temporary) / "copy"
+        copy.mkdir()
         for name in SOURCES:
             source = root / name
             if source.is_dir():
@@ -68,7 +70,11 @@ def _pip_wheel(source: Path, into: Path, root: Path) -> None:
         capture_output=True,
         text=True,
         check=False,
-        env={**os.environ, "SOURCE_DATE_EPOCH": "315532800"},  # 1980, the first year a zip knows
+        env={
+            **os.environ,
+            "SOURCE_DATE_EPOCH": "315532800",  # 1980, the first year a zip knows
+            "TMPDIR": str(source.parent),  # where pip's own go
+        },
     )
     if done.returncode:
         said = [line.strip() for line in (done.stderr + done.stdout).splitlines() if line.strip()]
