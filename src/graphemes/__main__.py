@@ -63,7 +63,7 @@ def main(words: list[str] | None = None) -> int:
             raise
         return _end(2, _unloadable(error))
     except KeyboardInterrupt:
-        return _end(130, "interrupted; what was finished is kept, the same command goes on")
+        return _end(130, "interrupted; what was finished is kept, the same command does the rest")
     except BrokenPipeError:
         return _end(2, "nobody reads the output any more, so it stopped; the same command goes on")
     except OSError as error:
@@ -157,7 +157,7 @@ def _print_commands() -> None:
 
 
 def _stop(_signal: int, _frame: FrameType | None) -> NoReturn:
-    raise Stopped("stopped; what was finished is kept, the same command goes on from there")
+    raise Stopped("stopped; what was finished is kept, the same command does the rest")
 
 
 def _end(code: int, text: str) -> int:

@@ -264,7 +264,7 @@ RunName = Annotated[
 KaggleUser = Annotated[
     str,
     BeforeValidator(_kaggle_user),
-    Expected("a Kaggle user name, as in kaggle.com/NAME: letters, digits, '-', '_'"),
+    Expected("a Kaggle user name, as in kaggle.com/NAME: 3 or more letters, digits, '-', '_'"),
 ]
 DeviceName = Annotated[
     str, BeforeValidator(_device), Expected("auto, cpu, mps, cuda or cuda:NUMBER")
