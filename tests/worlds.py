@@ -14,7 +14,7 @@ from sklearn.metrics import recall_score
 from graphemes.competition import writing
 from graphemes.foundation.classes import competition_graphemes
 from graphemes.foundation.files import write_json
-from graphemes.foundation.heads import HEIGHT, PIXELS, WIDTH
+from graphemes.foundation.heads import HEADS, HEIGHT, PIXELS, WIDTH
 
 
 def random_pixels(rows: int, seed: int = 0) -> np.ndarray:
@@ -105,6 +105,37 @@ def write_manifest(directory: Path) -> None:
     """Write the manifest that says these are all the files of a synthesis."""
     sizes = {path.name: path.stat().st_size for path in sorted(directory.iterdir())}
     write_json(directory / "synthesis.json", {"files": sizes})
+
+
+def write_fold(
+    directory: Path, fold: str, *, seed: int = 0, demo: bool = False, finished: bool = True
+) -> Path:
+    """The weights of a fold of a fresh tiny network, with what lies beside them."""
+    # Not at the top: many tests that need these worlds need no torch.
+    from graphemes.foundation.settings.groups import Learning
+    from graphemes.network.model import build_network
+    from graphemes.network.weights import WeightsRecord, save_weights
+
+    learning = Learning(trunk="timm/test_resnet", image_size="32", epochs=1)
+    record = WeightsRecord(
+        settings={**learning.model_dump(mode="json"), "seed": seed},
+        fold=fold,
+        epoch=1,
+        score=None,
+        digests={"data": "d", "folds": "f"},
+        versions={},
+        demo=demo,
+        classes=[head.classes for head in HEADS],
+    )
+    tensors = build_network(learning, learning.image_size, seed).state_dict()
+    save_weights(directory / "weights.safetensors", tensors, record, np.zeros(1, np.int64))
+    if finished:
+        for name in ("run.json", "log.jsonl", "curves.png", "oof.parquet"):
+            (directory / name).write_text("{}")
+    else:
+        (directory / "state").mkdir()
+        (directory / "state" / "identity.json").write_text("{}")
+    return directory / "weights.safetensors"
 
 
 def macro_recall(truth: np.ndarray, guess: np.ndarray, weights: np.ndarray | None = None) -> float:

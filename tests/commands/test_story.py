@@ -180,7 +180,9 @@ def test_the_demos_results_give_way_without_asking(demo, own_data, tmp_path, tra
     labels[10:].to_csv(own_data / "train.csv", index=False)
     for path in own_data.glob("test_image_data_*"):  # not asked for here
         path.unlink()
-    assert train(data_dir=demo, work_dir=tmp_path).code == 0
+    drawn = train(data_dir=demo, work_dir=tmp_path)
+    assert drawn.code == 0
+    assert "WARNING: these weights have learned the demo's" not in drawn.out
     assert train(data_dir=demo, work_dir=tmp_path, lr=0.01).code == 0
     said = train(data_dir=own_data, work_dir=tmp_path)
     assert said.code == 0, said.err

@@ -1,64 +1,28 @@
 """Which weights are read together: finished folds of one run, each once."""
 
-from pathlib import Path
-
-import numpy as np
 import pytest
 
 from graphemes.foundation.errors import DataError
-from graphemes.foundation.heads import HEADS
 from graphemes.foundation.layout import FoldPaths
-from graphemes.foundation.settings.groups import Learning
-from graphemes.foundation.settings.types import ImageSize
-from graphemes.foundation.versions import versions
 from graphemes.network.devices import choose_engine
-from graphemes.network.model import build_network
-from graphemes.network.weights import WeightsRecord, save_weights
 from graphemes.pipeline.trained_networks import find_weights, load_networks, trained_settings
-
-SIZE = ImageSize(32, 32)
-LEARNING = Learning(trunk="timm/test_resnet", image_size=SIZE)
-
-
-def make_fold(
-    directory: Path, fold: str, *, seed: int = 0, demo: bool = False, finished: bool = True
-) -> Path:
-    """The weights of a fold of fresh networks, finished or with what resume needs."""
-    place = FoldPaths(directory)
-    record = WeightsRecord(
-        settings={**LEARNING.model_dump(mode="json"), "seed": seed},
-        fold=fold,
-        epoch=1,
-        score=None,
-        digests={"data": "d", "folds": "f"},
-        versions=versions(),
-        demo=demo,
-        classes=[head.classes for head in HEADS],
-    )
-    tensors = build_network(LEARNING, SIZE, seed).state_dict()
-    save_weights(place.weights, tensors, record, np.zeros(1, np.int64))
-    if finished:
-        place.run.write_text("{}")
-    else:
-        place.state.mkdir()
-        (place.state / "identity.json").write_text("{}")
-    return place.weights
+from worlds import write_fold
 
 
 def test_one_fold_of_two_runs_is_refused_by_both_names(tmp_path):
-    one = make_fold(tmp_path / "one", "0")
-    two = make_fold(tmp_path / "two", "0", seed=1)
+    one = write_fold(tmp_path / "one", "0")
+    two = write_fold(tmp_path / "two", "0", seed=1)
     engine = choose_engine("cpu", "fp32")
     with pytest.raises(DataError) as refused:
         load_networks([one, two], engine)
     assert f"{two}: is fold 0, as {one} is" in str(refused.value)
-    other = make_fold(tmp_path / "other", "1")
+    other = write_fold(tmp_path / "other", "1")
     assert len(load_networks([one, other], engine).networks) == 2
 
 
 def test_an_unfinished_fold_of_a_run_is_left_out_with_a_word_or_refused(tmp_path):
-    one = make_fold(tmp_path / "fold0", "0")
-    half = make_fold(tmp_path / "fold1", "1", finished=False)
+    one = write_fold(tmp_path / "fold0", "0")
+    half = write_fold(tmp_path / "fold1", "1", finished=False)
     said: list[str] = []
     assert find_weights([tmp_path], said.append) == [one]
     assert said == [f"{half.parent}: isn't finished, so it is left out"]
@@ -71,13 +35,13 @@ def test_an_unfinished_fold_of_a_run_is_left_out_with_a_word_or_refused(tmp_path
 
 
 def test_a_fold_whose_clearing_up_was_cut_short_is_finished(tmp_path):
-    one = make_fold(tmp_path / "fold0", "0", finished=False)
+    one = write_fold(tmp_path / "fold0", "0", finished=False)
     FoldPaths(tmp_path / "fold0").run.write_text("{}")
     assert find_weights([tmp_path]) == [one]
 
 
 def test_settings_are_read_from_the_weights_file(tmp_path):
-    path = make_fold(tmp_path, "0")
+    path = write_fold(tmp_path, "0")
     assert trained_settings(path).trunk == "timm/test_resnet"
     for content in (None, b"\x80\x02 a pickle", b"half"):
         path.unlink(missing_ok=True)
@@ -87,12 +51,9 @@ def test_settings_are_read_from_the_weights_file(tmp_path):
             trained_settings(path)
 
 
-def test_weights_of_the_demo_on_other_images_are_a_warning(run, kaggle_like, demo, tmp_path):
-    path = make_fold(tmp_path / "fold0", "0", demo=True)
+def test_weights_of_the_demo_on_other_images_are_a_warning(run, kaggle_like, tmp_path):
+    path = write_fold(tmp_path / "fold0", "0", demo=True)
     words = {"weights": path, "submission": tmp_path / "s.csv"}
     said = run("predict", data_dir=kaggle_like, work_dir=tmp_path, **words)
     assert said.code == 0, said.err
     assert "WARNING: these weights have learned the demo's drawings, not handwriting" in said.out
-    said = run("predict", data_dir=demo, work_dir=tmp_path, **words, overwrite="true")
-    assert said.code == 0, said.err
-    assert "WARNING" not in said.out

@@ -13,9 +13,12 @@ from graphemes.release import inputs
 
 
 @pytest.fixture
-def attached(kaggle_like, tmp_path) -> Path:
-    """/kaggle/input with the competition where Kaggle puts it, and nothing else."""
-    shutil.copytree(kaggle_like, tmp_path / "input" / "competitions" / "bengaliai-cv19")
+def attached(tmp_path) -> Path:
+    """/kaggle/input with the competition's names where Kaggle puts them, and nothing else."""
+    place = tmp_path / "input" / "competitions" / "bengaliai-cv19"
+    place.mkdir(parents=True)
+    for name in ("sample_submission.csv", "test.csv", "test_image_data_0.parquet"):
+        (place / name).touch()
     return tmp_path / "input"
 
 

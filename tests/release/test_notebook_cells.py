@@ -6,6 +6,7 @@ from pathlib import Path
 import nbformat
 import pytest
 
+from graphemes.competition.writing import write_sample_submission, write_test_csv
 from graphemes.release.notebook_files import built
 
 DAMAGED = b"PAR1 and then nothing of a table"
@@ -41,10 +42,20 @@ def execute(cells: list[str], known: dict[str, object]) -> list[object]:
 
 
 @pytest.fixture
-def fold(own_data, tmp_path) -> Path:
-    """A finished fold and the competition's files beside it, all of it damaged."""
-    for path in own_data.glob("*_image_data_*"):
-        path.write_bytes(DAMAGED)
+def competition(tmp_path) -> Path:
+    """The competition's files, the shards damaged."""
+    directory = tmp_path / "competition"
+    directory.mkdir()
+    write_test_csv(directory / "test.csv", 6)
+    write_sample_submission(directory / "sample_submission.csv", 6)
+    for part in ("train", "test"):
+        (directory / f"{part}_image_data_0.parquet").write_bytes(DAMAGED)
+    return directory
+
+
+@pytest.fixture
+def fold(tmp_path) -> Path:
+    """A finished fold, all of it damaged."""
     directory = tmp_path / "folds" / "fold0"
     directory.mkdir(parents=True)
     for name in ("weights.safetensors", "curves.png", "oof.parquet", "run.json"):
@@ -52,11 +63,11 @@ def fold(own_data, tmp_path) -> Path:
     return directory
 
 
-def test_no_damage_ends_the_submit_notebook_after_its_check(fold, own_data, tmp_path, capsys):
+def test_no_damage_ends_the_submit_notebook_after_its_check(fold, competition, tmp_path, capsys):
     cells = cells_after("submit", "check_submission(submission")
     known = {
         **imported("submit"),
-        "competition": own_data,
+        "competition": competition,
         "submission": tmp_path / "no submission.csv",
         "weights": [fold / "weights.safetensors"],
     }
@@ -65,7 +76,7 @@ def test_no_damage_ends_the_submit_notebook_after_its_check(fold, own_data, tmp_
 
 
 def test_no_damage_ends_the_train_notebook_after_the_training(
-    fold, own_data, tmp_path, capsys, monkeypatch
+    fold, competition, capsys, monkeypatch
 ):
     cells = cells_after("train", 'run_command("train"')
     known = imported("train")
@@ -73,7 +84,7 @@ def test_no_damage_ends_the_train_notebook_after_the_training(
     settings = session.chosen_settings({"fold": "0,1"})
     monkeypatch.setattr(session, "fold_directories", lambda _: [fold, fold.with_name("fold1")])
     monkeypatch.setattr(session, "remove_cache", lambda: None)
-    assert len(execute(cells, {**known, "competition": own_data, "settings": settings})) == 5
+    assert len(execute(cells, {**known, "competition": competition, "settings": settings})) == 5
     said = capsys.readouterr().out
     assert "can't be shown: DataError: " in said
     assert said.endswith("it goes on from there\n")

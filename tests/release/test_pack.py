@@ -10,16 +10,16 @@ import pytest
 from conftest import QUICK
 from graphemes.foundation.settings.release import PackSettings
 from graphemes.release import pack_plan, packing, wheel
+from worlds import write_fold
+
+RECORDS = {"run.json", "log.jsonl", "curves.png", "oof.parquet"}
 
 
 @pytest.fixture(scope="module")
-def trained(untested, tmp_path_factory) -> Path:
-    """A work directory with one finished fold; no test changes it."""
-    from graphemes.__main__ import main
-
-    work = tmp_path_factory.mktemp("trained")
-    words = {**QUICK, "data_dir": untested, "work_dir": work}
-    assert main([f"{key}={value}" for key, value in words.items()]) == 0
+def finished(tmp_path_factory) -> Path:
+    """A work directory with one finished fold of a fresh network; no test changes it."""
+    work = tmp_path_factory.mktemp("finished")
+    write_fold(work / "folds" / "fold0", "0")
     return work
 
 
@@ -30,7 +30,7 @@ def built_wheel(tmp_path_factory) -> Path:
 
 
 @pytest.fixture
-def pack(run, trained, built_wheel, tmp_path, monkeypatch):
+def pack(run, finished, built_wheel, tmp_path, monkeypatch):
     """pack(...): packs the fold into out/pack, with the wheel that is there already."""
 
     def copied(into: Path) -> Path:
@@ -38,7 +38,7 @@ def pack(run, trained, built_wheel, tmp_path, monkeypatch):
 
     monkeypatch.setattr(packing, "build_wheel", copied)
     out = tmp_path / "out" / "pack"
-    return lambda **words: run("pack", **{"work_dir": trained, "out": out, **words})
+    return lambda **words: run("pack", **{"work_dir": finished, "out": out, **words})
 
 
 def read(path: Path) -> dict:
@@ -49,15 +49,14 @@ def files(folder: Path) -> set[str]:
     return {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
 
 
-def test_the_folder_holds_package_weights_records_and_notebooks(pack, trained, tmp_path):
+def test_the_folder_holds_package_weights_records_and_notebooks(pack, finished, tmp_path):
     said = pack(user="some-body")
     assert said.code == 0, said.err
-    assert "0.05 GB, graphemes-0.1.0-py3-none-any.whl and 1 fold(s)" in said.out
+    assert " GB, graphemes-0.1.0-py3-none-any.whl and 1 fold(s)" in said.out
     assert f"kaggle datasets create -p {tmp_path / 'out' / 'pack'} -r zip" in said.out
     out = tmp_path / "out" / "pack"
-    fold = trained / "folds" / "fold0"
-    kept = {path.name for path in fold.iterdir() if path.is_file()} - {".lock"}
-    assert kept == {"weights.safetensors", "run.json", "log.jsonl", "curves.png", "oof.parquet"}
+    fold = finished / "folds" / "fold0"
+    kept = {"weights.safetensors", *RECORDS}
     expected = {f"weights/fold0/{name}" for name in kept}
     expected |= {"graphemes-0.1.0-py3-none-any.whl", "dataset-metadata.json", "pack.json"}
     for name in ("train", "submit"):
@@ -77,6 +76,15 @@ def test_the_folder_holds_package_weights_records_and_notebooks(pack, trained, t
         # Kaggle makes the address of the title.
         assert kernel["id"] == "some-body/" + kernel["title"].lower().replace(" ", "-")
     assert {path.name for path in (tmp_path / "out").iterdir()} == {"pack", ".pack.lock"}
+
+
+@pytest.mark.slow
+def test_a_fold_that_was_trained_is_packed_with_its_records(run, pack, untested, tmp_path):
+    words = {**QUICK, "data_dir": untested, "work_dir": tmp_path / "work"}
+    assert run(**words).code == 0
+    assert pack(work_dir=tmp_path / "work").code == 0
+    packed = files(tmp_path / "out" / "pack" / "weights")
+    assert packed == {f"fold0/{name}" for name in ("weights.safetensors", *RECORDS)}
 
 
 def test_a_second_time_keeps_it_and_another_is_refused_unless_asked_for(pack, tmp_path):
@@ -165,8 +173,8 @@ def test_of_two_packs_at_once_the_second_looks_again(pack, built_wheel, monkeypa
     assert manifest.stat().st_mtime_ns == before
 
 
-def test_weights_of_two_runs_are_refused_before_the_upload(pack, trained, tmp_path):
-    one = trained / "folds" / "fold0"
+def test_weights_of_two_runs_are_refused_before_the_upload(pack, finished, tmp_path):
+    one = finished / "folds" / "fold0"
     two = shutil.copytree(one, tmp_path / "run" / "fold0")
     for weights in (f"{one},{two}", f"{two},{one}"):
         said = pack(weights=weights)
@@ -194,9 +202,9 @@ def test_without_weights_it_serves_to_train_on_kaggle(pack, tmp_path):
     assert "INSERT_USERNAME stands for your name" in said.out
 
 
-def test_weights_alone_are_packed_under_the_name_that_notebooks_look_for(pack, trained, tmp_path):
+def test_weights_alone_are_packed_under_the_name_that_notebooks_look_for(pack, finished, tmp_path):
     lone = shutil.copy(
-        trained / "folds" / "fold0" / "weights.safetensors", tmp_path / "w.safetensors"
+        finished / "folds" / "fold0" / "weights.safetensors", tmp_path / "w.safetensors"
     )
     assert pack(weights=lone).code == 0
     assert (tmp_path / "out" / "pack" / "weights" / "weights0" / "weights.safetensors").is_file()
@@ -232,9 +240,9 @@ def test_what_cannot_be_packed_is_refused_in_a_sentence(words, sentence, pack, t
     assert not (tmp_path / "out").exists()
 
 
-def test_an_unfinished_fold_is_refused(pack, trained, tmp_path):
+def test_an_unfinished_fold_is_refused(pack, finished, tmp_path):
     fold = tmp_path / "work" / "folds" / "fold0"
-    shutil.copytree(trained / "folds" / "fold0", fold)
+    shutil.copytree(finished / "folds" / "fold0", fold)
     (fold / "run.json").unlink()
     (fold / "state").mkdir()
     (fold / "state" / "last.pt").touch()
@@ -266,10 +274,10 @@ def test_a_folder_of_others_is_left_alone_whatever_is_said(pack, tmp_path):
 
 
 def test_more_than_kaggle_takes_is_refused(pack, monkeypatch, tmp_path):
-    monkeypatch.setattr(pack_plan, "LARGEST", 10_000_000)
+    monkeypatch.setattr(pack_plan, "LARGEST", 1000)
     said = pack()
     assert said.code == 2
-    assert "and Kaggle takes 0.01 GB a data set; choose fewer folds" in said.err
+    assert "and Kaggle takes 0.00 GB a data set; choose fewer folds" in said.err
     assert not (tmp_path / "out").exists()
 
 

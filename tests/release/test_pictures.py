@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from graphemes.competition.labels import read_labels
-from graphemes.competition.shards import decode, open_shard
+from graphemes.competition.shards import Pixels, decode, open_shard
 from graphemes.competition.submission import read_rows, write_submission
 from graphemes.evaluation.oof import OofTable
 from graphemes.foundation.classes import spelled
@@ -19,6 +19,12 @@ from graphemes.release.scans import first_shard, scans_by_id
 @pytest.fixture(scope="module")
 def shard_path(kaggle_like):
     return first_shard(kaggle_like, "train")
+
+
+@pytest.fixture(scope="module")
+def first(shard_path) -> dict[str, Pixels]:
+    """The first scans of the shard: reading them takes a second, however few they are."""
+    return scans_by_id(shard_path, 4)
 
 
 @pytest.fixture(scope="module")
@@ -36,13 +42,12 @@ def shape(picture: pictures.Picture) -> tuple[int, ...]:
     return cv2.imdecode(png, cv2.IMREAD_COLOR).shape
 
 
-def test_scans_are_those_of_the_shard(shard_path):
+def test_scans_are_those_of_the_shard(shard_path, first):
     with open_shard(shard_path) as shard:
         whole = np.empty((shard.rows, HEIGHT * WIDTH), np.uint8)
         decode(shard, whole)
         ids = shard.ids
-    first = scans_by_id(shard_path, 3)
-    assert list(first) == ids[:3]
+    assert list(first) == ids[:4]
     chosen = scans_by_id(shard_path, [ids[5], "Train_nowhere", ids[2]])
     assert set(chosen) == {ids[5], ids[2]}
     for name, scan in {**first, **chosen}.items():
@@ -56,9 +61,9 @@ def test_where_there_is_no_shard_that_is_said(tmp_path):
 
 
 @pytest.mark.parametrize("crop", ["ink", "none"])
-def test_scans_and_crops_are_a_picture(shard_path, crop):
+def test_scans_and_crops_are_a_picture(first, crop):
     learning = Learning(image_size="32", crop=crop)
-    shown = pictures.scans_and_crops(scans_by_id(shard_path, 4), learning)
+    shown = pictures.scans_and_crops(first, learning)
     assert shape(shown)[1] > shape(shown)[0] > 100
     assert repr(shown).startswith("4 scans")
 
