@@ -1,7 +1,8 @@
 """export: finished folds or weights as an ONNX graph, a torch program, a hub's folder, a file."""
 
 from graphemes.foundation.settings.exports import ExportSettings
-from graphemes.pipeline.exporting import export_networks, plan_export
+from graphemes.pipeline.export_plan import plan_export
+from graphemes.pipeline.exporting import export_networks
 
 
 def run(settings: ExportSettings) -> None:

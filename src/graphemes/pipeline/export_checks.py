@@ -25,7 +25,7 @@ from graphemes.images.dataset import UNLABELLED
 from graphemes.images.transforms import Transform, apply_transform
 from graphemes.inference.predict import probabilities
 from graphemes.network.devices import Engine
-from graphemes.network.weights import trained_on
+from graphemes.pipeline.leakage import seen_by_weights
 from graphemes.pipeline.trained_networks import ReadyNetworks
 from graphemes.pipeline.training_data import open_training_data
 from graphemes.pipeline.workspace import Workspace
@@ -89,9 +89,8 @@ def find_check_images(
 
 def _labelled(workspace: Workspace, weights: Sequence[Path], count: int) -> CheckImages:
     data = open_training_data(workspace)
-    known = np.unique(np.concatenate([trained_on(path) for path in weights]))
     mixed = EXPORTED.stream(0).permutation(data.rows)
-    trained = np.isin(data.store.fingerprints[mixed], known)
+    trained = np.isin(mixed, data.rows[seen_by_weights(data, weights)])
     rows = np.concatenate([mixed[~trained], mixed[trained]])[:count]
     # Training images that aren't among them; where there are none, what else there is.
     rest = [mixed[trained & ~np.isin(mixed, rows)], mixed[~np.isin(mixed, rows)], rows]

@@ -1,4 +1,4 @@
-"""Finished networks in other programs' forms: planned, written whole, held against torch."""
+"""Finished networks in other programs' forms: written whole, held against torch."""
 
 import json
 from collections.abc import Callable, Iterator
@@ -11,21 +11,12 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from graphemes.foundation.errors import DataError, NetworkError, PlaceTaken
-from graphemes.foundation.files import (
-    file_digest,
-    need_space,
-    need_utf8,
-    need_writable,
-    read_json,
-    replacing_folder,
-    write_json,
-)
+from graphemes.foundation.errors import NetworkError
+from graphemes.foundation.files import need_space, replacing_folder, write_json
 from graphemes.foundation.heads import PerHead, Probabilities
-from graphemes.foundation.layout import ROOT, Layout
+from graphemes.foundation.layout import ROOT
 from graphemes.foundation.machine import machine_name
 from graphemes.foundation.progress import progress, say
-from graphemes.foundation.settings.exports import ExportSettings
 from graphemes.foundation.versions import commit, versions
 from graphemes.images.transforms import make_transform
 from graphemes.inference.export import (
@@ -48,7 +39,6 @@ from graphemes.inference.onnx_graphs import (
     quantised,
     save,
 )
-from graphemes.inference.onnx_library import onnx_library, onnxruntime_library
 from graphemes.inference.scan_graph import ScanToPicture
 from graphemes.network.devices import Engine, fast_precision
 from graphemes.pipeline.export_checks import (
@@ -63,112 +53,16 @@ from graphemes.pipeline.export_checks import (
     speeds,
     torch_reader,
 )
+from graphemes.pipeline.export_plan import RECORD, ExportPlan
 from graphemes.pipeline.export_texts import about_networks, check_lines
 from graphemes.pipeline.hub_folder import write_hub, write_weights
-from graphemes.pipeline.trained_networks import (
-    ReadyNetworks,
-    find_weights,
-    finished_weights,
-    load_networks,
-)
-from graphemes.pipeline.workspace import Workspace, find_layout, find_workspace
+from graphemes.pipeline.trained_networks import ReadyNetworks, load_networks
+from graphemes.pipeline.workspace import Workspace, find_workspace
 
-RECORD = "export.json"
 GRAPH, PROGRAM = "graphemes.onnx", "graphemes.pt2"
 CLOSE = 1e-4  # the most that a probability in fp32 may differ from torch's on the same picture
 CPU = torch.device("cpu")
 EXACT = Engine(CPU, "fp32")
-
-
-@dataclass(frozen=True)
-class ExportPlan:
-    """Which networks go where, and in which form."""
-
-    settings: ExportSettings
-    weights: list[Path]
-    out: Path
-    origin: dict[str, Any]  # what tells this export from others
-    kept: bool  # it is there already
-
-
-def plan_export(settings: ExportSettings) -> ExportPlan:
-    """Every refusal that needs no network.
-
-    Raises DataError for a fold that isn't finished, MissingPackage, PlaceTaken.
-    """
-    layout = find_layout(settings)
-    weights = _weights(settings, layout)
-    if settings.format == "onnx":
-        onnx_library()
-        onnxruntime_library()
-    out = settings.out or layout.export
-    need_utf8(out)
-    origin = {
-        "format": settings.format,
-        "dtype": settings.dtype,
-        "preprocess": settings.preprocess,
-        "weights": [file_digest(path) for path in weights],
-    }
-    kept = _is_kept(out, origin, overwrite=settings.overwrite)
-    if kept:
-        say(f"{out}: made of these weights in this form: kept")
-    return ExportPlan(settings, weights, out, origin, kept)
-
-
-def _weights(settings: ExportSettings, layout: Layout) -> list[Path]:
-    if settings.weights:
-        return find_weights(settings.weights, say)
-    if settings.fold is None or settings.fold == "all":
-        for place in layout.folds():
-            if not place.finished and (settings.fold == "all" or place.begun):
-                said = f"{place.directory}: this fold isn't finished"
-                if settings.fold == "all":
-                    raise DataError(f"{said}; finish it first: bash run.sh fold={place.number}")
-                say(f"{said}: left out")
-        return finished_weights(layout)
-    chosen = ["none"] if settings.fold == "none" else list(settings.fold)
-    for fold in chosen:
-        place = layout.fold(fold)
-        if not place.finished:
-            state = "isn't finished" if place.begun else "wasn't trained"
-            raise DataError(
-                f"{place.directory}: this fold {state}, expected its weights and run.json;"
-                f" train it first (bash run.sh fold={fold}), or give weights=PATH"
-            )
-    return [layout.fold(fold).weights for fold in chosen]
-
-
-def _is_kept(out: Path, origin: dict[str, Any], *, overwrite: bool) -> bool:
-    """Whether this very export is at `out` already. Raises PlaceTaken if anything else is."""
-    if not out.is_dir():
-        need_writable(out)
-        if out.exists():
-            raise PlaceTaken(f"{out}: is a file, expected a folder to write; give another out=PATH")
-        return False
-    inside = sorted(path.name for path in out.iterdir())
-    if not inside:
-        return False
-    record = read_json(out / RECORD) if RECORD in inside else None
-    kept, files = _part(record, "origin"), _part(record, "files")
-    if "format" not in kept:  # whatever the user says: it may be anybody's home
-        raise PlaceTaken(
-            f"{out}: holds {inside[0]!r} and no {RECORD} of ours, so it is no export, and isn't"
-            " replaced; give another out=PATH"
-        )
-    if overwrite:
-        return False
-    other = [key for key, value in origin.items() if kept.get(key) != value]
-    absent = [name for name in files if not (out / name).is_file()]
-    if not other and not absent:
-        return True
-    what = f"lacks {absent[0]}" if not other else f"is an export of another {' and '.join(other)}"
-    raise PlaceTaken(f"{out}: {what}; overwrite=true replaces it, out=PATH keeps both")
-
-
-def _part(record: Any, key: str) -> dict[str, Any]:
-    """One object of a record that anybody may have changed; {} where there is none."""
-    found = record.get(key) if isinstance(record, dict) else None
-    return found if isinstance(found, dict) else {}
 
 
 def export_networks(plan: ExportPlan) -> None:

@@ -1,8 +1,9 @@
 """What a fold's validation images share with the images that its weights have seen.
 
-R rows of the store, n validation rows of the fold.
+R rows of the store, N labelled images, n validation rows of the fold.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -70,6 +71,12 @@ def find_leakage(data: TrainingData, rows: FoldRows, init: Path | None) -> Leaka
         among_synthetic=int(np.isin(validated, of_synthetic).sum()),
         init=init,
     )
+
+
+def seen_by_weights(data: TrainingData, weights: Sequence[Path]) -> npt.NDArray[np.bool_]:
+    """(N,) which labelled images any of these weights was trained on."""
+    known = np.unique(np.concatenate([trained_on(path) for path in weights]))
+    return np.isin(data.store.fingerprints[data.rows], known)
 
 
 def _seen(

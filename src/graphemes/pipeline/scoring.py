@@ -24,9 +24,9 @@ from graphemes.images.sampling import Batches
 from graphemes.images.transforms import make_transform
 from graphemes.inference.predict import probabilities
 from graphemes.network.devices import Engine
-from graphemes.network.weights import trained_on
 from graphemes.pipeline.existing_results import kept_identity
 from graphemes.pipeline.identity import RunIdentity
+from graphemes.pipeline.leakage import seen_by_weights
 from graphemes.pipeline.trained_networks import ReadyNetworks, find_weights, load_networks
 from graphemes.pipeline.training_data import TrainingData, open_training_data
 from graphemes.pipeline.workspace import find_layout, find_workspace
@@ -111,8 +111,7 @@ def score_weights(named: Sequence[Path], settings: ScoreSettings) -> None:
 
 
 def _untrained_rows(data: TrainingData, paths: list[Path]) -> Any:
-    trained = np.unique(np.concatenate([trained_on(path) for path in paths]))
-    rows = data.rows[~np.isin(data.store.fingerprints[data.rows], trained)]
+    rows = data.rows[~seen_by_weights(data, paths)]
     if not len(rows):
         raise DataError(
             f"{paths[0]}: these weights were trained on every labelled image here;"

@@ -1,6 +1,6 @@
 """Weights files that are named or lie in a run's folds, and networks made of them."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -9,7 +9,7 @@ from graphemes.foundation.errors import DataError, SettingsError
 from graphemes.foundation.layout import CALL, FoldPaths, Layout, numbered
 from graphemes.foundation.progress import Say
 from graphemes.foundation.settings.groups import Learning
-from graphemes.foundation.settings.types import Crop, GraphemePool, ImageSize
+from graphemes.foundation.settings.types import Crop, FoldChoice, GraphemePool, ImageSize
 from graphemes.network.devices import Engine
 from graphemes.network.model import GraphemeNetwork
 from graphemes.network.weights import (
@@ -84,6 +84,34 @@ def finished_weights(layout: Layout) -> list[Path]:
             " or give weights=PATH"
         )
     return [place.weights for place in places]
+
+
+def asked_weights(
+    layout: Layout,
+    fold: FoldChoice | None,
+    *,
+    left_out: str,
+    refusal: Callable[[FoldPaths], str],
+    out: Say,
+) -> list[Path]:
+    """The weights of a run's folds that are asked for; of all that are finished where none is.
+
+    left_out: what `out` says of a fold that isn't finished and wasn't asked for. refusal: what the
+    DataError says of one that was. Raises DataError where no fold is finished.
+    """
+    if fold is None:
+        for place in layout.folds():
+            if place.begun and not place.finished:
+                out(f"{place.directory}: {left_out}")
+        return finished_weights(layout)
+    if fold == "all":
+        places = layout.folds()
+    else:
+        places = [layout.fold(one) for one in (("none",) if fold == "none" else fold)]
+    for place in places:
+        if not place.finished:
+            raise DataError(f"{place.directory}: {refusal(place)}")
+    return [place.weights for place in places] or finished_weights(layout)
 
 
 def load_networks(

@@ -25,9 +25,9 @@ from graphemes.foundation.settings.groups import Places
 from graphemes.foundation.settings.release import PackSettings
 from graphemes.network.devices import Engine
 from graphemes.pipeline.trained_networks import (
+    asked_weights,
     check_one_run,
     find_weights,
-    finished_weights,
     load_networks,
 )
 from graphemes.pipeline.workspace import find_layout
@@ -91,28 +91,21 @@ def _chosen(settings: PackSettings, layout: Layout) -> list[Path]:
         return []
     if settings.weights is not None:
         return find_weights(settings.weights, say)
-    if settings.fold is None:
-        left = [place for place in layout.folds() if place.begun and not place.finished]
-        weights = finished_weights(layout)
-        for place in left:
-            say(f"{place.directory}: isn't finished, so it isn't packed")
-        return weights
-    if settings.fold == "all":
-        places = layout.folds()
-    elif settings.fold == "none":
-        places = [layout.fold("none")]
-    else:
-        places = [layout.fold(fold) for fold in settings.fold]
-    if not places:
-        return finished_weights(layout)  # which says what to do
-    for place in places:
-        if not place.finished:
-            state = "isn't finished" if place.begun else "isn't there"
-            raise DataError(
-                f"{place.directory}: fold {state}, so it can't be packed; train it"
-                f" ({CALL} fold={place.directory.name.removeprefix('fold')}) or leave it out"
-            )
-    return [place.weights for place in places]
+    return asked_weights(
+        layout,
+        settings.fold,
+        left_out="isn't finished, so it isn't packed",
+        refusal=_refusal,
+        out=say,
+    )
+
+
+def _refusal(place: FoldPaths) -> str:
+    state = "isn't finished" if place.begun else "isn't there"
+    return (
+        f"fold {state}, so it can't be packed; train it"
+        f" ({CALL} fold={place.directory.name.removeprefix('fold')}) or leave it out"
+    )
 
 
 def _check_weights(weights: Sequence[Path]) -> None:
