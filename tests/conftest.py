@@ -116,6 +116,15 @@ def train(run) -> Callable[..., Spoken]:
     return lambda **settings: run(**{**QUICK, **settings})
 
 
+def train_quickly(work: Path, **settings: object) -> Path:
+    """A quick training of fold 0 into a work directory, for fixtures that many tests share."""
+    from graphemes.__main__ import main
+
+    words = {**QUICK, **settings, "work_dir": work}
+    assert main([f"{key}={value}" for key, value in words.items()]) == 0
+    return work
+
+
 def through_the_door(*words: str, cwd: Path, **options: object) -> subprocess.Popen[str]:
     """`bash run.sh words` as a process of its own, in this interpreter's environment."""
     environment = {**os.environ, "GRAPHEMES_PYTHON": sys.executable}

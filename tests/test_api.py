@@ -12,7 +12,7 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from conftest import QUICK, REPOSITORY, TESTS
+from conftest import REPOSITORY, TESTS, train_quickly
 from graphemes import api
 from graphemes.evaluation.decide import likeliest
 from graphemes.foundation.heads import HEADS
@@ -21,14 +21,10 @@ from graphemes.foundation.heads import HEADS
 @pytest.fixture(scope="module")
 def place(kaggle_like, tmp_path_factory) -> Path:
     """Where a run of two folds has been, with its data beside; no test changes it."""
-    from graphemes.__main__ import main
-
     place = tmp_path_factory.mktemp("program")
     (place / "data").mkdir()
     (place / "data" / "bengaliai-cv19").symlink_to(kaggle_like)
-    words = {**QUICK, "fold": "0,1", "data_dir": kaggle_like, "work_dir": place}
-    assert main([f"{key}={value}" for key, value in words.items()]) == 0
-    return place
+    return train_quickly(place, fold="0,1", data_dir=kaggle_like)
 
 
 @pytest.fixture

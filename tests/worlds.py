@@ -3,7 +3,7 @@
 import warnings
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
@@ -15,6 +15,9 @@ from graphemes.competition import writing
 from graphemes.foundation.classes import competition_graphemes
 from graphemes.foundation.files import write_json
 from graphemes.foundation.heads import HEADS, HEIGHT, PIXELS, WIDTH
+
+if TYPE_CHECKING:
+    from graphemes.network.weights import WeightsRecord
 
 
 def random_pixels(rows: int, seed: int = 0) -> np.ndarray:
@@ -107,18 +110,12 @@ def write_manifest(directory: Path) -> None:
     write_json(directory / "synthesis.json", {"files": sizes})
 
 
-def write_fold(
-    directory: Path, fold: str, *, seed: int = 0, demo: bool = False, finished: bool = True
-) -> Path:
-    """The weights of a fold of a fresh tiny network, with what lies beside them."""
-    # Not at the top: many tests that need these worlds need no torch.
-    from graphemes.foundation.settings.groups import Learning
-    from graphemes.network.model import build_network
-    from graphemes.network.weights import WeightsRecord, save_weights
+def weights_record(settings: dict[str, Any], fold: str, *, demo: bool = False) -> "WeightsRecord":
+    """The record of a fold's weights, of no data in particular."""
+    from graphemes.network.weights import WeightsRecord
 
-    learning = Learning(trunk="timm/test_resnet", image_size="32", epochs=1)
-    record = WeightsRecord(
-        settings={**learning.model_dump(mode="json"), "seed": seed},
+    return WeightsRecord(
+        settings=settings,
         fold=fold,
         epoch=1,
         score=None,
@@ -127,6 +124,20 @@ def write_fold(
         demo=demo,
         classes=[head.classes for head in HEADS],
     )
+
+
+def write_fold(
+    directory: Path, fold: str, *, seed: int = 0, demo: bool = False, finished: bool = True
+) -> Path:
+    """The weights of a fold of a fresh tiny network, with what lies beside them."""
+    # Not at the top: many tests that need these worlds need no torch.
+    from graphemes.foundation.settings.groups import Learning
+    from graphemes.network.model import build_network
+    from graphemes.network.weights import save_weights
+
+    learning = Learning(trunk="timm/test_resnet", image_size="32", epochs=1)
+    settings = {**learning.model_dump(mode="json"), "seed": seed}
+    record = weights_record(settings, fold, demo=demo)
     tensors = build_network(learning, learning.image_size, seed).state_dict()
     save_weights(directory / "weights.safetensors", tensors, record, np.zeros(1, np.int64))
     if finished:

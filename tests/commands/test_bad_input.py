@@ -16,7 +16,7 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from conftest import QUICK, REPOSITORY
+from conftest import QUICK, REPOSITORY, train_quickly
 
 
 def cut(path: Path) -> None:
@@ -132,12 +132,7 @@ def test_damaged_training_data(name, own_data, tmp_path, train):
 @pytest.fixture(scope="module")
 def work(kaggle_like, tmp_path_factory) -> Path:
     """A work directory with one finished fold; tests only read it."""
-    from graphemes.__main__ import main
-
-    directory = tmp_path_factory.mktemp("finished")
-    words = {**QUICK, "data_dir": kaggle_like, "work_dir": directory}
-    assert main([f"{key}={value}" for key, value in words.items()]) == 0
-    return directory
+    return train_quickly(tmp_path_factory.mktemp("finished"), data_dir=kaggle_like)
 
 
 TEST_DAMAGE: dict[str, tuple[Callable[[Path], object], list[str]]] = {

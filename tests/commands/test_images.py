@@ -8,19 +8,14 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from conftest import QUICK
+from conftest import train_quickly
 from graphemes.api import read_shards
 from graphemes.foundation.versions import VERSION
 
 
 @pytest.fixture(scope="module")
 def trained(untested, tmp_path_factory) -> Path:
-    from graphemes.__main__ import main
-
-    work = tmp_path_factory.mktemp("pictures")
-    words = {**QUICK, "data_dir": untested, "work_dir": work}
-    assert main([f"{key}={value}" for key, value in words.items()]) == 0
-    return work
+    return train_quickly(tmp_path_factory.mktemp("pictures"), data_dir=untested)
 
 
 @pytest.fixture(scope="module")

@@ -10,7 +10,7 @@ import pyarrow.parquet as pq
 import pytest
 import torch
 
-from conftest import QUICK
+from conftest import train_quickly
 from graphemes.experiments import degradation_networks as degradation
 from graphemes.experiments.paper_table import PAPER, paper_counts
 from graphemes.foundation.errors import Stopped
@@ -37,12 +37,8 @@ EVERYTHING = {
 @pytest.fixture(scope="module")
 def trained(kaggle_like, decoded, tmp_path_factory) -> Path:
     """A work directory with a fold of a network that has every option changed."""
-    from graphemes.__main__ import main
-
     work = Path(shutil.copytree(decoded, tmp_path_factory.mktemp("everything") / "work"))
-    words = {**QUICK, **EVERYTHING, "fold": 0, "data_dir": kaggle_like, "work_dir": work}
-    assert main([f"{key}={value}" for key, value in words.items()]) == 0
-    return work
+    return train_quickly(work, **EVERYTHING, data_dir=kaggle_like)
 
 
 def test_options_are_in_run_record_and_weights(trained):

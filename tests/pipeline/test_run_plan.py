@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from conftest import QUICK
+from conftest import QUICK, train_quickly
 from graphemes.foundation.settings.commands import TrainSettings
 from graphemes.network.model import GraphemeNetwork
 from graphemes.pipeline.run_plan import open_run, plan_run
@@ -67,12 +67,7 @@ REFUSED = {
 @pytest.fixture(scope="module")
 def trained(untested, decoded, tmp_path_factory) -> Path:
     """A work directory with a finished fold 0; no test changes it."""
-    from graphemes.__main__ import main
-
-    work = tmp_path_factory.mktemp("planned")
-    words = {**QUICK, "fold": 0, "data_dir": untested, "work_dir": work}
-    assert main([f"{key}={value}" for key, value in words.items()]) == 0
-    return work
+    return train_quickly(tmp_path_factory.mktemp("planned"), data_dir=untested)
 
 
 @pytest.mark.parametrize("case", REFUSED)

@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 
 from graphemes.foundation.errors import DataError
-from graphemes.foundation.heads import HEADS
-from graphemes.network.weights import WeightsRecord, save_weights
+from graphemes.network.weights import save_weights
 from graphemes.release import inputs
+from worlds import weights_record
 
 
 @pytest.fixture
@@ -26,16 +26,8 @@ def finished_fold(place: Path, *, demo: bool = False, seed: int = 0, **settings:
     """A fold by its folder's name, whose weights hold nothing but their record."""
     place.mkdir(parents=True)
     (place / "run.json").write_text("{}")
-    record = WeightsRecord(
-        settings={"trunk": "resnet18", "seed": seed, **settings},
-        fold=place.name.removeprefix("fold"),
-        epoch=1,
-        score=None,
-        digests={"data": "d", "folds": "f"},
-        versions={},
-        demo=demo,
-        classes=[head.classes for head in HEADS],
-    )
+    learned = {"trunk": "resnet18", "seed": seed, **settings}
+    record = weights_record(learned, place.name.removeprefix("fold"), demo=demo)
     weights = place / "weights.safetensors"
     save_weights(weights, {}, record, np.zeros(1, np.int64))
     return weights
