@@ -15,7 +15,7 @@ from safetensors.torch import load_file
 from conftest import QUICK, through_the_door
 from graphemes.foundation.files import read_json, write_json
 from graphemes.foundation.settings.commands import TrainSettings
-from graphemes.images.fingerprints import read_fingerprints
+from graphemes.images.scan_facts import read_facts
 from graphemes.pipeline.synthetic_data import SyntheticPlan, epoch_length
 from graphemes.pipeline.training_data import store_name
 from worlds import write_manifest, write_synthetic
@@ -55,8 +55,8 @@ def again(trained, tmp_path) -> Path:
 
 def marks_in(work: Path, name: str) -> np.ndarray:
     """The fingerprints of a store in the cache, by the start of its name."""
-    (path,) = (work / "data" / "cache").glob(f"{name}*.ids")
-    return read_fingerprints(path)[1]
+    (path,) = (work / "data" / "cache").glob(f"{name}*.facts")
+    return read_facts(path)["fingerprint"]
 
 
 def learnt(work: Path, fold: str = "fold0") -> np.ndarray:

@@ -26,6 +26,7 @@ from graphemes.images.dataset import (
     loader_workers,
     shared_bytes,
 )
+from graphemes.images.ink import frames_of
 from graphemes.images.sampling import Batches, MixedBatches
 from graphemes.images.transforms import Augmentation, apply_transform, make_transform
 
@@ -49,11 +50,12 @@ def pixels(tmp_path_factory) -> np.memmap:
 
 def training(pixels: np.ndarray) -> StoreDataset:
     compose = make_transform(ImageSize(32, 32), "ink", Augmentation(0.06, 0.15, 10, 10))
-    return StoreDataset(pixels, compose, LABELS, SEEDS)
+    return StoreDataset(pixels, frames_of(pixels), compose, LABELS, SEEDS)
 
 
 def plain(pixels: np.ndarray, labels: PerHead | None = LABELS) -> StoreDataset:
-    return StoreDataset(pixels, make_transform(ImageSize(32, 32), "ink"), labels)
+    compose = make_transform(ImageSize(32, 32), "ink")
+    return StoreDataset(pixels, frames_of(pixels), compose, labels)
 
 
 def epochs(pixels: np.ndarray, workers: int, count: int) -> list[list]:
@@ -207,7 +209,8 @@ def joined(pixels: np.memmap, tmp_path) -> JoinedDataset:
     again = np.load(tmp_path / "synthetic.npy", mmap_mode="r")
     labels = LABELS.map(lambda column: column[-9:] + 100)
     real = training(pixels)
-    return JoinedDataset(real, StoreDataset(again, real.compose, labels, SEEDS, first=N))
+    drawn = StoreDataset(again, frames_of(again), real.compose, labels, SEEDS, first=N)
+    return JoinedDataset(real, drawn)
 
 
 def same(one: Sample, other: Sample) -> bool:
@@ -234,7 +237,8 @@ def test_two_stores_are_carried_by_their_names(pixels, tmp_path):
     assert len(pickled) < 100_000
     again = pickle.loads(pickled)
     assert all(same(again[0, row], both[0, row]) for row in (0, N - 1, N, N + 8))
-    in_memory = StoreDataset(np.array(both.after.pixels), both.after.compose, first=N)
+    drawn = np.array(both.after.pixels)
+    in_memory = StoreDataset(drawn, both.after.frames, both.after.compose, first=N)
     assert not JoinedDataset(both.before, in_memory).travels
 
 
@@ -328,10 +332,13 @@ import torch
 from graphemes.foundation.settings.types import ImageSize
 from graphemes.images.dataset import StoreDataset, loader
 from graphemes.images.sampling import Batches
+from graphemes.images.ink import frames_of
 from graphemes.images.transforms import make_transform
 
 pixels = np.full((160, 137, 236), 255, np.uint8)
-pictures = StoreDataset(pixels, make_transform(ImageSize(256, 256), "none"))
+pictures = StoreDataset(
+    pixels, frames_of(pixels), make_transform(ImageSize(256, 256), "none")
+)
 made = loader(pictures, Batches(np.arange(160), 16), int(sys.argv[1]), torch.device("cpu"))
 batches = iter(made)
 first = next(batches)

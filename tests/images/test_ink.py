@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from graphemes.foundation.heads import HEIGHT, WIDTH
-from graphemes.images.ink import BORDER, MARGIN, SPECK, Box, Levels, ink_box
+from graphemes.images.ink import BORDER, MARGIN, SPECK, Box, Levels, frames_of, ink_box
 
 WHOLE = Box(0, HEIGHT, 0, WIDTH)
 
@@ -108,3 +108,36 @@ def test_the_scan_is_left_as_it_was():
     scan = WRITTEN.copy()
     ink_box(scan)
     assert (scan == WRITTEN).all()
+
+
+def all_labelled(scan: np.ndarray) -> Box:
+    """The box by OpenCV's labels of every spot."""
+    mask = (scan < Levels.of(scan).threshold).astype(np.uint8)
+    spots = cv2.connectedComponentsWithStats(mask, connectivity=8)[2][1:]
+    left, top, wide, high, area = spots.T
+    right, bottom = left + wide, top + high
+    inside = (bottom > BORDER) & (right > BORDER)
+    inside &= (top < HEIGHT - BORDER) & (left < WIDTH - BORDER)
+    kept = inside & (area >= SPECK)
+    if not kept.any():
+        return WHOLE
+    return Box(top[kept].min(), bottom[kept].max(), left[kept].min(), right[kept].max())
+
+
+@pytest.mark.parametrize("share", [0.005, 0.02, 0.1, 0.5])
+def test_the_box_is_that_of_all_spots_labelled(share):
+    random = np.random.default_rng(1)
+    differ = set()
+    for blur in (0.3, 0.8, 1.5, 3.0):
+        for _ in range(10):
+            dark = random.random((HEIGHT, WIDTH)) < share
+            scan = cv2.GaussianBlur(np.where(dark, 0, 255).astype(np.uint8), (0, 0), blur)
+            assert ink_box(scan, margin=0) == all_labelled(scan)
+            differ.add(ink_box(scan))
+    assert len(differ) > 1, "the scans are all the same"
+
+
+def test_a_frame_is_the_box_and_the_paper():
+    scans = np.stack([stroke(paper(230), 40, 90, 60, 150), paper(200)])
+    np.testing.assert_array_equal(frames_of(scans), [[36, 94, 56, 154, 230], [*WHOLE, 200]])
+    assert frames_of(scans[:0]).shape == (0, 5)

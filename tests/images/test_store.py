@@ -11,6 +11,7 @@ import worlds
 from graphemes.foundation.errors import DataError, UserError
 from graphemes.foundation.heads import HEIGHT, PIXELS, WIDTH
 from graphemes.images.fingerprints import fingerprints_of
+from graphemes.images.ink import Frame
 from graphemes.images.store import open_store, temporary_store
 
 ROWS = 3
@@ -62,6 +63,7 @@ def test_a_store_holds_every_image_in_order(opened):
     assert store.ids == worlds.named(2 * ROWS)
     assert store.row_of["Train_4"] == 4
     np.testing.assert_array_equal(store.fingerprints, fingerprints_of(pixels))
+    np.testing.assert_array_equal(store.frames, [Frame.of(scan) for scan in pixels])
     assert not store.pixels.flags.writeable
     assert len(opened.said) == 1
     assert opened.said[0].startswith(f"{opened.cache / 'train.npy'}: making it from 2 shards: ")
@@ -112,6 +114,13 @@ def other_version(path: Path) -> None:
     path.write_text(json.dumps(json.loads(path.read_text()) | {"version": 0}))
 
 
+def frames_written(path: Path, bottom: int) -> None:
+    facts = np.load(path)
+    facts["frame"][0, Frame._fields.index("bottom")] = bottom
+    with path.open("wb") as file:
+        np.save(file, facts)
+
+
 DAMAGE = {
     "killed before the json": ("json", Path.unlink),
     "json cut": ("json", cut),
@@ -123,6 +132,10 @@ DAMAGE = {
     "ids cut": ("ids", cut),
     "ids cut at a line": ("ids", lambda path: path.write_text(path.read_text().split("\n")[0])),
     "ids empty": ("ids", lambda path: path.write_text("")),
+    "no facts": ("facts", Path.unlink),
+    "facts cut": ("facts", cut),
+    "a frame off its scan": ("facts", lambda path: frames_written(path, 250)),
+    "another frame": ("facts", lambda path: frames_written(path, 120)),
 }
 
 

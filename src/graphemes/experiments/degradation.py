@@ -99,7 +99,8 @@ def _engine(settings: BenchSettings) -> Engine:
 def _chosen(data: TrainingData, settings: BenchSettings) -> tuple[torch.Tensor, torch.Tensor]:
     """Ink (N, 1, H, W) and roots (N,) of some labelled images, the same at every call."""
     rows = DEGRADATION_IMAGES.stream(0).permutation(data.rows)[: settings.images]
-    scans = StoreDataset(data.store.pixels, make_transform(settings.image_size, "ink"), data.by_row)
+    compose = make_transform(settings.image_size, "ink")
+    scans = StoreDataset(data.store.pixels, data.store.frames, compose, data.by_row)
     samples = [scans[(0, int(row))] for row in rows]
     return (
         torch.stack([sample.ink for sample in samples]),

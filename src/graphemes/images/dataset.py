@@ -23,6 +23,7 @@ from graphemes.foundation.heads import PerHead
 from graphemes.foundation.machine import SHARED_MEMORY, shared_memory, usable_cores
 from graphemes.foundation.progress import say
 from graphemes.foundation.seeds import AUGMENTATION
+from graphemes.images.ink import Frame, Frames
 from graphemes.images.sampling import SampleKey
 from graphemes.images.transforms import Transform, apply_transform
 
@@ -41,7 +42,8 @@ class Sample(NamedTuple):
 class StoreDataset(Dataset[Sample]):
     """The pictures of a store, by key (epoch, row).
 
-    pixels: (N, 137, 236) uint8. labels: PerHead[(N,) int64], or None where there are none.
+    pixels: (N, 137, 236) uint8; frames: (N, 5), what a picture is cut from.
+    labels: PerHead[(N,) int64], or None where there are none.
     seeds: (seed, fold) of augmented training pictures; None for plain ones.
     first: the row that stands first in this store, where another store's rows come before.
     """
@@ -49,20 +51,22 @@ class StoreDataset(Dataset[Sample]):
     def __init__(
         self,
         pixels: npt.NDArray[np.uint8],
+        frames: Frames,
         compose: Transform,
         labels: PerHead[npt.NDArray[np.int64]] | None = None,
         seeds: tuple[int, int] | None = None,
         *,
         first: int = 0,
     ) -> None:
-        self.pixels, self.compose, self.labels, self.seeds = pixels, compose, labels, seeds
-        self.first = first
+        self.pixels, self.frames, self.compose = pixels, frames, compose
+        self.labels, self.seeds, self.first = labels, seeds, first
 
     def __getitem__(self, key: SampleKey) -> Sample:
         epoch, row = key
         seed = None if self.seeds is None else AUGMENTATION.seed(*self.seeds, epoch, row)
         at = row - self.first
-        ink = apply_transform(self.compose, np.asarray(self.pixels[at]), seed)
+        frame = Frame(*self.frames[at].tolist())
+        ink = apply_transform(self.compose, np.asarray(self.pixels[at]), seed, frame=frame)
         labels = self.labels.map(lambda column: int(column[at])) if self.labels else UNLABELLED
         return Sample(ink, labels)
 

@@ -1,4 +1,4 @@
-"""From shards to the rows of a mapped file: ids read, images decoded, fingerprints."""
+"""From shards to the rows of a mapped file: ids read, images decoded, facts found."""
 
 import contextlib
 import os
@@ -10,12 +10,7 @@ from graphemes.foundation.errors import DataError, UserError
 from graphemes.foundation.heads import PIXELS
 from graphemes.foundation.progress import Advance
 from graphemes.foundation.settings.types import Wish
-from graphemes.images.fingerprints import Fingerprints, fingerprints_of
-from graphemes.images.inversion import turn_inverted
-
-# Scans looked at and then fingerprinted: 130 MB, so that they are read from disk once where memory
-# is short.
-_TOGETHER = 4096
+from graphemes.images.scan_facts import Facts, find_facts
 
 
 def file_stamp(path: Path) -> dict[str, str | int]:
@@ -60,12 +55,12 @@ def ingest_shards(
     sources: list[Path],
     ids: list[str],
     pixels: Pixels,
-    fingerprints: Fingerprints,
+    facts: Facts,
     *,
     advance: Advance,
     invert: Wish,
 ) -> list[int]:
-    """Decode and fingerprint every shard's images into its rows of `pixels` (N, PIXELS).
+    """Decode every shard's images into its rows of `pixels` (N, PIXELS), and fill their facts (N,).
 
     How many scans of each shard were turned.
     """
@@ -75,16 +70,16 @@ def ingest_shards(
             place = slice(start, start + shard.rows)
             if shard.ids != ids[place]:
                 raise DataError(f"{path}: changed while it was read; run again")
-            into = pixels[place], fingerprints[place]
+            into = pixels[place], facts[place]
             turned.append(ingest_shard(shard, *into, advance=advance, invert=invert))
             start = place.stop
     return turned
 
 
 def ingest_shard(
-    shard: Shard, pixels: Pixels, fingerprints: Fingerprints, *, advance: Advance, invert: Wish
+    shard: Shard, pixels: Pixels, facts: Facts, *, advance: Advance, invert: Wish
 ) -> int:
-    """Decode a shard into `pixels` (R, PIXELS), turn what is inverted, fingerprint its images (R,).
+    """Decode a shard into `pixels` (R, PIXELS), turn what is inverted, fill the facts (R,).
 
     How many scans were turned.
     """
@@ -96,12 +91,7 @@ def ingest_shard(
         written += more
 
     decode(shard, pixels, advance=count)
-    turned = 0
-    for start in range(0, len(pixels), _TOGETHER):
-        rows = slice(start, start + _TOGETHER)
-        turned += turn_inverted(pixels[rows], invert)
-        fingerprints[rows] = fingerprints_of(pixels[rows])
-    return turned
+    return find_facts(pixels, facts, invert)
 
 
 def reserve(file: int, size: int) -> None:

@@ -1,8 +1,8 @@
 """The store: every image of some shards in one memory-mapped file, made once and used again.
 
-`data/cache/NAME.npy` holds the pixels, `NAME.ids` a line an image (id, tab, fingerprint),
-`NAME.json` what it was made from. The json is taken away first and written last: while it is there,
-the store is whole.
+`data/cache/NAME.npy` holds the pixels, `NAME.ids` an id a line, `NAME.facts` what was found on each
+image (`images.scan_facts`), `NAME.json` what it was made from. The json is taken away first and
+written last: while it is there, the store is whole.
 
 N images, PIXELS = 137 * 236.
 """
@@ -21,22 +21,19 @@ import numpy as np
 from graphemes.competition.shards import Pixels, open_shard
 from graphemes.foundation.errors import DataError, UserError
 from graphemes.foundation.files import (
+    digest,
     locked,
     need_space,
     read_json,
     replacing,
     stale_temporaries,
     write_json,
+    write_text,
 )
 from graphemes.foundation.heads import HEIGHT, PIXELS, WIDTH
 from graphemes.foundation.progress import Advance, Say
 from graphemes.foundation.settings.types import Wish
-from graphemes.images.fingerprints import (
-    Fingerprints,
-    fingerprints_digest,
-    read_fingerprints,
-    write_fingerprints,
-)
+from graphemes.images.fingerprints import Fingerprints, fingerprints_digest
 from graphemes.images.ingest import (
     checked_ids,
     file_stamp,
@@ -46,9 +43,12 @@ from graphemes.images.ingest import (
     scan_ids,
     writing,
 )
+from graphemes.images.ink import Frames
 from graphemes.images.inversion import turned_sentence
+from graphemes.images.scan_facts import FACTS, Facts, read_facts, write_facts
 
-VERSION = 1  # of the three files' form; a store of another is made again
+VERSION = 2  # of the files' form and of how frames are found; a store of another is made again
+_SUFFIXES = ("json", "ids", "facts", "npy")
 Bar = Callable[[str, int], AbstractContextManager[Advance]]  # as foundation.progress.progress
 Check = Callable[[list[str]], object]  # of ids; raises if they don't serve
 
@@ -59,8 +59,18 @@ class Store:
 
     ids: list[str]  # (N,)
     pixels: Pixels  # (N, 137, 236) read-only memory map, 255 paper .. 0 ink
-    fingerprints: Fingerprints  # (N,) 8 bytes of BLAKE2b over an image's pixels
+    facts: Facts  # (N,)
     digest: str  # of ids and fingerprints in row order, however the shards were written
+
+    @property
+    def fingerprints(self) -> Fingerprints:
+        """(N,) 8 bytes of BLAKE2b over an image's pixels."""
+        return self.facts["fingerprint"]
+
+    @property
+    def frames(self) -> Frames:
+        """(N, 5) where the ink is, and the level of the paper (`images.ink.Frame`)."""
+        return self.facts["frame"]
 
     @functools.cached_property
     def row_of(self) -> dict[str, int]:
@@ -131,15 +141,14 @@ def _decoded(path: Path, directory: Path, say: Say, bar: Bar, invert: Wish) -> S
         need_space(directory, shard.rows * PIXELS, f"decoding {path.name}")
         reserve(file.fileno(), shard.rows * PIXELS)
         pixels: Pixels = np.memmap(file, np.uint8, "r+", shape=(shard.rows, PIXELS))
-        ids, fingerprints = checked_ids(shard), np.empty(shard.rows, np.int64)
+        ids, facts = checked_ids(shard), np.empty(shard.rows, FACTS)
         with bar(f"decoding {path.name}", shard.rows) as advance:
-            turned = ingest_shard(shard, pixels, fingerprints, advance=advance, invert=invert)
+            turned = ingest_shard(shard, pixels, facts, advance=advance, invert=invert)
     if turned:
         say(turned_sentence(path.name, turned, len(ids), invert))
     pixels.flags.writeable = False
-    return Store(
-        ids, pixels.reshape(-1, HEIGHT, WIDTH), fingerprints, fingerprints_digest(ids, fingerprints)
-    )
+    summary = fingerprints_digest(ids, facts["fingerprint"])
+    return Store(ids, pixels.reshape(-1, HEIGHT, WIDTH), facts, summary)
 
 
 def _reopened(sources: list[Path], cache: Path, name: str, invert: Wish) -> Store | str:
@@ -151,15 +160,17 @@ def _reopened(sources: list[Path], cache: Path, name: str, invert: Wish) -> Stor
     try:
         if unfit := _unfit(about, sources, invert):
             return unfit
-        ids, fingerprints = read_fingerprints(cache / f"{name}.ids")
+        ids = (cache / f"{name}.ids").read_text(encoding="utf-8").split("\n")
+        facts = read_facts(cache / f"{name}.facts")
         pixels = np.load(cache / f"{name}.npy", mmap_mode="r")
-        shape = (about["rows"], HEIGHT, WIDTH)
-        fits = pixels.shape == shape and about["digest"] == fingerprints_digest(ids, fingerprints)
+        fits = pixels.shape == (about["rows"], HEIGHT, WIDTH) and len(facts) == about["rows"]
+        fits &= about["digest"] == fingerprints_digest(ids, facts["fingerprint"])
+        fits &= about["frames"] == digest(facts["frame"].tobytes())
     except (OSError, ValueError, KeyError, TypeError):
         fits = False
     if not fits or pixels.dtype != np.uint8:
         return "a file of the old one is missing or damaged"
-    return Store(ids, pixels, fingerprints, about["digest"])
+    return Store(ids, pixels, facts, about["digest"])
 
 
 def _unfit(about: Any, sources: list[Path], invert: Wish) -> str | None:
@@ -196,14 +207,14 @@ def _build(
     with writing(cache):
         _clear(cache, name)
         need_space(cache, len(ids) * (PIXELS + 64), f"a store of {len(ids)} images")
-    fingerprints = np.empty(len(ids), np.int64)
+    facts = np.empty(len(ids), FACTS)
     with replacing(cache / f"{name}.npy") as temporary:
         shape = (len(ids), HEIGHT, WIDTH)
         pixels = np.lib.format.open_memmap(temporary, "w+", np.uint8, shape)
         with temporary.open("rb+") as file:
             reserve(file.fileno(), temporary.stat().st_size)
         with bar(f"decoding {_shards(sources)}", len(ids)) as advance:
-            into = pixels.reshape(-1, PIXELS), fingerprints
+            into = pixels.reshape(-1, PIXELS), facts
             turned = ingest_shards(sources, ids, *into, advance=advance, invert=invert)
         pixels.flush()
         del pixels
@@ -211,9 +222,11 @@ def _build(
         part["turned"] = count
         if count:
             say(turned_sentence(str(part["file"]), count, int(part["rows"]), invert))
-    write_fingerprints(cache / f"{name}.ids", ids, fingerprints)
+    write_text(cache / f"{name}.ids", "\n".join(ids))
+    write_facts(cache / f"{name}.facts", facts)
     about: dict[str, Any] = {"version": VERSION, "rows": len(ids), "height": HEIGHT, "width": WIDTH}
-    about |= {"invert": invert, "digest": fingerprints_digest(ids, fingerprints), "sources": parts}
+    about |= {"invert": invert, "digest": fingerprints_digest(ids, facts["fingerprint"])}
+    about |= {"frames": digest(facts["frame"].tobytes()), "sources": parts}
     write_json(cache / f"{name}.json", about)
 
 
@@ -223,7 +236,7 @@ def _shards(sources: list[Path]) -> str:
 
 def _clear(cache: Path, name: str) -> None:
     """Remove a store, its json first, and what runs that were killed while making it left."""
-    for suffix in ("json", "ids", "npy"):
+    for suffix in _SUFFIXES:
         (cache / f"{name}.{suffix}").unlink(missing_ok=True)
         # Nobody else is writing them: we hold the lock.
         for left in stale_temporaries(cache / f"{name}.{suffix}"):

@@ -1,4 +1,4 @@
-"""From a scan to the picture the network sees: whiten, crop, pad, move (in training), resize.
+"""From a scan to the picture the network sees: cropped, whitened, padded, moved, resized.
 
 H x W pixels; scans are uint8, 255 paper .. 0 ink; pictures are (1, H, W) float32, 0 paper .. 1 ink.
 """
@@ -20,7 +20,8 @@ import torch
 from albumentations.pytorch import ToTensorV2
 
 from graphemes.foundation.settings.types import Crop, ImageSize
-from graphemes.images.ink import Levels, ink_box
+from graphemes.images.ink import Box, Frame
+from graphemes.images.placement import Placement, crop_box, padded_shape, padding, place
 
 PAPER = 255
 Transform: TypeAlias = A.Compose  # of a scan to a picture
@@ -36,45 +37,76 @@ class Augmentation:
     shear: float  # degrees
 
 
-class WhitePaper(A.ImageOnlyTransform):  # type: ignore[misc]
-    """Lift a scan's grey levels until its paper is 255, as the paper that is added to it is."""
+class FramedPicture(A.ImageOnlyTransform):  # type: ignore[misc]
+    """Cut a scan to its frame, whiten its paper, pad, move and resize it.
 
-    def __init__(self) -> None:
+    Takes the scan's `Frame` beside the image. A picture that isn't moved is averaged by OpenCV's
+    INTER_AREA; a moved one is drawn by one warp and averaged where it was drawn larger.
+    """
+
+    def __init__(self, size: ImageSize, crop: Crop, by: Augmentation | None) -> None:
+        self.moves = None if by is None else _moves(by)  # first: the next line seeds it
         super().__init__(p=1.0)
+        self.size, self.crop = size, crop
 
-    def apply(self, img: npt.NDArray[np.uint8], **_: Any) -> npt.NDArray[np.uint8]:
-        """(H, W) or (H, W, 1) uint8 -> the same, lighter."""
-        lift = PAPER - Levels.of(img).paper
-        return np.minimum(img, PAPER - lift) + np.uint8(lift)
+    @property
+    def targets_as_params(self) -> list[str]:
+        """What is handed to the next method beside the image."""
+        return ["frame"]
 
+    def set_random_seed(self, seed: int | None) -> None:
+        """Seed the moves, too."""
+        super().set_random_seed(seed)
+        if self.moves is not None:
+            self.moves.random_generator, self.moves.py_random = (
+                self.random_generator,
+                self.py_random,
+            )
 
-class CropToInk(A.ImageOnlyTransform):  # type: ignore[misc]
-    """Cut a scan to its ink (`images.ink.ink_box`)."""
+    def get_params_dependent_on_data(
+        self, params: dict[str, Any], data: dict[str, Any]
+    ) -> dict[str, Any]:
+        """What is shown of a scan, how much lighter, and where it goes; None: it isn't moved."""
+        frame: Frame = data["frame"]
+        box = crop_box(frame, self.crop)
+        return {"box": box, "lift": PAPER - frame.paper, "placement": self.placement(box)}
 
-    def __init__(self) -> None:
-        super().__init__(p=1.0)
+    def placement(self, box: Box) -> Placement | None:
+        """Where this crop goes now, by the random stream; None where nothing is moved."""
+        if self.moves is None:
+            return None
+        shape = padded_shape(box, padding(box, self.size))
+        drawn = self.moves.get_params_dependent_on_data({"shape": shape}, {})
+        return place(box, self.size, drawn["matrix"])
 
-    def apply(self, img: npt.NDArray[np.uint8], **_: Any) -> npt.NDArray[np.uint8]:
-        """(H, W) or (H, W, 1) uint8 -> the same, cropped."""
-        box = ink_box(img.reshape(img.shape[:2]))
-        return np.ascontiguousarray(img[box.top : box.bottom, box.left : box.right])
-
-
-class PadToAspect(A.ImageOnlyTransform):  # type: ignore[misc]
-    """Add paper on two sides until the scan has the shape's ratio of sides, ink in the middle."""
-
-    def __init__(self, height: int, width: int) -> None:
-        super().__init__(p=1.0)
-        self.height, self.width = height, width
-
-    def apply(self, img: npt.NDArray[np.uint8], **_: Any) -> npt.NDArray[np.uint8]:
-        """(h, w) or (h, w, 1) uint8 -> (h', w' ...) with h' / w' nearest to height / width."""
-        high, wide = img.shape[:2]
-        down = max(0, round(wide * self.height / self.width) - high)
-        across = max(0, round(high * self.width / self.height) - wide)
-        sides = (down // 2, down - down // 2, across // 2, across - across // 2)
-        padded = cv2.copyMakeBorder(img, *sides, cv2.BORDER_CONSTANT, value=PAPER)
-        return padded.reshape(*padded.shape[:2], *img.shape[2:])
+    def apply(
+        self,
+        img: npt.NDArray[np.uint8],
+        box: Box,
+        lift: int,
+        placement: Placement | None,
+        **_: Any,
+    ) -> npt.NDArray[np.uint8]:
+        """(137, 236, 1) uint8 -> (H, W, 1) uint8."""
+        # Lifted until its paper is 255, as the paper that is added to it is.
+        crop = img[box.top : box.bottom, box.left : box.right, 0]
+        crop = np.minimum(crop, PAPER - lift) + np.uint8(lift)
+        if placement is None:
+            paper = padding(box, self.size)
+            drawn = cv2.copyMakeBorder(crop, *paper, cv2.BORDER_CONSTANT, value=PAPER)
+        else:
+            matrix, times = placement
+            drawn = cv2.warpAffine(
+                crop,
+                matrix,
+                (times * self.size.width, times * self.size.height),
+                flags=cv2.INTER_LINEAR,
+                borderMode=cv2.BORDER_CONSTANT,
+                borderValue=PAPER,
+            )
+        size = (self.size.width, self.size.height)
+        picture = cv2.resize(drawn, size, interpolation=cv2.INTER_AREA)[..., None]
+        return np.asarray(picture, np.uint8)
 
 
 class Ink(A.ImageOnlyTransform):  # type: ignore[misc]
@@ -102,27 +134,23 @@ def _moves(by: Augmentation) -> A.Affine:
 
 
 def make_transform(size: ImageSize, crop: Crop, by: Augmentation | None = None) -> Transform:
-    """The Compose for validation and prediction, or with `by` for training.
-
-    Moves happen before the resize, at the scan's own resolution, so that strokes stay sharp.
-    """
-    steps: list[A.BasicTransform] = [WhitePaper()]
-    if crop == "ink":
-        steps.append(CropToInk())
-    steps.append(PadToAspect(size.height, size.width))
-    if by is not None:
-        steps.append(_moves(by))
-    steps += [A.Resize(size.height, size.width, interpolation=cv2.INTER_AREA), Ink(), ToTensorV2()]
-    return Transform(steps)
+    """The Compose for validation and prediction, or with `by` for training."""
+    return Transform([FramedPicture(size, crop, by), Ink(), ToTensorV2()])
 
 
 def apply_transform(
-    compose: Transform, scan: npt.NDArray[np.uint8], seed: int | None = None
+    compose: Transform,
+    scan: npt.NDArray[np.uint8],
+    seed: int | None = None,
+    *,
+    frame: Frame | None = None,
 ) -> torch.Tensor:
-    """One picture (1, H, W) float32 of a scan (H, W) uint8.
+    """One picture (1, H, W) float32 of a scan (137, 236) uint8.
 
     The same seed gives the same picture, whoever drew before; None: nothing is drawn.
+    frame: the scan's, where it is known; it is looked for otherwise.
     """
     if seed is not None:
         compose.set_random_seed(seed % 2**32)
-    return compose(image=scan[..., None])["image"]  # type: ignore[no-any-return]
+    found = Frame.of(scan) if frame is None else frame
+    return compose(image=scan[..., None], frame=found)["image"]  # type: ignore[no-any-return]

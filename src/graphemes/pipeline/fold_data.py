@@ -64,19 +64,23 @@ class FoldData:
         compose = make_transform(
             s.image_size, s.crop, Augmentation(s.shift, s.scale, s.rotate, s.shear)
         )
-        real = StoreDataset(self.data.store.pixels, compose, self.data.by_row, self.seeds)
+        store = self.data.store
+        real = StoreDataset(store.pixels, store.frames, compose, self.data.by_row, self.seeds)
         sampler = self._sampler()
         if self.data.synthetic is None:
             return EpochLoader(self._loader(real, sampler), sampler)
-        pixels, labels = self.data.synthetic.store.pixels, self.data.synthetic.by_row
-        synthetic = StoreDataset(pixels, compose, labels, self.seeds, first=len(real.pixels))
+        drawn, labels = self.data.synthetic.store, self.data.synthetic.by_row
+        synthetic = StoreDataset(
+            drawn.pixels, drawn.frames, compose, labels, self.seeds, first=len(real.pixels)
+        )
         return EpochLoader(self._loader(JoinedDataset(real, synthetic), sampler), sampler)
 
     @functools.cached_property
     def validation(self) -> Iterable[Sample]:
         """The validation pictures as they are, in order: one loader, whose workers stay."""
         compose = make_transform(self.settings.image_size, self.settings.crop)
-        scans = StoreDataset(self.data.store.pixels, compose, self.data.by_row)
+        store = self.data.store
+        scans = StoreDataset(store.pixels, store.frames, compose, self.data.by_row)
         return self._loader(scans, Batches(self.rows.validated, 2 * self.settings.batch_size))
 
     @property

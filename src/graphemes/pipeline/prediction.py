@@ -174,7 +174,8 @@ class _Work:
                 return probabilities(self.ready.networks, batched, self.workspace.engine, advance)
 
     def _batches(self, store: Store, rows: npt.NDArray[np.int64]) -> Any:
-        scans = StoreDataset(store.pixels, make_transform(self.ready.image_size, self.ready.crop))
+        compose = make_transform(self.ready.image_size, self.ready.crop)
+        scans = StoreDataset(store.pixels, store.frames, compose)
         # A handful of images isn't worth starting processes for.
         workers = self.settings.workers if len(rows) > 256 else 0
         batches = Batches(rows, self.settings.batch_size)

@@ -123,7 +123,8 @@ def _untrained_rows(data: TrainingData, paths: list[Path]) -> Any:
 def _table(
     data: TrainingData, rows: Any, ready: ReadyNetworks, engine: Engine, settings: ScoreSettings
 ) -> OofTable:
-    scans = StoreDataset(data.store.pixels, make_transform(ready.image_size, ready.crop))
+    compose = make_transform(ready.image_size, ready.crop)
+    scans = StoreDataset(data.store.pixels, data.store.frames, compose)
     batches = Batches(rows, settings.batch_size)
     batched = loader(scans, batches, settings.workers, engine.device)
     with progress("scoring", len(rows)) as advance:
