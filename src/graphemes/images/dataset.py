@@ -8,6 +8,7 @@ import multiprocessing
 import os
 import signal
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Literal, NamedTuple
@@ -16,7 +17,6 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 import torch
-from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, Sampler
 
 from graphemes.foundation.heads import PerHead
@@ -35,7 +35,7 @@ IN_USE = 2  # batches: the one at work, and the one that it takes the place of
 class Sample(NamedTuple):
     """One picture and its labels; a batch has the same fields with B in front."""
 
-    ink: Tensor  # (1, H, W) float32, 0 paper .. 1 ink
+    ink: Any  # (1, H, W) float32, 0 paper .. 1 ink; or a PlacedScan, which a device draws
     labels: PerHead[Any]  # of int, or of (B,) int64
 
 
@@ -46,6 +46,7 @@ class StoreDataset(Dataset[Sample]):
     labels: PerHead[(N,) int64], or None where there are none.
     seeds: (seed, fold) of augmented training pictures; None for plain ones.
     first: the row that stands first in this store, where another store's rows come before.
+    draw: makes the picture of (compose, scan, seed, frame=); another only says where it goes.
     """
 
     def __init__(
@@ -57,16 +58,17 @@ class StoreDataset(Dataset[Sample]):
         seeds: tuple[int, int] | None = None,
         *,
         first: int = 0,
+        draw: Callable[..., Any] = apply_transform,
     ) -> None:
         self.pixels, self.frames, self.compose = pixels, frames, compose
-        self.labels, self.seeds, self.first = labels, seeds, first
+        self.labels, self.seeds, self.first, self.draw = labels, seeds, first, draw
 
     def __getitem__(self, key: SampleKey) -> Sample:
         epoch, row = key
         seed = None if self.seeds is None else AUGMENTATION.seed(*self.seeds, epoch, row)
         at = row - self.first
         frame = Frame(*self.frames[at].tolist())
-        ink = apply_transform(self.compose, np.asarray(self.pixels[at]), seed, frame=frame)
+        ink = self.draw(self.compose, np.asarray(self.pixels[at]), seed, frame=frame)
         labels = self.labels.map(lambda column: int(column[at])) if self.labels else UNLABELLED
         return Sample(ink, labels)
 
@@ -127,6 +129,8 @@ def loader(
         workers = 0
     if workers:
         workers = fitting_workers(workers, _batch_bytes(pictures, batches))
+    else:
+        cv2.setNumThreads(1)  # pictures are small: to share one out takes longer than to draw it
     return DataLoader(
         pictures,
         batch_sampler=batches,

@@ -30,10 +30,17 @@ class Padding(NamedTuple):
 
 
 class Placement(NamedTuple):
-    """From a crop to a picture that is drawn `times` as large, to be averaged down."""
+    """From a crop's pixels to a picture's, which is drawn `times` as large and averaged down."""
 
-    matrix: Matrix  # (2, 3)
+    matrix: Matrix  # (3, 3)
     times: int
+
+    @property
+    def drawn(self) -> Matrix:
+        """(2, 3) to the picture that is `times` as large."""
+        larger = self.times * self.matrix[:2]
+        larger[:, 2] += (self.times - 1) / 2  # a pixel's middle lies half a pixel behind its edge
+        return larger
 
 
 def crop_box(frame: Frame, crop: Crop) -> Box:
@@ -62,8 +69,7 @@ def place(box: Box, size: ImageSize, move: Matrix) -> Placement:
     down, across = size.height / high, size.width / wide
     zoom = math.sqrt(abs(float(np.linalg.det(move[:2, :2]))) * down * across)
     times = max(1, math.ceil(1 / (zoom * _WIDEST_STEP)))
-    down, across = times * down, times * across
     pad = np.array([[1, 0, paper.left], [0, 1, paper.top], [0, 0, 1]], np.float64)
-    # A pixel's middle lies half a pixel behind its edge, which is what shrinks towards 0.
-    shrink = np.array([[across, 0, (across - 1) / 2], [0, down, (down - 1) / 2]])
+    # Edges shrink towards 0, and middles lie half a pixel behind them.
+    shrink = np.array([[across, 0, (across - 1) / 2], [0, down, (down - 1) / 2], [0, 0, 1]])
     return Placement(shrink @ move @ pad, times)

@@ -95,10 +95,10 @@ class FramedPicture(A.ImageOnlyTransform):  # type: ignore[misc]
             paper = padding(box, self.size)
             drawn = cv2.copyMakeBorder(crop, *paper, cv2.BORDER_CONSTANT, value=PAPER)
         else:
-            matrix, times = placement
+            times = placement.times
             drawn = cv2.warpAffine(
                 crop,
-                matrix,
+                placement.drawn,
                 (times * self.size.width, times * self.size.height),
                 flags=cv2.INTER_LINEAR,
                 borderMode=cv2.BORDER_CONSTANT,

@@ -14,8 +14,9 @@ from torch.utils.data import Sampler
 from graphemes.foundation.heads import PerHead
 from graphemes.foundation.settings.commands import TrainSettings
 from graphemes.images.dataset import JoinedDataset, Sample, StoreDataset, loader
+from graphemes.images.device_pictures import DevicePictures, placed_scan
 from graphemes.images.sampling import Batches, MixedBatches, SampleKey
-from graphemes.images.transforms import Augmentation, make_transform
+from graphemes.images.transforms import Augmentation, apply_transform, make_transform
 from graphemes.pipeline.fold_rows import FoldRows
 from graphemes.pipeline.training_data import TrainingData
 
@@ -64,16 +65,21 @@ class FoldData:
         compose = make_transform(
             s.image_size, s.crop, Augmentation(s.shift, s.scale, s.rotate, s.shear)
         )
-        store = self.data.store
-        real = StoreDataset(store.pixels, store.frames, compose, self.data.by_row, self.seeds)
+        draw = placed_scan if s.augment == "device" else apply_transform
+        parts: list[StoreDataset] = []
+        for data in (self.data, self.data.synthetic):
+            if data is not None:
+                first = sum(len(part.pixels) for part in parts)
+                pixels, frames, labels = data.store.pixels, data.store.frames, data.by_row
+                part = StoreDataset(
+                    pixels, frames, compose, labels, self.seeds, first=first, draw=draw
+                )
+                parts.append(part)
         sampler = self._sampler()
-        if self.data.synthetic is None:
-            return EpochLoader(self._loader(real, sampler), sampler)
-        drawn, labels = self.data.synthetic.store, self.data.synthetic.by_row
-        synthetic = StoreDataset(
-            drawn.pixels, drawn.frames, compose, labels, self.seeds, first=len(real.pixels)
-        )
-        return EpochLoader(self._loader(JoinedDataset(real, synthetic), sampler), sampler)
+        batches = self._loader(parts[0] if len(parts) == 1 else JoinedDataset(*parts), sampler)
+        if s.augment == "device":
+            batches = DevicePictures(batches, s.image_size, self.device)
+        return EpochLoader(batches, sampler)
 
     @functools.cached_property
     def validation(self) -> Iterable[Sample]:

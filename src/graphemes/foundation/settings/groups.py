@@ -183,6 +183,9 @@ class Learning(Architecture):
     scale: float = Field(0.15, ge=0, le=0.9, description="training: 0.1 is 0.9 to 1.1")
     rotate: float = Field(10.0, ge=0, le=180, description="training: degrees")
     shear: float = Field(10.0, ge=0, le=60, description="training: degrees")
+    augment: Annotated[Literal["cpu", "device"], NEWER] = Field(
+        "cpu", description="training: where pictures are moved; device: in batches on the GPU"
+    )
     grapheme_weight: Annotated[float, NEWER] = Field(
         0.25, gt=0, le=100, description="in the loss, of a grapheme head's; the three heads' is 1"
     )
