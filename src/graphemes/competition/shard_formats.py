@@ -11,6 +11,7 @@ from typing import Protocol
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from graphemes.competition.pointers import open_source, read_pointer
 from graphemes.foundation.errors import DataError
 
 try:  # pyarrow 25 says that V1 will go
@@ -49,7 +50,8 @@ def shard_format(path: Path) -> ShardFormat:
     """
     if path.is_dir():
         raise DataError(f"{path}: is a directory, expected a file; put the shard itself there")
-    with path.open("rb") as file:
+    pointer = read_pointer(path)
+    with path.open("rb") if pointer is None else pointer.open() as file:
         start = file.read(8)
     if not start:
         raise DataError(f"{path}: is empty, 0 bytes; copy or download it again")
@@ -73,12 +75,12 @@ class _Parquet:
 @contextlib.contextmanager
 def _parquet(path: Path) -> Iterator[ShardFile]:
     # pre_buffer tells the disk of a block's columns at once; mapped, these need no other memory.
-    with pq.ParquetFile(path, memory_map=True, pre_buffer=True) as file:
+    with open_source(path) as source, pq.ParquetFile(source, pre_buffer=True) as file:
         yield _Parquet(file)
 
 
 class _Feather:
-    def __init__(self, file: pa.MemoryMappedFile) -> None:
+    def __init__(self, file: pa.NativeFile) -> None:
         self._file = file
         self.schema = self._open(None).schema
         self._position = {name: position for position, name in enumerate(self.schema.names)}
@@ -98,12 +100,15 @@ class _Feather:
 
 @contextlib.contextmanager
 def _feather(path: Path) -> Iterator[ShardFile]:
-    with pa.memory_map(str(path)) as file:
+    with open_source(path) as file:
         yield _Feather(file)
 
 
 class _FeatherV1:
-    """A V1 file has no row groups; its whole table is in the mapped file and takes no memory."""
+    """A V1 file has no row groups; its whole table is in the mapped file and takes no memory.
+
+    One in remote storage takes as much memory as it has bytes.
+    """
 
     def __init__(self, table: pa.Table) -> None:
         self._table = table
@@ -118,10 +123,11 @@ class _FeatherV1:
 def _feather_v1(path: Path) -> Iterator[ShardFile]:
     if feather is None:
         raise pa.ArrowNotImplementedError(f"pyarrow {pa.__version__} has done away with it")
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", DeprecationWarning)
-        table = feather.read_table(str(path), memory_map=True)
-    yield _FeatherV1(table)
+    with open_source(path) as source:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", DeprecationWarning)
+            table = feather.read_table(source)
+        yield _FeatherV1(table)
 
 
 _AGAIN = "copy or download it again"

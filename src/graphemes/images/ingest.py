@@ -5,6 +5,7 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
+from graphemes.competition.pointers import shard_stamp
 from graphemes.competition.shards import Pixels, Shard, decode, open_shard
 from graphemes.foundation.errors import DataError, UserError
 from graphemes.foundation.heads import PIXELS
@@ -16,10 +17,10 @@ from graphemes.images.scan_facts import Facts, find_facts
 def file_stamp(path: Path) -> dict[str, str | int]:
     """What tells that a shard is still the same: name, bytes, time. Raises DataError."""
     try:
-        found = path.stat()
+        size, time = shard_stamp(path)
     except OSError as error:
         raise DataError(f"{path}: can't be read: {error.strerror}") from None
-    return {"file": path.name, "bytes": found.st_size, "mtime_ns": found.st_mtime_ns}
+    return {"file": path.name, "bytes": size, "mtime_ns": time}
 
 
 def scan_ids(sources: list[Path]) -> tuple[list[str], list[dict[str, str | int]]]:

@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from graphemes.competition.absent_shards import absence_advice, no_shards
 from graphemes.competition.csv_columns import NoSuchTable
+from graphemes.competition.pointers import shard_stamp
 from graphemes.competition.shards import find_shards, open_shard
 from graphemes.competition.submission import SubmissionRows, read_rows, write_submission
 from graphemes.evaluation.decide import likeliest
@@ -22,7 +23,8 @@ from graphemes.foundation.progress import progress, say
 from graphemes.foundation.settings.commands import PredictSettings, TrainSettings
 from graphemes.images.dataset import StoreDataset, loader
 from graphemes.images.sampling import Batches
-from graphemes.images.store import Store, temporary_store
+from graphemes.images.store import Store
+from graphemes.images.streaming import decoded_parts
 from graphemes.images.transforms import make_transform
 from graphemes.inference.predict import probabilities
 from graphemes.pipeline.existing_results import guard_submission, submission_origin
@@ -81,8 +83,7 @@ def predict_run(
         say(f"predicting {len(plan.rows.image_ids):,} test images with {len(weights)} network(s)")
         work = _Work(ready, workspace, settings)
         found = [work.shard(shard, wanted) for shard, wanted in plan.shards.items() if wanted]
-        together = PerHead(*(np.concatenate(parts) for parts in zip(*found, strict=True)))
-        _write(path, plan, together, made_from)
+        _write(path, plan, _together(found), made_from)
     say(f"{path}: {len(plan.rows.row_ids):,} rows written")
 
 
@@ -128,6 +129,11 @@ def plan_prediction(directory: Path) -> PredictionPlan:
     return PredictionPlan(rows, plan, len(home) - len(asked))
 
 
+def _together(parts: Sequence[Probabilities]) -> Probabilities:
+    """The probabilities of several sets of images, one after another."""
+    return PerHead(*(np.concatenate(columns) for columns in zip(*parts, strict=True)))
+
+
 def _write(
     path: Path, plan: PredictionPlan, found: Probabilities, made_from: dict[str, str]
 ) -> None:
@@ -154,7 +160,7 @@ def origin_of_tests(workspace: Workspace, shards: Iterable[Path]) -> dict[str, s
     """What tells test images from others, as far as is cheap to know."""
     tables = [workspace.directory / name for name in ("sample_submission.csv", "test.csv")]
     about = [file_digest(path) for path in tables]
-    about += [f"{path.name} {path.stat().st_size}" for path in shards]
+    about += [f"{path.name} {shard_stamp(path)[0]}" for path in shards]
     return {"test": digest("\n".join(about).encode()), "invert": workspace.invert}
 
 
@@ -165,13 +171,24 @@ class _Work:
     settings: PredictSettings | TrainSettings
 
     def shard(self, path: Path, wanted: list[str]) -> Probabilities:
-        """Decode one shard into a file that goes away again, and predict the images wanted."""
+        """Predict the wanted images of one shard, decoded into a file that goes away again.
+
+        Where the disk has no room for that, they are decoded part by part in memory.
+        """
         cache, invert = self.workspace.layout.cache, self.workspace.invert
-        with temporary_store(path, cache, say, progress, invert=invert) as store:
-            chosen = np.array([store.row_of[name] for name in wanted], np.int64)
+        found, asked = [], set(wanted)
+        for store in decoded_parts(path, cache, say, progress, invert=invert):
+            chosen = np.array(
+                [row for row, name in enumerate(store.ids) if name in asked], np.int64
+            )
+            if not len(chosen):
+                continue
             with progress(f"predicting {path.name}", len(chosen)) as advance:
                 batched = self._batches(store, chosen)
-                return probabilities(self.ready.networks, batched, self.workspace.engine, advance)
+                found.append(
+                    probabilities(self.ready.networks, batched, self.workspace.engine, advance)
+                )
+        return _together(found)
 
     def _batches(self, store: Store, rows: npt.NDArray[np.int64]) -> Any:
         compose = make_transform(self.ready.image_size, self.ready.crop)

@@ -10,6 +10,8 @@ from pathlib import Path
 import pandas as pd
 
 from graphemes.competition.labels import read_labels
+from graphemes.competition.mirror import mirror
+from graphemes.foundation.addresses import Address
 from graphemes.foundation.errors import DataError, UserError
 from graphemes.foundation.files import need_utf8, no_directory
 from graphemes.foundation.layout import ROOT, Layout
@@ -122,6 +124,8 @@ def find_layout(settings: Places) -> Layout:
 def find_data(settings: Places) -> Path | None:
     """The directory of the competition's files; None when there is none, so the demo's turn."""
     if settings.data_dir is not None:
+        if not isinstance(settings.data_dir, Path):
+            return _mirrored(settings.data_dir, find_layout(settings))
         if not settings.data_dir.is_dir():
             raise DataError(f"data_dir={settings.data_dir}: {no_directory(settings.data_dir)}")
         return settings.data_dir.resolve()
@@ -130,6 +134,12 @@ def find_data(settings: Places) -> Path | None:
     if found is not None:
         need_utf8(found)
     return found
+
+
+def _mirrored(address: Address, layout: Layout) -> Path:
+    directory = mirror(address, layout.cache)
+    say(f"{address}: its tables are copied to {directory}; shards are read from where they are")
+    return directory
 
 
 def demo_directory(layout: Layout) -> Path:

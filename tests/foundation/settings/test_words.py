@@ -130,7 +130,7 @@ def test_a_part_of_a_list_given_twice_is_refused(model, word, part):
         ("folds=101", "a count from 2 to 100, or the path of a .csv"),
         ("folds=-5", "a count from 2 to 100, or the path of a .csv"),
         ("folds=five", "a count from 2 to 100, or the path of a .csv"),
-        ("data_dir=", "a path"),
+        ("data_dir=", "a path, or an address as s3://bucket/folder"),
         ("submission=", "the path of a .csv"),
         ("submission=folds/fold0/oof.parquet", "the path of a .csv"),
         ("submission=a", "the path of a .csv"),

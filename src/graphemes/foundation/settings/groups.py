@@ -14,6 +14,7 @@ from graphemes.foundation.settings.types import (
     TIMM,
     Attention,
     Crop,
+    DataPlace,
     DeviceName,
     FoldChoice,
     FoldSource,
@@ -61,7 +62,7 @@ class Settings(BaseModel):
 class Places(Settings):
     """Where things are read and written."""
 
-    data_dir: SomePath | None = Field(
+    data_dir: DataPlace | None = Field(
         None, description="the competition's files (default: the usual places, else the demo)"
     )
     work_dir: SomePath | None = Field(

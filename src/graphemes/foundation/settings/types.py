@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal, NamedTuple
 
 from pydantic import BeforeValidator, Field, PlainSerializer
 
+from graphemes.foundation.addresses import Address, read_address
 from graphemes.foundation.errors import SettingsError
 from graphemes.foundation.files import need_utf8
 
@@ -130,6 +131,11 @@ def _path(value: Any) -> Path:
     return path
 
 
+def _data_place(value: Any) -> Path | Address:
+    found = read_address(value) if isinstance(value, str) else None
+    return found if found and not isinstance(found, Path) else _path(found or value)
+
+
 def _csv_path(value: Any) -> Path:
     path = _path(value)
     if path.suffix != ".csv":
@@ -235,6 +241,11 @@ SyntheticSource = Annotated[
     Expected("a folder that synthesise made, or how many images to draw, 1 to 10,000,000"),
 ]
 SomePath = Annotated[Path, BeforeValidator(_path), Expected("a path")]
+DataPlace = Annotated[
+    Path | Address,
+    BeforeValidator(_data_place),
+    Expected("a path, or an address as s3://bucket/folder"),
+]
 CsvPath = Annotated[Path, BeforeValidator(_csv_path), Expected("the path of a .csv")]
 SomePaths = Annotated[
     tuple[Path, ...],

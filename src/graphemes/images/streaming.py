@@ -1,0 +1,78 @@
+"""Streaming: a shard's images in memory part by part, where the disk has no room for a store."""
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+
+from graphemes.competition.shard_parts import shard_parts
+from graphemes.competition.shards import Pixels, Shard, open_shard
+from graphemes.foundation.files import gigabytes
+from graphemes.foundation.heads import HEIGHT, PIXELS, WIDTH
+from graphemes.foundation.machine import usable_memory
+from graphemes.foundation.progress import Say
+from graphemes.foundation.settings.types import Wish
+from graphemes.images.fingerprints import fingerprints_digest
+from graphemes.images.ingest import checked_ids, ingest_shard
+from graphemes.images.inversion import turned_sentence
+from graphemes.images.store import Bar, Store, silent, temporary_store
+
+TOGETHER = 4096  # images a part, 130 MB, where row groups allow it
+_SHARE = 8  # of the memory, for a part of a large row group; two are there at a time
+
+
+def decoded_parts(
+    path: Path, directory: Path, say: Say, bar: Bar = silent, *, invert: Wish = "auto"
+) -> Iterator[Store]:
+    """All images of a shard: one store on `directory`'s disk or, where it has no room, several.
+
+    Those come one after another in the order of the rows, each in memory; who asks for the next
+    lets go of the one before. Raises DataError for a shard that can't be used.
+    """
+    with open_shard(path) as shard:
+        rows = shard.rows
+    if _has_room(directory, rows * PIXELS):
+        with temporary_store(path, directory, say, bar, invert=invert) as store:
+            yield store
+        return
+    say(
+        f"{directory}: has no room for {gigabytes(rows * PIXELS)} of decoded images, so"
+        f" {path.name} is read part by part in memory"
+    )
+    yield from parts_in_memory(path, say, invert=invert)
+
+
+def parts_in_memory(
+    path: Path, say: Say, *, invert: Wish = "auto", most: int | None = None
+) -> Iterator[Store]:
+    """All images of a shard, part by part.
+
+    most: images of one row group in a part, by default what an eighth of the memory holds; a larger
+    row group is read from storage as often as it has parts.
+    """
+    most = most or max(TOGETHER, (usable_memory() or 0) // _SHARE // PIXELS)
+    with open_shard(path) as shard:
+        turned = 0
+        checked_ids(shard)
+        for part in shard_parts(shard, min(TOGETHER, most), most):
+            store, more = _in_memory(part, invert)
+            turned += more
+            yield store
+            del store  # before the next is made
+        if turned:
+            say(turned_sentence(path.name, turned, shard.rows, invert))
+
+
+def _in_memory(shard: Shard, invert: Wish) -> tuple[Store, int]:
+    pixels: Pixels = np.empty((shard.rows, PIXELS), np.uint8)
+    fingerprints = np.empty(shard.rows, np.int64)
+    turned = ingest_shard(shard, pixels, fingerprints, advance=lambda images: None, invert=invert)
+    pixels.flags.writeable = False
+    summary = fingerprints_digest(shard.ids, fingerprints)
+    return Store(shard.ids, pixels.reshape(-1, HEIGHT, WIDTH), fingerprints, summary), turned
+
+
+def _has_room(directory: Path, needed: int) -> bool:
+    existing = next(p for p in (directory, *directory.parents) if p.exists())
+    return shutil.disk_usage(existing).free >= needed
