@@ -11,7 +11,7 @@ from pathlib import Path
 import pyarrow as pa
 
 from graphemes.competition.remote_directory import RemoteFile, open_directory
-from graphemes.foundation.addresses import Address
+from graphemes.foundation.addresses import Address, inside
 from graphemes.foundation.errors import DataError
 from graphemes.foundation.files import write_text
 
@@ -26,14 +26,15 @@ class Pointer:
     address: Address  # of its directory
     file: RemoteFile
 
+    def __str__(self) -> str:
+        return inside(self.address, self.file.name)
+
     def open(self) -> pa.NativeFile:
         """The remote file. Raises DataError where it can't be had or isn't the one pointed to."""
         file = open_directory(self.address).open(self.file.name)
         if file.size() != self.file.bytes:
             file.close()
-            raise DataError(
-                f"{self.address}/{self.file.name}: changed since it was listed; run again"
-            )
+            raise DataError(f"{self}: changed since it was listed; run again")
         return file
 
 

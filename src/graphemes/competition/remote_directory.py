@@ -10,7 +10,7 @@ import fsspec
 import pyarrow as pa
 from pyarrow import fs
 
-from graphemes.foundation.addresses import Address
+from graphemes.foundation.addresses import Address, inside
 from graphemes.foundation.errors import DataError, MissingPackage, SettingsError, one_line
 from graphemes.foundation.files import replacing
 
@@ -56,34 +56,30 @@ class RemoteDirectory:
     def files(self) -> list[RemoteFile]:
         """Its files by name, without those of directories below it."""
         with _faults(self.address):
-            if self.filesystem.get_file_info(self.path).type == fs.FileType.File:
-                raise DataError(f"{self.address}: is a file, expected a directory")
             found = self.filesystem.get_file_info(fs.FileSelector(self.path))
-            files = [
-                RemoteFile(info.base_name, info.size or 0, self._version(info))
-                for info in found
-                if info.is_file
-            ]
+            files = [self._described(info) for info in found if info.is_file]
         return sorted(files, key=lambda file: file.name)
 
     def open(self, name: str) -> pa.NativeFile:
         """One of its files, to be read by ranges."""
-        with _faults(f"{self.address}/{name}", "file"):
+        with _faults(inside(self.address, name), "file"):
             return self.filesystem.open_input_file(f"{self.path}/{name}")
 
     def copy(self, name: str, path: Path) -> None:
         """One of its files, small, to a local one, whole or not at all."""
-        with self.open(name) as file, _faults(f"{self.address}/{name}", "file"):
+        with self.open(name) as file, _faults(inside(self.address, name), "file"):
             content = file.read()
         with replacing(path) as temporary:
             temporary.write_bytes(content)
 
-    def _version(self, info: fs.FileInfo) -> int | str:
+    def _described(self, info: fs.FileInfo) -> RemoteFile:
         if info.mtime_ns is not None:
-            return int(info.mtime_ns)
+            return RemoteFile(info.base_name, info.size, int(info.mtime_ns))
+        # A list of links, as of http, says no more than names.
         handler = getattr(self.filesystem, "handler", None)
         about = handler.fs.info(info.path) if isinstance(handler, fs.FSSpecHandler) else {}
-        return next((str(about[key]) for key in _VERSIONS if about.get(key)), "")
+        version = next((str(about[key]) for key in _VERSIONS if about.get(key)), "")
+        return RemoteFile(info.base_name, info.size or about.get("size") or 0, version)
 
 
 @functools.cache

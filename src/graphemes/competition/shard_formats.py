@@ -12,6 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from graphemes.competition.pointers import open_source, read_pointer
+from graphemes.competition.remote_blocks import in_blocks
 from graphemes.foundation.errors import DataError
 
 try:  # pyarrow 25 says that V1 will go
@@ -101,7 +102,7 @@ class _Feather:
 @contextlib.contextmanager
 def _feather(path: Path) -> Iterator[ShardFile]:
     with open_source(path) as file:
-        yield _Feather(file)
+        yield _Feather(_in_large_pieces(file))
 
 
 class _FeatherV1:
@@ -126,8 +127,12 @@ def _feather_v1(path: Path) -> Iterator[ShardFile]:
     with open_source(path) as source:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", DeprecationWarning)
-            table = feather.read_table(source)
+            table = feather.read_table(_in_large_pieces(source))
         yield _FeatherV1(table)
+
+
+def _in_large_pieces(file: pa.NativeFile) -> pa.NativeFile:
+    return file if isinstance(file, pa.MemoryMappedFile) else in_blocks(file)
 
 
 _AGAIN = "copy or download it again"

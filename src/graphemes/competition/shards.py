@@ -20,6 +20,7 @@ import cv2
 import numpy as np
 import pyarrow as pa
 
+from graphemes.competition.pointers import read_pointer
 from graphemes.competition.shard_formats import ShardFile, ShardFormat, shard_format
 from graphemes.competition.text_columns import is_text
 from graphemes.foundation.errors import DataError
@@ -35,6 +36,8 @@ _WIDEST = 4096
 # Narrower blocks write too few bytes to each page of the store; so no more rows are taken
 # together than leave this many columns (one large row group alone may).
 _NARROWEST = 512
+_UNREADABLE = (pa.ArrowException, OSError, UnicodeDecodeError)
+_REMOTE_ADVICE = "is it whole there, and the network up?"
 
 
 def find_shards(data_dir: Path, part: Literal["train", "test"]) -> list[Path]:
@@ -99,9 +102,15 @@ def open_shard(path: Path) -> Iterator[Shard]:
 def _reading(path: Path, kind: ShardFormat) -> Iterator[None]:
     try:
         yield
-    except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
+    except DataError:
+        raise
+    except Exception as error:
+        pointer = read_pointer(path)  # to storage whose library may raise anything
+        if pointer is None and not isinstance(error, _UNREADABLE):
+            raise
+        where, advice = (path, kind.advice) if pointer is None else (pointer, _REMOTE_ADVICE)
         reason = " ".join(str(error).split()).rstrip(".")  # Arrow's reasons may have many lines
-        raise DataError(f"{path}: can't be read as {kind.name}: {reason}; {kind.advice}") from None
+        raise DataError(f"{where}: can't be read as {kind.name}: {reason}; {advice}") from None
 
 
 def _check_columns(path: Path, schema: pa.Schema) -> None:

@@ -48,6 +48,12 @@ def read_address(text: str) -> Address | Path | None:
     return Address(head.rstrip("/") + question + query)
 
 
+def inside(address: Address, name: str) -> str:
+    """The address of a file in the directory at an address, for people."""
+    head, question, query = address.partition("?")
+    return f"{head}/{name}{question}{query}"
+
+
 def masked(text: str) -> str:
     """An address for people, `***` where a password, key or token stands."""
     head, question, query = text.partition("?")
