@@ -34,7 +34,8 @@ COMMANDS = {
 READ = (
     "Of the environment are read: GRAPHEMES_PYTHON (an interpreter that has the packages),",
     "KAGGLE_KERNEL_RUN_TYPE (Kaggle sets it), and by torch and the hub of weights their own, as",
-    "CUDA_VISIBLE_DEVICES, OMP_NUM_THREADS, HF_HOME, and what torchrun sets.",
+    "CUDA_VISIBLE_DEVICES, OMP_NUM_THREADS, HF_HOME, and what torchrun sets; where data_dir is an",
+    "address, by the storage's library its own, as AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY.",
 )
 HELP_WORDS = ("help", "-h", "--help")
 # What a write that names no file fails with where the disk is at fault, not we.

@@ -88,10 +88,16 @@ def opened(data_dir: object, work: Path):
     return open_training_data(find_workspace(Places(data_dir=str(data_dir), work_dir=str(work))))
 
 
+@pytest.fixture(scope="module")
+def here(there, tmp_path_factory):
+    """What the plain path gives."""
+    return opened(there, tmp_path_factory.mktemp("here"))
+
+
 @pytest.mark.parametrize("where", ["in_memory", "bucket"])
-def test_an_address_gives_what_the_path_gives(where, there, tmp_path, request, monkeypatch):
+def test_an_address_gives_what_the_path_gives(where, here, tmp_path, request, monkeypatch):
     address = request.getfixturevalue(where)
-    here, far = opened(there, tmp_path), opened(address, tmp_path)
+    far = opened(address, tmp_path)
     assert far.store.digest == here.store.digest
     assert far.digest == here.digest
     np.testing.assert_array_equal(far.store.pixels, here.store.pixels)

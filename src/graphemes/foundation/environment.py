@@ -1,7 +1,8 @@
 """The environment of a command's process: what the caller exports for other programs is left out.
 
 Read are GRAPHEMES_PYTHON and KAGGLE_KERNEL_RUN_TYPE (by run.sh), and by the libraries those that
-say which devices and how many threads there are (CUDA_*, OMP_*, MKL_*), torchrun's and the hub's.
+say which devices and how many threads there are (CUDA_*, OMP_*, MKL_*), torchrun's, the hub's and
+those of storage (AWS_*, GOOGLE_*).
 """
 
 import os
