@@ -22,6 +22,7 @@ from graphemes.foundation.classes import competition_graphemes
 from graphemes.foundation.errors import DataError
 from graphemes.foundation.heads import PIXELS
 from graphemes.foundation.settings.groups import Places
+from graphemes.images import streaming
 from graphemes.images.ingest import file_stamp
 from graphemes.pipeline.training_data import open_training_data
 from graphemes.pipeline.workspace import find_workspace
@@ -68,8 +69,9 @@ def in_memory(there) -> Iterator[str]:
 @pytest.fixture(scope="module")
 def bucket(there) -> Iterator[str]:
     """The same files in an S3 server inside this process."""
-    moto_server = pytest.importorskip("moto.server")
-    server = moto_server.ThreadedMotoServer("127.0.0.1", 0, verbose=False)
+    from moto.server import ThreadedMotoServer
+
+    server = ThreadedMotoServer("127.0.0.1", 0, verbose=False)
     server.start()
     query = f"endpoint_override=127.0.0.1:{server.get_host_and_port()[1]}&scheme=http"
     with pytest.MonkeyPatch.context() as patch:
@@ -219,7 +221,7 @@ def test_what_only_looks_like_a_pointer_is_none(tmp_path):
         assert read_pointer(tmp_path / "x.parquet") is None
 
 
-def test_commands_read_from_there(bucket, there, tmp_path, run):
+def test_commands_read_from_there(bucket, there, tmp_path, run, monkeypatch):
     weights = worlds.write_fold(tmp_path / "fold0", "0")
     places = {"weights": weights, "workers": 0}
     spoken = [
@@ -230,6 +232,16 @@ def test_commands_read_from_there(bucket, there, tmp_path, run):
     for name in ("submission.csv", "probabilities.parquet"):
         written = [tmp_path / place / "submissions" / name for place in ("here", "far")]
         assert written[0].read_bytes() == written[1].read_bytes()
+    # Where the disk has no room, from two parts in memory.
+    monkeypatch.setattr(streaming, "TOGETHER", 2)
+    monkeypatch.setattr(streaming, "usable_memory", lambda: None)
+    monkeypatch.setattr(streaming, "_has_room", lambda directory, needed: False)
+    streamed = run("predict", data_dir=bucket, work_dir=tmp_path / "full", **places)
+    assert streamed.code == 0
+    assert "test_image_data_0.feather is read part by part in memory" in streamed.out
+    submission = tmp_path / "full" / "submissions" / "submission.csv"
+    assert submission.read_bytes() == (tmp_path / "here/submissions/submission.csv").read_bytes()
+
     doctor = run("doctor", data_dir=bucket, work_dir=tmp_path / "far")
     assert "2 of 2 shards are whole, 6 images" in doctor.out
     assert "9 in sample_submission.csv, all in the shards" in doctor.out
