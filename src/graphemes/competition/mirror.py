@@ -22,7 +22,9 @@ def mirror(address: Address, cache: Path) -> Path:
     there is no such directory, or where it can't be read.
     """
     remote = open_directory(address)
-    wanted = [file for file in remote.files() if file.name in TABLES or _POINTED.match(file.name)]
+    wanted = [
+        file for file in remote.files() if file.name in TABLES or _POINTED.fullmatch(file.name)
+    ]
     if not wanted:
         raise DataError(
             f"{address}: no shards and no tables there; set data_dir to the competition's files"
