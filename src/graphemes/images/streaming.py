@@ -16,6 +16,7 @@ from graphemes.foundation.settings.types import Wish
 from graphemes.images.fingerprints import fingerprints_digest
 from graphemes.images.ingest import checked_ids, ingest_shard
 from graphemes.images.inversion import turned_sentence
+from graphemes.images.scan_facts import FACTS
 from graphemes.images.store import Bar, Store, silent, temporary_store
 
 TOGETHER = 4096  # images a part, 130 MB, where row groups allow it
@@ -66,11 +67,11 @@ def parts_in_memory(
 
 def _in_memory(shard: Shard, invert: Wish) -> tuple[Store, int]:
     pixels: Pixels = np.empty((shard.rows, PIXELS), np.uint8)
-    fingerprints = np.empty(shard.rows, np.int64)
-    turned = ingest_shard(shard, pixels, fingerprints, advance=lambda images: None, invert=invert)
+    facts = np.empty(shard.rows, FACTS)
+    turned = ingest_shard(shard, pixels, facts, advance=lambda images: None, invert=invert)
     pixels.flags.writeable = False
-    summary = fingerprints_digest(shard.ids, fingerprints)
-    return Store(shard.ids, pixels.reshape(-1, HEIGHT, WIDTH), fingerprints, summary), turned
+    summary = fingerprints_digest(shard.ids, facts["fingerprint"])
+    return Store(shard.ids, pixels.reshape(-1, HEIGHT, WIDTH), facts, summary), turned
 
 
 def _has_room(directory: Path, needed: int) -> bool:

@@ -22,9 +22,9 @@ from graphemes.foundation.layout import Layout, probabilities_beside
 from graphemes.foundation.progress import progress, say
 from graphemes.foundation.settings.commands import PredictSettings, TrainSettings
 from graphemes.images.dataset import StoreDataset, loader
+from graphemes.images.decoding_ahead import stores_ahead
 from graphemes.images.sampling import Batches
 from graphemes.images.store import Store
-from graphemes.images.streaming import decoded_parts
 from graphemes.images.transforms import make_transform
 from graphemes.inference.predict import probabilities
 from graphemes.pipeline.existing_results import guard_submission, submission_origin
@@ -82,8 +82,7 @@ def predict_run(
             say(f"{plan.ignored:,} images of the test shards are asked for by no row: ignored")
         say(f"predicting {len(plan.rows.image_ids):,} test images with {len(weights)} network(s)")
         work = _Work(ready, workspace, settings)
-        found = [work.shard(shard, wanted) for shard, wanted in plan.shards.items() if wanted]
-        _write(path, plan, _together(found), made_from)
+        _write(path, plan, work.probabilities(plan.shards), made_from)
     say(f"{path}: {len(plan.rows.row_ids):,} rows written")
 
 
@@ -170,25 +169,25 @@ class _Work:
     workspace: Workspace
     settings: PredictSettings | TrainSettings
 
-    def shard(self, path: Path, wanted: list[str]) -> Probabilities:
-        """Predict the wanted images of one shard, decoded into a file that goes away again.
+    def probabilities(self, shards: dict[Path, list[str]]) -> Probabilities:
+        """Of the wanted images of each shard, in its order; decoded into files that go away again.
 
         Where the disk has no room for that, they are decoded part by part in memory.
         """
         cache, invert = self.workspace.layout.cache, self.workspace.invert
-        found, asked = [], set(wanted)
-        for store in decoded_parts(path, cache, say, progress, invert=invert):
-            chosen = np.array(
-                [row for row, name in enumerate(store.ids) if name in asked], np.int64
-            )
-            if not len(chosen):
-                continue
-            with progress(f"predicting {path.name}", len(chosen)) as advance:
-                batched = self._batches(store, chosen)
-                found.append(
-                    probabilities(self.ready.networks, batched, self.workspace.engine, advance)
-                )
+        paths = [path for path, wanted in shards.items() if wanted]
+        asked = {path: set(shards[path]) for path in paths}
+        found = []
+        for path, store in stores_ahead(paths, cache, say, progress, invert=invert):
+            chosen = [row for row, name in enumerate(store.ids) if name in asked[path]]
+            if chosen:
+                found.append(self._predicted(path, store, np.array(chosen, np.int64)))
         return _together(found)
+
+    def _predicted(self, path: Path, store: Store, rows: npt.NDArray[np.int64]) -> Probabilities:
+        with progress(f"predicting {path.name}", len(rows)) as advance:
+            batched = self._batches(store, rows)
+            return probabilities(self.ready.networks, batched, self.workspace.engine, advance)
 
     def _batches(self, store: Store, rows: npt.NDArray[np.int64]) -> Any:
         compose = make_transform(self.ready.image_size, self.ready.crop)
