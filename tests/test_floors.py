@@ -25,7 +25,7 @@ FLOORS = {
 }
 # Libraries that may be absent, or that a plain run can do without, may be imported where used.
 OPTIONAL = {"uharfbuzz", "skimage", "sklearn", "tqdm", "matplotlib", "timm", "huggingface_hub"}
-OPTIONAL |= {"onnx", "onnxruntime", "onnxscript"}
+OPTIONAL |= {"onnx", "onnxruntime", "onnxscript", "polars"}
 # Who may name a module in a string: what hands over to a command, and who looks for a library.
 DYNAMIC = {
     "__main__.py",

@@ -26,7 +26,7 @@ COMMANDS = {
     "version": "the version of this package and of what it stands on",
     "synthesise": "draw handwriting in the competition's layout, or compare it with real images",
     "networks": "what each network costs, how fast it is here, what it reached here",
-    "bench": "measure decoding and training here, or whether plain deep networks degrade",
+    "bench": "how fast everything is here, against the plain way; what=degradation is a study",
     "pack": "a folder to upload to Kaggle: the package, weights, two notebooks",
     "export": "networks for other programs: ONNX, torch.export, Hugging Face's layout, fp16",
     "test": "ruff, mypy, pytest",

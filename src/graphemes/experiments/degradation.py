@@ -22,6 +22,7 @@ from graphemes.foundation.layout import ROOT
 from graphemes.foundation.progress import counted, progress, say
 from graphemes.foundation.seeds import DEGRADATION_IMAGES
 from graphemes.foundation.settings.studies import BenchSettings
+from graphemes.foundation.settings.types import ImageSize
 from graphemes.foundation.versions import commit
 from graphemes.images.dataset import StoreDataset
 from graphemes.images.transforms import make_transform
@@ -45,7 +46,7 @@ def measure_degradation(settings: BenchSettings) -> None:
     asked = {
         "images": settings.images,
         "epochs": settings.epochs,
-        "image_size": str(settings.image_size),
+        "image_size": str(_size(settings)),
         "data": data.digest,
         "precision": engine.precision,
         "batch": BATCH,
@@ -86,9 +87,13 @@ def measure_degradation(settings: BenchSettings) -> None:
         say(f"{kind}: {verdict(by_layers)}")
     seeds = settings.seeds
     lines = f"mean of {seeds} seeds, least to greatest" if seeds > 1 else "one seed"
-    about = f"{settings.images:,} images at {settings.image_size}, {lines}"
+    about = f"{settings.images:,} images at {_size(settings)}, {lines}"
     draw_degradation(place / "degradation.png", errors, about)
     say(f"{place / 'degradation.png'}: written")
+
+
+def _size(settings: BenchSettings) -> ImageSize:
+    return settings.image_size or ImageSize(64, 64)
 
 
 def _engine(settings: BenchSettings) -> Engine:
@@ -99,7 +104,7 @@ def _engine(settings: BenchSettings) -> Engine:
 def _chosen(data: TrainingData, settings: BenchSettings) -> tuple[torch.Tensor, torch.Tensor]:
     """Ink (N, 1, H, W) and roots (N,) of some labelled images, the same at every call."""
     rows = DEGRADATION_IMAGES.stream(0).permutation(data.rows)[: settings.images]
-    compose = make_transform(settings.image_size, "ink")
+    compose = make_transform(_size(settings), "ink")
     scans = StoreDataset(data.store.pixels, data.store.frames, compose, data.by_row)
     samples = [scans[(0, int(row))] for row in rows]
     return (

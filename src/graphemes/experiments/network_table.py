@@ -35,13 +35,14 @@ def print_networks(settings: NetworksSettings) -> None:
         f"{'trunk':<{wide}}{'parameters':>12}{'multiply-adds':>15}{'training':>15}{'inference':>15}"
         "  best score here"
     )
+    timing = settings.image_size, settings.batch_size, settings.repeats
     known = known_scores(find_layout(settings))
     for one in asked:
         network = build_network(one, settings.image_size, 0)
         count = multiply_adds(network, 1, *settings.image_size)
         line = f"{one.trunk:<{wide}}{parameters(network) / 1e6:>10.3f} M{count / 1e9:>13.3f} G"
         for measure in (training_speed, inference_speed):
-            speed = f"{measure(network, settings, engine):,.1f}/s" if settings.repeats else "-"
+            speed = f"{measure(network, *timing, engine):,.1f}/s" if settings.repeats else "-"
             line += f"{speed:>15}"
         say(f"{line}  {known.get(bare(one), '-')}")
     if settings.trunk is None:

@@ -1,5 +1,6 @@
 """How fast a network trains and infers here, on pictures that are already there: no loader."""
 
+import math
 import statistics
 import time
 from collections.abc import Callable
@@ -7,65 +8,79 @@ from typing import Any
 
 import torch
 
-from graphemes.foundation.heads import HEADS
-from graphemes.foundation.progress import say
+from graphemes.experiments.bench_run import synchronize
+from graphemes.foundation.heads import HEADS, PerHead
 from graphemes.foundation.settings.groups import Learning
-from graphemes.foundation.settings.studies import BenchSettings, NetworksSettings
-from graphemes.network.devices import Engine, choose_engine
-from graphemes.network.model import GraphemeNetwork, build_network
-from graphemes.training.epoch import make_learner, train_epoch
+from graphemes.foundation.settings.types import ImageSize
+from graphemes.network.devices import Engine
+from graphemes.network.model import GraphemeNetwork
+from graphemes.training.epoch import Learner, make_learner, train_epoch
 
-Asked = BenchSettings | NetworksSettings  # batch_size, image_size and repeats of a timing
+MemoryBatch = tuple[torch.Tensor, PerHead[torch.Tensor]]
 _STEPS = 3  # of one repeat
+_MANY = 1_000_000  # steps of a schedule that doesn't end while it is measured
 
 
-def measure_step(settings: BenchSettings) -> None:
-    """Say how fast the default network's training step is here."""
-    engine = choose_engine(settings.device, settings.precision)
-    learning = Learning()
-    speed = training_speed(build_network(learning, settings.image_size, 0), settings, engine)
-    say(
-        f"training step: {learning.trunk} at {settings.image_size}, batch {settings.batch_size},"
-        f" {engine.describe()}: {speed:.1f} images/s, median of {settings.repeats}"
-    )
-
-
-def training_speed(network: GraphemeNetwork, asked: Asked, engine: Engine) -> float:
+def training_speed(
+    network: GraphemeNetwork, size: ImageSize, batch: int, repeats: int, engine: Engine
+) -> float:
     """Images a second of the bare training step: the most that a run can reach."""
-    learning = Learning(epochs=1, batch_size=asked.batch_size)
-    learner = make_learner(network, learning, engine, 10_000)
-    batches = [_batch(asked)] * _STEPS
-    return _median_speed(lambda: train_epoch(learner, batches, (0, 0, 0), _silent), asked)
+    learner = endless_learner(network, Learning(epochs=1, batch_size=batch), engine)
+    batches = [random_batch(size, batch)] * _STEPS
+    return _median_speed(lambda: learner_seconds(learner, batches), batch, repeats)
 
 
-def inference_speed(network: GraphemeNetwork, asked: Asked, engine: Engine) -> float:
+def inference_speed(
+    network: GraphemeNetwork, size: ImageSize, batch: int, repeats: int, engine: Engine
+) -> float:
     """Images a second of the bare network."""
     network = network.to(engine.device).eval()
-    ink = _batch(asked)[0].to(engine.device, memory_format=torch.channels_last)
-
-    def infer() -> None:
-        with torch.inference_mode(), engine.autocast():
-            for _ in range(_STEPS):
-                network(ink).heads.root.cpu()  # waits for the device
-
-    return _median_speed(infer, asked)
+    ink = random_batch(size, batch, engine.device)[0]
+    return _median_speed(lambda: forward_seconds(network, ink, engine, _STEPS), batch, repeats)
 
 
-def _batch(asked: Asked) -> tuple[torch.Tensor, Any]:
-    size = asked.batch_size
-    ink = torch.rand(size, 1, *asked.image_size)
-    return ink, HEADS.map(lambda head: torch.randint(head.classes, (size,)))
+def endless_learner(network: GraphemeNetwork, learning: Learning, engine: Engine) -> Learner:
+    """A learner as train makes it, for as many steps as one likes."""
+    return make_learner(network, learning, engine, _MANY)
 
 
-def _median_speed(call: Callable[[], Any], asked: Asked) -> float:
+def learner_seconds(learner: Learner, batches: Any) -> float:
+    """Seconds of training on some batches: an epoch without what comes after it."""
+    synchronize(learner.engine.device)
+    started = time.perf_counter()
+    train_epoch(learner, batches, (0, 0, 0), _silent)
+    synchronize(learner.engine.device)
+    return time.perf_counter() - started
+
+
+def forward_seconds(
+    network: GraphemeNetwork, ink: torch.Tensor, engine: Engine, steps: int
+) -> float:
+    """Seconds of so many forward passes of a batch (B, 1, H, W) on the device."""
+    ink = ink.contiguous(memory_format=torch.channels_last)
+    synchronize(engine.device)
+    started = time.perf_counter()
+    with torch.inference_mode(), engine.autocast():
+        for _ in range(steps):
+            network(ink).heads.root.cpu()  # waits for the device
+    return time.perf_counter() - started
+
+
+def random_batch(size: ImageSize, batch: int, device: torch.device | None = None) -> MemoryBatch:
+    """Ink (B, 1, H, W) and labels of nothing in particular, on a device."""
+    ink = torch.rand(batch, 1, *size, device=device)
+    return ink, HEADS.map(lambda head: torch.randint(head.classes, (batch,), device=device))
+
+
+def steps_for(seconds: float, one: float, most: int = 200) -> int:
+    """How many steps of so many seconds a timing should have: at least one."""
+    return max(1, min(most, math.ceil(seconds / max(one, 1e-9))))
+
+
+def _median_speed(seconds: Callable[[], float], batch: int, repeats: int) -> float:
     """Over the repeats, after a call that doesn't count."""
-    call()
-    rates = []
-    for _ in range(asked.repeats):
-        started = time.perf_counter()
-        call()
-        rates.append(_STEPS * asked.batch_size / (time.perf_counter() - started))
-    return statistics.median(rates)
+    seconds()
+    return statistics.median(_STEPS * batch / seconds() for _ in range(repeats))
 
 
 def _silent(count: int, **facts: str) -> None:

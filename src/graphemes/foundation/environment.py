@@ -62,7 +62,7 @@ def own_paths(paths: list[str], named: str) -> list[str]:
     except FileNotFoundError:  # removed since; nothing lies there
         return paths
     entries = named.split(os.pathsep)
-    kept = {entry for entry in entries if os.path.isabs(entry)} | {str(_SOURCE)}
+    kept = {entry for entry in entries if os.path.isabs(entry)} | {str(SOURCE)}
     left = {str(here / entry) for entry in ("", *entries)} - kept
     return [path for path in paths if str(here / path) not in left]
 
@@ -74,4 +74,4 @@ def _too_deep(directory: str) -> bool:
         return True
 
 
-_SOURCE = Path(__file__).resolve().parents[2]
+SOURCE = Path(__file__).resolve().parents[2]

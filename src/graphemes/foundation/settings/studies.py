@@ -11,6 +11,7 @@ from graphemes.foundation.settings.types import (
     ImageSize,
     Size,
     SomePath,
+    TrunkName,
     TrunkNames,
 )
 
@@ -72,15 +73,46 @@ class SynthesiseSettings(Settings):
 class BenchSettings(Machine, Places):
     """Settings of bench."""
 
-    what: Literal["all", "decode", "step", "degradation"] = Field(
-        "all", description="what to measure; degradation takes long, so all leaves it out"
+    what: Literal[
+        "all",
+        "decode",
+        "store",
+        "step",
+        "loader",
+        "train",
+        "predict",
+        "scale",
+        "starts",
+        "memory",
+        "degradation",
+    ] = Field("all", description="what to measure; degradation takes long, so all leaves it out")
+    rows: int | None = Field(
+        None,
+        ge=8,
+        le=1_000_000,
+        description="images at most; more than there are repeat them (default: 12,000 of them)",
     )
-    repeats: int = Field(3, ge=1, le=100, description="of each; medians are printed")
-    batch_size: int = Field(64, ge=2, le=65_536, description="of the training step")
-    image_size: Size = Field(ImageSize(64, 64), description="of the training step")
+    repeats: int = Field(3, ge=1, le=100, description="of each timing; medians are printed")
+    trunk: TrunkName = Field("resnet34", description="the network that is measured")
+    batch_size: int | None = Field(
+        None, ge=2, le=65_536, description="images at a time (default 128; step: 32, 64, 128)"
+    )
+    image_size: Size | None = Field(
+        None, description="of the pictures (default 64 and 128; degradation: 64)"
+    )
     images: int = Field(512, ge=32, le=1_000_000, description="that degradation learns")
     epochs: int = Field(20, ge=1, le=10_000, description="of degradation's trainings")
     seeds: int = Field(2, ge=1, le=20, description="of degradation's trainings, each a pair")
+
+    @property
+    def sizes(self) -> tuple[ImageSize, ...]:
+        """The picture sizes to measure at."""
+        return (self.image_size,) if self.image_size else (ImageSize(64, 64), ImageSize(128, 128))
+
+    @property
+    def batch(self) -> int:
+        """Images at a time, where one size is measured."""
+        return self.batch_size or 128
 
     @model_validator(mode="after")
     def _degradation_is_precise(self) -> Self:
