@@ -508,17 +508,6 @@ def test_help_of_every_command(run):
     assert run("help", "help") == listed
 
 
-@pytest.mark.slow
-def test_bench_prints_ratios(untested, tmp_path, run):
-    said = run(
-        "bench", data_dir=untested, work_dir=tmp_path, repeats=1, batch_size=2, image_size=32
-    )
-    assert said.code == 0, said.err
-    assert "times as fast" in said.out
-    assert "training step: resnet34 at 32x32" in said.out
-    assert not list((tmp_path / "data" / "cache").iterdir())
-
-
 def test_the_door_adds_little_and_keeps_the_callers_directory(tmp_path):
     (tmp_path / "torch.py").write_text("raise SystemExit('the wrong torch')\n")
     done = through_the_door("help", cwd=tmp_path)

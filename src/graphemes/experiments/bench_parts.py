@@ -28,6 +28,7 @@ from graphemes.experiments.step_ways import measure_step
 from graphemes.experiments.store_speed import measure_store
 from graphemes.experiments.train_speed import measure_train
 from graphemes.foundation.errors import UserError, one_line
+from graphemes.foundation.files import locked
 from graphemes.foundation.progress import counted, duration, say
 from graphemes.foundation.settings.studies import BenchSettings
 from graphemes.pipeline.training_data import open_training_data
@@ -44,7 +45,7 @@ class Part(NamedTuple):
 PARTS = {
     "decode": Part(measure_decoding, 130),
     "store": Part(measure_store, 50),
-    "step": Part(measure_step, 230),
+    "step": Part(measure_step, 300),
     "loader": Part(measure_loader, 90),
     "train": Part(measure_train, 210),
     "predict": Part(measure_predict, 190),
@@ -60,16 +61,23 @@ def run_bench(settings: BenchSettings) -> None:
 
     Raises UserError at the end if a part failed.
     """
-    names = [*PARTS] if settings.what == "all" else [settings.what]
+    names: list[str] = [*PARTS] if settings.what == "all" else [settings.what]
     bench = open_bench(settings)
     place = bench.data.place
+    with locked(place / ".lock", busy=f"{place}: another bench measures here; wait for its end"):
+        _run(bench, names)
+
+
+def _run(bench: Bench, names: list[str]) -> None:
+    place = bench.data.place
     report = begin_report(place / "bench.json", bench)
-    total = sum(PARTS[name].seconds for name in names)
-    say(f"bench: {', '.join(names)}: about {duration(total)} on two cores, on {_where(report)}")
+    seconds = _seconds(bench.settings, names)
+    total = duration(sum(seconds.values()))
+    say(f"bench: {', '.join(names)}: about {total} on two cores, on {_where(report)}")
     failed = []
     for number, name in enumerate(names, 1):
-        say(f"bench {name} ({number} of {len(names)}, about {duration(PARTS[name].seconds)})")
-        part = _measured(name, bench, report)
+        say(f"bench {name} ({number} of {len(names)}, about {duration(seconds[name])})")
+        part = _measured(name, bench.limited(seconds[name]), report)
         report["parts"][name] = part
         write_report(place / "bench.json", report)  # at once: the next may end badly
         if part["error"]:
@@ -86,6 +94,13 @@ def run_bench(settings: BenchSettings) -> None:
             f"bench: {parts} of {len(names)} failed: {'; '.join(failed)};"
             " the others' figures are written; mend it and measure that with what=NAME"
         )
+
+
+def _seconds(settings: BenchSettings, names: list[str]) -> dict[str, float]:
+    """After how many seconds each part begins no further round: minutes= shared out."""
+    seconds = {name: PARTS[name].seconds for name in names}
+    share = 60 * settings.minutes / sum(seconds.values()) if settings.minutes else 1.0
+    return {name: share * own for name, own in seconds.items()}
 
 
 def open_bench(settings: BenchSettings) -> Bench:
@@ -109,7 +124,7 @@ def _measured(name: str, bench: Bench, report: Report) -> Report:
     """A part's record, also where it failed."""
     started = time.monotonic()
     try:
-        found = PARTS[name].measure(bench.limited(PARTS[name].seconds))
+        found = PARTS[name].measure(bench)
     except UserError as error:
         return failed_record(report["parts"].get(name), one_line(error))
     except Exception as error:  # noqa: BLE001  # whatever it is, the other parts are measured

@@ -53,6 +53,16 @@ class Bench:
         """The same with so much time from now on."""
         return dataclasses.replace(self, until=time.monotonic() + seconds)
 
+    def share(self, parts: int) -> "Bench":
+        """The same with one of so many equal parts of the time that is left."""
+        left = max(0.0, self.until - time.monotonic())
+        return dataclasses.replace(self, until=time.monotonic() + left / parts)
+
+    @property
+    def late(self) -> bool:
+        """Whether the time is over."""
+        return time.monotonic() > self.until
+
     def fitting(self, speed: float, seconds: float, least: int) -> int:
         """So many images as take these seconds at images/s, whole batches, within rows."""
         batch = self.settings.batch

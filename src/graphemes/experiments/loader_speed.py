@@ -18,15 +18,16 @@ _KINDS = ("training", "plain")
 def measure_loader(bench: Bench) -> Findings:
     """Images a second to the device, without a network; a core's milliseconds a picture."""
     figures: list[Figure] = []
-    images = min(bench.rows, max(2048, 1024 * CORES))
-    for size in bench.settings.sizes:
+    sizes = bench.settings.sizes
+    for done, size in enumerate(sizes):
+        shared = bench.share(len(sizes) - done)
         made = {
-            count: bench.pictures(bench.train_settings(size, workers=count), images)
+            count: bench.pictures(bench.train_settings(size, workers=count), _images(bench, count))
             for count in bench.worker_counts(0, 1, 2, CORES)
         }
         for kind in _KINDS:
-            figures += _rates(bench, kind, size, made)
-        figures += [_cost(bench, kind, size, made[0]) for kind in _KINDS]
+            figures += _rates(shared, kind, size, made)
+        figures += [_cost(shared, kind, size, made[0]) for kind in _KINDS]
     return Findings(figures)
 
 
@@ -34,17 +35,22 @@ def _rates(
     bench: Bench, kind: str, size: ImageSize, made: dict[int | str, FoldData]
 ) -> list[Figure]:
     loaders = {count: batches_of(kind, pictures) for count, pictures in made.items()}
-    for batches in loaders.values():  # starts the workers, and fills the system's file cache
-        delivered(batches, bench)
+    # Starts the workers, and fills the system's file cache.
+    counts = {count: delivered(batches, bench) for count, batches in loaders.items()}
     ways = {
         str(count): functools.partial(_speed, batches, bench) for count, batches in loaders.items()
     }
     found = alternating(ways, bench.settings.repeats, bench.until)
-    images = delivered(loaders[0], bench)
     return [
-        Figure(f"{kind} pictures, {size}, workers={count}", "images/s", speeds, images)
-        for count, speeds in found.items()
+        Figure(f"{kind} pictures, {size}, workers={count}", "images/s", found[str(count)], images)
+        for count, images in counts.items()
     ]
+
+
+def _images(bench: Bench, workers: int | str) -> int:
+    """So many that each worker has some batches to make."""
+    each = CORES if workers == "auto" else int(workers)
+    return min(bench.rows, 1024 * max(2, each))
 
 
 def batches_of(kind: str, pictures: FoldData) -> Iterable[Any]:

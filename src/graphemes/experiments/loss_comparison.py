@@ -12,12 +12,12 @@ from graphemes.training.epoch import make_learner, train_epoch
 
 EPOCHS = 3
 _SEEDS = 3  # of first weights, in ours: how much a loss moves without any reason
-_SECONDS = 60.0  # of the plain training
+_SECONDS = 30.0  # of the plain training
 
 
 def compare_losses(bench: Bench, size: ImageSize) -> Findings:
     """Mean losses of three epochs, plain and ours, from the same weights on the same batches."""
-    settings = bench.train_settings(size, workers=0, epochs=EPOCHS)
+    settings = bench.train_settings(size, workers=bench.settings.workers, epochs=EPOCHS)
     device, batch = bench.engine.device, min(bench.settings.batch, bench.rows)
     plain = PlainTraining(build_network(settings, size, 0), settings, PLAIN, device)
     trial = _epochs(bench, settings, batch)[0][0]

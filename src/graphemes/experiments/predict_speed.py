@@ -13,7 +13,8 @@ from graphemes.network.model import build_network
 
 FEW, MANY = 1_000, 20_000  # images between which memory is to stay flat
 _FLAT = Mark(1.1, "most")  # peak memory at many rows over that at few
-_SECONDS = 20.0  # of the bare network on all images, where rows= doesn't say how many
+_LADDER = (2_000, 5_000, 10_000, MANY)  # where rows= says nothing
+_SECONDS = 15.0  # of the bare network on so many
 _BARE_SECONDS = 4.0
 
 
@@ -21,8 +22,9 @@ def measure_predict(bench: Bench) -> Findings:
     """Images a second from shards to CSV, start not counted, and peak memory, at each size."""
     figures: list[Figure] = []
     notes: list[str] = []
-    for size in bench.settings.sizes:
-        found = _at_size(bench, size)
+    sizes = bench.settings.sizes
+    for done, size in enumerate(sizes):
+        found = _at_size(bench.share(len(sizes) - done), size)
         figures += found.figures
         notes += found.notes
     return Findings(figures, list(dict.fromkeys(notes)))
@@ -56,8 +58,8 @@ def _at_size(bench: Bench, size: ImageSize) -> Findings:
     settings = bench.settings
     network = build_network(bench.train_settings(size), size, 0)
     speed = inference_speed(network, size, settings.batch, 1, bench.engine)
-    wanted = settings.rows or max(FEW, int(speed * _SECONDS) // 500 * 500)
-    many = min(bench.rows if settings.rows is None else settings.rows, wanted, MANY)
+    fitting = [rows for rows in _LADDER if rows <= speed * _SECONDS]
+    many = min(bench.rows, settings.rows or max(fitting, default=FEW), MANY)
     found: dict[int, list[tuple[Predicted, int | None]]] = {}
     for rows in sorted({min(FEW, many), many}):
         kept = found[rows] = []

@@ -92,7 +92,12 @@ class BenchSettings(Machine, Places):
         le=1_000_000,
         description="images at most; more than there are repeat them (default: 12,000 of them)",
     )
-    repeats: int = Field(3, ge=1, le=100, description="of each timing; medians are printed")
+    repeats: int = Field(
+        3, ge=1, le=100, description="of each timing, where there is time; medians are printed"
+    )
+    minutes: float | None = Field(
+        None, gt=0, le=10_000, description="for all parts; less time, fewer repeats (default: 20)"
+    )
     trunk: TrunkName = Field("resnet34", description="the network that is measured")
     batch_size: int | None = Field(
         None, ge=2, le=65_536, description="images at a time (default 128; step: 32, 64, 128)"

@@ -1,0 +1,149 @@
+"""What a machine with a CUDA device must show: `bash run.sh test -m gpu`. Elsewhere: skipped.
+
+The same things are tested on a CPU room by room; here is what only a GPU does otherwise.
+"""
+
+import json
+
+import numpy as np
+import pytest
+import torch
+
+from graphemes.foundation.settings.groups import Learning
+from graphemes.foundation.settings.types import ImageSize
+from graphemes.images.dataset import StoreDataset, loader
+from graphemes.images.sampling import Batches
+from graphemes.images.transforms import make_transform
+from graphemes.inference.predict import probabilities
+from graphemes.network.devices import Engine, fast_precision
+from graphemes.network.model import build_network
+from graphemes.network.weights import load_weights
+
+DEVICE = "cuda"
+pytestmark = [
+    pytest.mark.gpu,
+    pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no CUDA device here"),
+]
+EPOCHS = 4
+PRECISIONS = ["fp32", "bf16", "fp16"]
+
+
+@pytest.fixture
+def learn(untested, work, train):
+    """learn(precision=...): a quick training on the GPU; its output, its fold's directory."""
+
+    def call(**settings):
+        asked = {"data_dir": untested, "work_dir": work, "device": DEVICE, "epochs": EPOCHS}
+        said = train(**{**asked, "limit": 128, **settings})
+        assert said.code == 0, said.err
+        return said, work / "folds" / "fold0"
+
+    return call
+
+
+def losses(fold) -> list[float]:
+    return [json.loads(line)["loss"] for line in (fold / "log.jsonl").read_text().splitlines()]
+
+
+@pytest.mark.parametrize("precision", PRECISIONS)
+def test_a_fold_learns_and_its_weights_load_on_a_cpu(precision, learn):
+    _, fold = learn(precision=precision)
+    found = losses(fold)
+    assert np.isfinite(found).all()
+    assert found[-1] < found[0]
+    assert json.loads((fold / "run.json").read_text())["device"].endswith(precision)
+    network, _ = load_weights(fold / "weights.safetensors")
+    for tensor in network.state_dict().values():
+        assert tensor.device.type == "cpu"
+        assert torch.isfinite(tensor.float()).all()
+
+
+@pytest.mark.parametrize("precision", PRECISIONS)
+def test_a_training_that_ran_out_of_time_goes_on(precision, learn):
+    learn(precision=precision, epochs=1000, limit=32, time_limit="15s")
+    said, fold = learn(precision=precision, epochs=1000, limit=32, time_limit="1s", resume="true")
+    assert "resumed after epoch" in said.out
+    assert np.isfinite(losses(fold)).all()
+
+
+def test_the_precision_that_auto_takes_is_one_of_its_hardware():
+    assert fast_precision(torch.device(DEVICE)) in {"bf16", "fp16"}
+
+
+def test_probabilities_are_those_of_a_cpu():
+    network = build_network(Learning(trunk="resnet18", image_size="64"), ImageSize(64, 64), 0)
+    random = torch.Generator().manual_seed(0)
+    batches = [(torch.rand(8, 1, 64, 64, generator=random), None) for _ in range(3)]
+    found = []
+    for device in ("cpu", DEVICE):
+        engine = Engine(torch.device(device), "fp32")
+        moved = network.to(engine.device)
+        found.append(probabilities([moved], batches, engine, lambda count: None))
+    for one, other in zip(*found, strict=True):
+        np.testing.assert_allclose(one, other, atol=1e-3)
+
+
+@pytest.mark.parametrize("workers", [0, 2])
+def test_batches_are_pinned_and_the_pictures_are_the_same(workers):
+    pixels = np.random.default_rng(0).integers(0, 256, (20, 137, 236), np.uint8)
+    scans = StoreDataset(pixels, make_transform(ImageSize(32, 32), "ink"))
+    rows = np.arange(20)
+    pinned = [*loader(scans, Batches(rows, 8), workers, torch.device(DEVICE))]
+    plain = [*loader(scans, Batches(rows, 8), 0, torch.device("cpu"))]
+    for (one, _), (other, _) in zip(pinned, plain, strict=True):
+        assert one.is_pinned()
+        assert torch.equal(one, other)
+
+
+def test_predict_writes_the_same_submission_as_a_cpu(kaggle_like, learn, work, run):
+    learn(precision="fp32")
+    texts = []
+    for device in (DEVICE, "cpu"):
+        words = {"data_dir": kaggle_like, "work_dir": work, "device": device}
+        said = run(
+            "predict",
+            **words,
+            precision="fp32",
+            submission=work / f"{device}.csv",
+            workers=0,
+        )
+        assert said.code == 0, said.err
+        texts.append((work / f"{device}.csv").read_text())
+    different = sum(one != other for one, other in zip(*map(str.splitlines, texts), strict=True))
+    assert different <= 1  # where two classes are as likely
+
+
+def test_bench_measures_both_narrow_precisions(untested, work, run):
+    said = run(
+        "bench",
+        data_dir=untested,
+        work_dir=work,
+        what="step",
+        device=DEVICE,
+        trunk="resnet18",
+        batch_size=16,
+        image_size=32,
+        repeats=2,
+    )
+    assert said.code == 0, said.err
+    report = json.loads((work / "data" / "bench" / "bench.json").read_text())
+    assert report["machine"]["device_type"] == DEVICE
+    names = {figure["name"].split(",")[0] for figure in report["parts"]["step"]["figures"]}
+    assert {"plain", "ours", "bf16 alone", "fp16 alone", "GPU memory"} <= names
+
+
+@pytest.mark.parametrize("what", ["loader", "train", "predict", "scale"])
+def test_bench_goes_through(what, untested, work, run):
+    said = run(
+        "bench",
+        data_dir=untested,
+        work_dir=work,
+        what=what,
+        rows=64,
+        device=DEVICE,
+        trunk="resnet18",
+        batch_size=16,
+        image_size=32,
+        repeats=1,
+    )
+    assert said.code == 0, said.err
