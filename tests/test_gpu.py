@@ -12,12 +12,15 @@ import torch
 from graphemes.foundation.settings.groups import Learning
 from graphemes.foundation.settings.types import ImageSize
 from graphemes.images.dataset import StoreDataset, loader
+from graphemes.images.device_pictures import DevicePictures, placed_scan
+from graphemes.images.ink import frames_of
 from graphemes.images.sampling import Batches
-from graphemes.images.transforms import make_transform
+from graphemes.images.transforms import Augmentation, make_transform
 from graphemes.inference.predict import probabilities
 from graphemes.network.devices import Engine, fast_precision
 from graphemes.network.model import build_network
 from graphemes.network.weights import load_weights
+from graphemes.pipeline.export_checks import made_images
 
 DEVICE = "cuda"
 pytestmark = [
@@ -86,13 +89,34 @@ def test_probabilities_are_those_of_a_cpu():
 @pytest.mark.parametrize("workers", [0, 2])
 def test_batches_are_pinned_and_the_pictures_are_the_same(workers):
     pixels = np.random.default_rng(0).integers(0, 256, (20, 137, 236), np.uint8)
-    scans = StoreDataset(pixels, make_transform(ImageSize(32, 32), "ink"))
+    scans = StoreDataset(pixels, frames_of(pixels), make_transform(ImageSize(32, 32), "ink"))
     rows = np.arange(20)
     pinned = [*loader(scans, Batches(rows, 8), workers, torch.device(DEVICE))]
     plain = [*loader(scans, Batches(rows, 8), 0, torch.device("cpu"))]
     for (one, _), (other, _) in zip(pinned, plain, strict=True):
         assert one.is_pinned()
         assert torch.equal(one, other)
+
+
+def test_pictures_drawn_on_the_device_are_those_drawn_on_a_cpu():
+    compose = make_transform(ImageSize(64, 64), "ink", Augmentation(0.06, 0.15, 10, 10))
+    made = made_images(24).scans
+    scans = StoreDataset(made, frames_of(made), compose, None, (3, 0), draw=placed_scan)
+    drawn = []
+    for device in (torch.device(DEVICE), torch.device("cpu")):
+        batches = loader(scans, Batches(np.arange(24), 24, (3, 0)), 0, device)
+        ((ink, _),) = DevicePictures(batches, ImageSize(64, 64), device)
+        assert ink.device.type == device.type
+        drawn.append(ink.cpu())
+    assert (drawn[0] - drawn[1]).abs().max() < 1e-2
+    assert (drawn[0] - drawn[1]).abs().mean() < 1e-4
+
+
+def test_a_fold_learns_from_pictures_drawn_on_the_device(learn):
+    _, fold = learn(augment="device", workers=2)
+    found = losses(fold)
+    assert np.isfinite(found).all()
+    assert found[-1] < found[0]
 
 
 def test_predict_writes_the_same_submission_as_a_cpu(kaggle_like, learn, work, run):
