@@ -22,6 +22,7 @@ from graphemes.experiments.step_speed import (
 )
 from graphemes.experiments.store_speed import open_seconds
 from graphemes.experiments.timings import Figure, alternating, ratios_to
+from graphemes.foundation.errors import UserError
 from graphemes.foundation.layout import Layout
 from graphemes.foundation.settings.commands import TrainSettings
 from graphemes.foundation.settings.types import ImageSize
@@ -38,9 +39,10 @@ _TRAINED = 1_024  # images of an epoch with one or two processes
 
 def measure_scale(bench: Bench) -> Findings:
     """Cost a row by rows, by size of the pictures, by processes."""
+    figures = [*_by_rows(bench.share(3)), *_by_size(bench.share(2))]
     found = _by_processes(bench)
     notes = ["by workers: see loader and train", *found.notes]
-    return Findings([*_by_rows(bench), *_by_size(bench), *found.figures], notes)
+    return Findings(figures + found.figures, notes)
 
 
 def _by_rows(bench: Bench) -> list[Figure]:
@@ -125,11 +127,13 @@ def _by_processes(bench: Bench) -> Findings:
     if "processes" not in TrainSettings.model_fields:
         return Findings([], ["processes: train has no such setting yet, so it isn't measured"])
     first: dict[str, Figure] = {}
-    figures = []
+    figures: list[Figure] = []
     images = min(_TRAINED, bench.rows)
     for count in _PROCESSES:
-        ways = {"epoch": functools.partial(_epoch_cost, bench, images, count)}
-        values = alternating(ways, 1, bench.until)["epoch"]
+        try:
+            values = (_epoch_cost(bench, images, count),)
+        except UserError as error:  # as where there are fewer GPUs
+            return Findings(figures, [f"processes={count} isn't measured: {error}"])
         figures.append(_beside(first, "epoch", f"epoch, processes={count}", values, images))
     return Findings(figures)
 
@@ -142,6 +146,6 @@ def _epoch_cost(bench: Bench, images: int, processes: int) -> float:
     given |= {"epochs": 2, "processes": processes, "overwrite": "true"}
     ended = run_command(["train", *(f"{key}={value}" for key, value in given.items())], place)
     if ended.code:
-        raise RuntimeError(f"train processes={processes} ended with {ended.code}: {ended.said}")
+        raise UserError(f"train ended with {ended.code}: {ended.said}")
     log = Layout(place).fold(0).log.read_text(encoding="utf-8").splitlines()
     return 1000 / float(json.loads(log[-1])["images_per_second"])
