@@ -127,6 +127,8 @@ def marks_line(report: Report) -> str:
         for figure in part["figures"]
         if "mark" in figure
     ]
+    if not judged:
+        return "nothing here has a mark"
     missed = [name for name, reached in judged if not reached]
     text = f"{len(judged) - len(missed)} of {len(judged)} marks reached"
     return f"{text}; missed: {', '.join(missed)}" if missed else text

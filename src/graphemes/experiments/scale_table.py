@@ -51,6 +51,7 @@ def _by_rows(bench: Bench) -> list[Figure]:
     figures = []
     for rows in bench.multiples():
         labels = read_labels(bench.data.training(rows) / "train.csv")
+        _fold_cost(labels)  # imports what it needs
         ways = {
             "store": functools.partial(_store_cost, bench, rows),
             "folds": functools.partial(_fold_cost, labels),

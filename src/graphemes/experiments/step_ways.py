@@ -63,8 +63,8 @@ def _against_plain(
     timed = {}
     peaks = {}
     for name, seconds in made.items():
-        seconds(1)  # what is done once, as the choice of kernels
-        steps = steps_for(SECONDS, seconds(1))
+        began = seconds(1)  # with what is done once, as the choice of kernels
+        steps = steps_for(SECONDS, seconds(1)) if began < 5 * SECONDS else 1
         peaks[name] = _gpu_peak(bench, seconds)
         timed[name] = functools.partial(_speed, seconds, steps, batch)
     found = alternating(timed, bench.settings.repeats, bench.until)
@@ -141,6 +141,8 @@ def _measure_compiled(
 def _gpu_peak(bench: Bench, seconds: Seconds) -> float | None:
     """GB of a GPU's memory that a step takes beside what lies there; None without one."""
     device = bench.engine.device
+    if device.type != "cuda":
+        return None
     forget_gpu_peak(device)
     before = gpu_peak(device)  # what lies there now
     seconds(1)
