@@ -15,7 +15,6 @@ from graphemes.experiments.bench_report import (
     marks_line,
     part_record,
     table_lines,
-    write_report,
 )
 from graphemes.experiments.bench_run import Bench, Findings
 from graphemes.experiments.decode_speed import measure_decoding
@@ -28,7 +27,7 @@ from graphemes.experiments.step_ways import measure_step
 from graphemes.experiments.store_speed import measure_store
 from graphemes.experiments.train_speed import measure_train
 from graphemes.foundation.errors import UserError, one_line
-from graphemes.foundation.files import locked
+from graphemes.foundation.files import locked, write_json
 from graphemes.foundation.progress import counted, duration, say
 from graphemes.foundation.settings.studies import BenchSettings
 from graphemes.pipeline.training_data import open_training_data
@@ -65,7 +64,10 @@ def run_bench(settings: BenchSettings) -> None:
     bench = open_bench(settings)
     place = bench.data.place
     with locked(place / ".lock", busy=f"{place}: another bench measures here; wait for its end"):
-        _run(bench, names)
+        try:
+            _run(bench, names)
+        finally:  # also where it is stopped on the way
+            bench.data.clear_results()
 
 
 def _run(bench: Bench, names: list[str]) -> None:
@@ -79,12 +81,11 @@ def _run(bench: Bench, names: list[str]) -> None:
         say(f"bench {name} ({number} of {len(names)}, about {duration(seconds[name])})")
         part = _measured(name, bench.limited(seconds[name]), report)
         report["parts"][name] = part
-        write_report(place / "bench.json", report)  # at once: the next may end badly
+        write_json(place / "bench.json", report)  # at once: the next may end badly
         if part["error"]:
             failed.append(f"{name} ({part['error']})")
         for line in table_lines(name, part):
             say(line)
-    bench.data.clear_results()
     draw_bench(place / "bench.png", report)
     say(marks_line(report))
     say(f"{place / 'bench.json'}, {place / 'bench.png'}: written")

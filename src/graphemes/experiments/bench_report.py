@@ -9,7 +9,7 @@ import torch
 
 from graphemes.experiments.bench_run import CORES, Bench, Findings
 from graphemes.foundation.errors import DataError
-from graphemes.foundation.files import read_json, write_json
+from graphemes.foundation.files import read_json
 from graphemes.foundation.layout import ROOT
 from graphemes.foundation.machine import machine_name, usable_memory
 from graphemes.foundation.progress import say
@@ -79,11 +79,6 @@ def failed_record(former: Report | None, error: str) -> Report:
     """A part that failed: its figures of before, if there were any, and why it failed now."""
     nothing: Report = {"figures": [], "notes": []}
     return {**(former or nothing), "error": error}
-
-
-def write_report(path: Path, report: Report) -> None:
-    """Write bench.json."""
-    write_json(path, report)
 
 
 def table_lines(name: str, part: Report) -> list[str]:

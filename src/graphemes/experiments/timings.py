@@ -18,14 +18,6 @@ class Mark:
         """Whether a value is on the right side."""
         return value >= self.bound if self.side == "least" else value <= self.bound
 
-    def share(self, value: float) -> float:
-        """How far a value has come: 1 at the mark, more beyond it."""
-        near, far = (value, self.bound) if self.side == "least" else (self.bound, value)
-        return near / far if far > 0 else float("inf")
-
-    def __str__(self) -> str:
-        return f"{'>=' if self.side == 'least' else '<='} {self.bound:.3g}"
-
 
 @dataclass(frozen=True)
 class Figure:
