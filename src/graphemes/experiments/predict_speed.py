@@ -59,7 +59,7 @@ def _at_size(bench: Bench, size: ImageSize) -> Findings:
     network = build_network(bench.train_settings(size), size, 0)
     speed = inference_speed(network, size, settings.batch, 1, bench.engine)
     fitting = [rows for rows in _LADDER if rows <= speed * _SECONDS]
-    many = min(bench.rows, settings.rows or max(fitting, default=FEW), MANY)
+    many = min(bench.rows, settings.rows or max(fitting, default=_LADDER[0]), MANY)
     found: dict[int, list[tuple[Predicted, int | None]]] = {}
     for rows in sorted({min(FEW, many), many}):
         kept = found[rows] = []
