@@ -5,6 +5,7 @@ import hashlib
 import json
 import os
 import re
+import secrets
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,6 +17,10 @@ try:
     import fcntl
 except ImportError:  # Windows has no flock; two runs at once are then the user's own affair
     fcntl = None  # type: ignore[assignment]
+
+
+# Of several machines that share a directory two may have processes of one number.
+_MACHINE = f"{secrets.randbelow(10**9):09}"
 
 
 @contextlib.contextmanager
@@ -79,7 +84,7 @@ def _take_place(temporary: Path, path: Path) -> None:
 
 def temporary_beside(path: Path) -> Path:
     """Where this process writes what will become `path`."""
-    return path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    return path.with_name(f".{path.name}.{os.getpid()}{_MACHINE}.tmp")
 
 
 def target_of(temporary: Path) -> str | None:
