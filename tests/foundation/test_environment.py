@@ -8,7 +8,13 @@ from pathlib import Path
 import pytest
 
 from conftest import REPOSITORY
-from graphemes.foundation.environment import LONGEST_TEMPORARY, own_paths
+from graphemes.foundation.environment import (
+    LONGEST_TEMPORARY,
+    RankVariables,
+    own_paths,
+    rank_variables,
+)
+from graphemes.foundation.errors import SettingsError
 
 SOURCE = str(REPOSITORY / "src")
 RUBBISH = {
@@ -107,3 +113,21 @@ def test_a_directory_that_was_removed_is_no_hindrance(tmp_path):
     (tmp_path / "gone").mkdir()
     done = python("-c", code, "help", cwd=tmp_path / "gone", TMPDIR="relative")
     assert done.returncode == 0, done.stderr
+
+
+TORCHRUN = {"RANK": "5", "WORLD_SIZE": "8", "LOCAL_RANK": "1", "LOCAL_WORLD_SIZE": "4"}
+
+
+def test_torchruns_variables_say_where_a_process_stands():
+    assert rank_variables(TORCHRUN) == RankVariables(5, 8, 1, 4)
+    one = {"RANK": "0", "WORLD_SIZE": "1", "LOCAL_RANK": "0", "LOCAL_WORLD_SIZE": "1"}
+    assert rank_variables(one) is None
+    # Other programs set some of them.
+    assert rank_variables({key: TORCHRUN[key] for key in ("RANK", "WORLD_SIZE")}) is None
+    assert rank_variables({}) is None
+
+
+@pytest.mark.parametrize("wrong", [{"RANK": "x"}, {"RANK": "8"}, {"LOCAL_RANK": "4"}])
+def test_a_place_that_cannot_be_is_said(wrong):
+    with pytest.raises(SettingsError, match=r"^RANK=\S+, WORLD_SIZE=8, LOCAL_RANK="):
+        rank_variables({**TORCHRUN, **wrong})

@@ -1,3 +1,4 @@
+import os
 import shutil
 from pathlib import Path
 
@@ -8,6 +9,7 @@ from graphemes.foundation.machine import (
     cpu_flags,
     machine_name,
     shared_memory,
+    take_share_of_cores,
     usable_cores,
     usable_memory,
 )
@@ -62,3 +64,14 @@ def test_shared_memory_is_what_is_free_there(monkeypatch, tmp_path):
     assert shared_memory() == 0
     monkeypatch.setattr(machine.sys, "platform", "darwin")
     assert shared_memory() is None
+
+
+@pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="cores can't be chosen here")
+@pytest.mark.parametrize(("cores", "places"), [(8, 2), (7, 2), (4, 4), (2, 3)])
+def test_each_of_several_processes_keeps_to_cores_of_its_own(cores, places, monkeypatch):
+    kept: list[set[int]] = []
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: set(range(10, 10 + cores)))
+    monkeypatch.setattr(os, "sched_setaffinity", lambda _, chosen: kept.append(set(chosen)))
+    counts = {take_share_of_cores(place, places) for place in range(places)}
+    assert counts == {max(1, cores // places)} == {len(one) for one in kept}
+    assert len(set().union(*kept)) == min(cores, counts.pop() * places)

@@ -8,7 +8,11 @@ those of storage (AWS_*, GOOGLE_*).
 import os
 import sys
 import warnings
+from collections.abc import Mapping
 from pathlib import Path
+from typing import NamedTuple
+
+from graphemes.foundation.errors import SettingsError
 
 # What libraries read at their import, and end with an error over, draw or compute otherwise: a
 # notebook names a backend that only it has, torch and tqdm refuse values that they don't know.
@@ -50,6 +54,44 @@ def leave_out_foreign() -> None:
         for kind in QUIET:
             warnings.simplefilter("ignore", kind)
     sys.path[:] = own_paths(sys.path, os.environ.get("PYTHONPATH", ""))
+
+
+class RankVariables(NamedTuple):
+    """What torchrun tells each of the processes that it starts."""
+
+    rank: int  # 0 .. size - 1, over all machines
+    size: int
+    local_rank: int  # 0 .. local_size - 1, on this machine
+    local_size: int
+
+
+def rank_variables(environment: Mapping[str, str]) -> RankVariables | None:
+    """This process's place among those that torchrun started; None where it is alone.
+
+    Raises SettingsError for a place that can't be.
+    """
+    if not {"RANK", "WORLD_SIZE", "LOCAL_RANK"} <= environment.keys():
+        return None
+    names = ("RANK", "WORLD_SIZE", "LOCAL_RANK", "LOCAL_WORLD_SIZE")
+    told = [environment.get(name, "1") for name in names]
+    said = ", ".join(f"{name}={value}" for name, value in zip(names, told, strict=True))
+    try:
+        found = RankVariables(*map(int, told))
+    except ValueError:
+        raise SettingsError(
+            f"{said}: expected numbers, as torchrun sets them; unset them"
+        ) from None
+    if not (0 <= found.rank < found.size and 0 <= found.local_rank < found.local_size):
+        raise SettingsError(f"{said}: no place in a group of processes; start it by torchrun")
+    return found if found.size > 1 else None
+
+
+def hush_torch() -> None:
+    """Leave out what torch's C++ parts log of connections, in this process and those it starts.
+
+    To be called before torch is imported.
+    """
+    os.environ.setdefault("TORCH_CPP_LOG_LEVEL", "ERROR")
 
 
 def own_paths(paths: list[str], named: str) -> list[str]:

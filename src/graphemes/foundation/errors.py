@@ -28,6 +28,14 @@ class MissingPackage(UserError):
     """A package that this command needs isn't installed."""
 
 
+class AlreadySaid(Exception):
+    """Another process of the same command has said why it ends, or this one did; for `__main__`."""
+
+    def __init__(self, code: int) -> None:
+        super().__init__(code)
+        self.code = code  # of this process's end
+
+
 def one_line(error: Exception) -> str:
     """What a library's error says, in a line of at most 300 characters; some say nothing."""
     return " ".join(str(error).split())[:300] or type(error).__name__

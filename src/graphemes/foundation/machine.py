@@ -25,6 +25,29 @@ def usable_cores() -> int:
     return os.cpu_count() or 1
 
 
+def take_share_of_cores(place: int, places: int) -> int:
+    """Keep this process, and those it starts, to its own part of the usable cores; how many.
+
+    place: 0 .. places - 1. Where there are fewer cores than places, several have the same one.
+    """
+    count = usable_cores()
+    size = max(1, count // places)
+    first = place * size % count
+    keep_to_cores(cores()[first : first + size])
+    return size
+
+
+def cores() -> list[int]:
+    """The numbers of the cores that this process keeps to; none where they can't be chosen."""
+    return sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_setaffinity") else []
+
+
+def keep_to_cores(chosen: list[int]) -> None:
+    """Keep this process, and those it starts, to these cores."""
+    if chosen:
+        os.sched_setaffinity(0, chosen)
+
+
 def usable_memory() -> int | None:
     """Bytes of memory that the machine has or the container may use; None where unknown."""
     bounds = []

@@ -1,6 +1,7 @@
 """What a run says while it works: a bar on a terminal, plain lines where there is none."""
 
 import contextlib
+import os
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -25,6 +26,17 @@ def say(line: str) -> None:
         raise UserError(
             f"stdout couldn't be written: {error.strerror}; make room, or let it write elsewhere"
         ) from None
+
+
+@contextlib.contextmanager
+def silence() -> Iterator[None]:
+    """Nothing that is said, drawn or warned of in the block is seen: another process says it."""
+    with (
+        open(os.devnull, "w", encoding="utf-8") as nowhere,
+        contextlib.redirect_stdout(nowhere),
+        contextlib.redirect_stderr(nowhere),
+    ):
+        yield
 
 
 def counted(count: int, unit: str) -> str:

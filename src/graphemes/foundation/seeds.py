@@ -61,6 +61,7 @@ HELD_OUT = Purpose("run", (2**16 + 1,))  # the graphemes that folds by=grapheme 
 EXPORTED = Purpose("run", (2**16 + 2,))  # the images that an export is checked and calibrated on
 INITIAL_WEIGHTS = LibraryPurpose("run", (None,))  # fold
 TORCH = LibraryPurpose("run", (None, None))  # fold, epoch: what a network draws, as dropout
+TORCH_OF_RANK = LibraryPurpose("run", (None, None, 0, None))  # the same of processes from 1 on
 AUGMENTATION = LibraryPurpose("run", (None, None, None))  # fold, epoch, row
 
 # Of drawings: a collection's seed=, and its parts (0 train, 1 test, 9 what is compared).
