@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from graphemes.foundation.settings.types import Share
-from graphemes.images.sampling import Batches, CyclingSampler, MixedBatches, SampleKey
+from graphemes.images.sampling import Batches, CyclingSampler, MixedBatches, RankBatches, SampleKey
 
 SEEDS = (7, 2)  # seed, fold
 REAL, SYNTHETIC = np.arange(5, 52), np.arange(100, 129)
@@ -127,3 +127,31 @@ def test_fewer_rows_than_a_batch_are_one_batch():
     few = MixedBatches(REAL, SYNTHETIC[:2], 8, share=Share(0.9, 0.9), epochs=2, seeds=SEEDS)
     keys = [key for epoch in range(2) for batch in epoch_of(few, epoch) for key in batch]
     assert Counter(row for _, row in keys if row >= 100) == {100: 36, 101: 36}
+
+
+@pytest.mark.parametrize("pieces", [1, 2])
+@pytest.mark.parametrize("ranks", [1, 2, 3])
+@pytest.mark.parametrize("rows", [47, 11])  # of which 11 are less than a batch
+def test_processes_cut_each_batch_into_equal_parts(ranks, pieces, rows):
+    parts = ranks * pieces
+    real = REAL[:rows]
+    share = Share(0.5, 0.5)
+    whole: list[Batches | MixedBatches] = [
+        Batches(real, 4 * parts, SEEDS, parts),
+        MixedBatches(real, SYNTHETIC, 4 * parts, share=share, epochs=3, seeds=SEEDS, parts=parts),
+    ]
+    for batches in whole:
+        own = [list(RankBatches(batches, rank, ranks, pieces)) for rank in range(ranks)]
+        assert {len(part) for part in own} == {len(batches) * pieces}
+        for step, batch in enumerate(batches):
+            cut = [part[step * pieces : (step + 1) * pieces] for part in own]
+            assert len({len(piece) for part in cut for piece in part}) == 1
+            assert [key for part in cut for piece in part for key in piece] == batch
+        assert len(batch) == batches.images // len(batches) <= 4 * parts
+        assert len(batch) > 4 * parts - parts or len(batch) > rows - parts
+
+
+def test_what_can_be_cut_is_what_was_there_before():
+    """Two processes with batches of 8 see what one with batches of 16 sees."""
+    for parts in (2, 4):
+        assert epoch_of(Batches(REAL, 16, SEEDS, parts), 1) == epoch_of(Batches(REAL, 16, SEEDS), 1)

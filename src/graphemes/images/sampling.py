@@ -20,12 +20,19 @@ class Batches(Sampler[list[SampleKey]]):
     """Keys of an epoch in batches: shuffled by (seed, fold, epoch), or in order without seeds.
 
     A last batch that isn't full is left out of training, where it would weigh too much.
+    parts: into how many equal ones a training batch can be cut.
     """
 
     def __init__(
-        self, rows: npt.NDArray[np.int64], size: int, seeds: tuple[int, int] | None = None
+        self,
+        rows: npt.NDArray[np.int64],
+        size: int,
+        seeds: tuple[int, int] | None = None,
+        parts: int = 1,
     ) -> None:
-        self.rows, self.size, self.seeds = rows, size, seeds
+        # A training set smaller than one batch is one batch.
+        fits = seeds is None or len(rows) >= size
+        self.rows, self.seeds, self.size = rows, seeds, size if fits else _whole(len(rows), parts)
         self.epoch = 0
 
     def __iter__(self) -> Iterator[list[SampleKey]]:
@@ -43,8 +50,12 @@ class Batches(Sampler[list[SampleKey]]):
 
     def __len__(self) -> int:
         whole, rest = divmod(len(self.rows), self.size)
-        # A training set smaller than one batch is one batch.
-        return whole if rest == 0 or (self.seeds is not None and whole) else whole + 1
+        return whole if rest == 0 or self.seeds is not None else whole + 1
+
+
+def _whole(rows: int, parts: int) -> int:
+    """How many of so few rows make a batch of equal parts."""
+    return rows // parts * parts
 
 
 @dataclass(frozen=True)
@@ -80,6 +91,7 @@ class MixedBatches(Sampler[list[SampleKey]]):
     share is 1 throughout, as many as there are synthetic ones), and round(share x pictures) of them
     are synthetic: in every batch as many as in any other, give or take one. A key is (round of its
     sampler, row), so a row that comes twice in an epoch is augmented differently each time.
+    parts: into how many equal ones a batch can be cut.
     """
 
     def __init__(
@@ -91,9 +103,10 @@ class MixedBatches(Sampler[list[SampleKey]]):
         share: Share,
         epochs: int,
         seeds: tuple[int, int],
+        parts: int = 1,
     ) -> None:
         rows = len(synthetic if share.whole else real)
-        self.size = min(size, rows)  # fewer than a batch are one batch
+        self.size = min(size, _whole(rows, parts))  # fewer than a batch are one batch
         self.images = rows // self.size * self.size  # of an epoch
         self.synthetic = [
             round(share.at(epoch, epochs) * self.images) for epoch in range(epochs)
@@ -123,3 +136,25 @@ class MixedBatches(Sampler[list[SampleKey]]):
 
     def __len__(self) -> int:
         return self.images // self.size
+
+
+class RankBatches(Sampler[list[SampleKey]]):
+    """One process's equal part of each batch of a sampler, cut into so many `pieces`.
+
+    The processes together see the sampler's batches, each picture once.
+    """
+
+    def __init__(
+        self, whole: Batches | MixedBatches, rank: int = 0, ranks: int = 1, pieces: int = 1
+    ) -> None:
+        self.whole, self.rank, self.ranks, self.pieces = whole, rank, ranks, pieces
+
+    def __iter__(self) -> Iterator[list[SampleKey]]:
+        for batch in self.whole:
+            size = len(batch) // (self.ranks * self.pieces)
+            first = self.rank * self.pieces
+            for piece in range(first, first + self.pieces):
+                yield batch[piece * size : (piece + 1) * size]
+
+    def __len__(self) -> int:
+        return len(self.whole) * self.pieces
