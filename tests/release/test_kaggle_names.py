@@ -15,23 +15,32 @@ SOURCE = Path(__file__).resolve().parents[2] / "src" / "graphemes"
 # 2.8 and stable. _BatchNorm has no page: BatchNorm2d is made of it.
 DOCUMENTED = """
 torch torch.Size torch.Tensor torch.__version__ torch.add torch.amp torch.amp.GradScaler
-torch.arange torch.autocast torch.autograd torch.autograd.grad torch.backends torch.backends.mps
-torch.backends.mps.is_available torch.bfloat16 torch.bool torch.cat torch.channels_last
-torch.contiguous_format torch.cuda torch.cuda.device_count torch.cuda.get_arch_list
-torch.cuda.get_device_capability torch.cuda.get_device_name torch.cuda.is_available torch.device
-torch.empty torch.enable_grad torch.eye torch.finfo torch.float16 torch.from_numpy
+torch.arange torch.autocast torch.autograd torch.autograd.Function torch.autograd.grad
+torch.backends torch.backends.mps torch.backends.mps.is_available torch.bfloat16 torch.bool
+torch.cat torch.channels_last torch.contiguous_format torch.cuda torch.cuda.device_count
+torch.cuda.get_arch_list torch.cuda.get_device_capability torch.cuda.get_device_name
+torch.cuda.is_available torch.cuda.set_device torch.device torch.distributed
+torch.distributed.PrefixStore torch.distributed.TCPStore torch.distributed.all_reduce
+torch.distributed.broadcast_object_list torch.distributed.destroy_process_group
+torch.distributed.elastic.multiprocessing.DefaultLogsSpecs
+torch.distributed.elastic.multiprocessing.SignalException
+torch.distributed.elastic.multiprocessing.errors.ChildFailedError torch.distributed.gather_object
+torch.distributed.init_process_group torch.distributed.is_nccl_available
+torch.distributed.launcher.api.LaunchConfig torch.distributed.launcher.api.elastic_launch
+torch.empty torch.enable_grad torch.eye torch.finfo torch.float16 torch.float64 torch.from_numpy
 torch.get_num_threads torch.inf torch.inference_mode torch.isfinite torch.library
 torch.library.Library torch.load torch.manual_seed torch.nn torch.nn.AdaptiveAvgPool2d
 torch.nn.BatchNorm1d torch.nn.BatchNorm2d torch.nn.Conv2d torch.nn.Dropout torch.nn.Flatten
 torch.nn.Identity torch.nn.Linear torch.nn.MaxPool2d torch.nn.Module torch.nn.Module.load_state_dict
-torch.nn.ModuleDict torch.nn.Parameter torch.nn.ReLU torch.nn.Sequential
-torch.nn.attention.SDPBackend torch.nn.attention.SDPBackend.MATH torch.nn.attention.sdpa_kernel
-torch.nn.functional torch.nn.functional.adaptive_avg_pool2d torch.nn.functional.avg_pool2d
+torch.nn.ModuleDict torch.nn.Parameter torch.nn.ReLU torch.nn.Sequential torch.nn.SyncBatchNorm
+torch.nn.SyncBatchNorm.convert_sync_batchnorm torch.nn.attention.SDPBackend
+torch.nn.attention.SDPBackend.MATH torch.nn.attention.sdpa_kernel torch.nn.functional
+torch.nn.functional.adaptive_avg_pool2d torch.nn.functional.avg_pool2d
 torch.nn.functional.binary_cross_entropy_with_logits torch.nn.functional.cross_entropy
 torch.nn.functional.grid_sample torch.nn.functional.interpolate torch.nn.functional.pad
 torch.nn.functional.relu torch.nn.init torch.nn.init.kaiming_normal_ torch.nn.init.ones_
-torch.nn.init.zeros_ torch.nn.modules.batchnorm._BatchNorm torch.nn.utils
-torch.nn.utils.clip_grad_norm_ torch.no_grad torch.ones torch.ones_like torch.optim
+torch.nn.init.zeros_ torch.nn.modules.batchnorm._BatchNorm torch.nn.parallel.DistributedDataParallel
+torch.nn.utils torch.nn.utils.clip_grad_norm_ torch.no_grad torch.ones torch.ones_like torch.optim
 torch.optim.AdamW torch.optim.Optimizer torch.optim.lr_scheduler
 torch.optim.lr_scheduler.LRScheduler torch.optim.lr_scheduler.LambdaLR
 torch.optim.lr_scheduler.OneCycleLR torch.optim.swa_utils.AveragedModel

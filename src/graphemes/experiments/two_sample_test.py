@@ -63,6 +63,7 @@ def _learner(network: nn.Module, steps: int) -> Learner:
     optimiser = torch.optim.AdamW(network.parameters(), 3e-3, weight_decay=0.05)
     return Learner(
         network=network,
+        parallel=network,
         average=WeightAverage(network, 0),
         optimiser=optimiser,
         schedule=torch.optim.lr_scheduler.OneCycleLR(optimiser, 3e-3, max(steps, 2)),

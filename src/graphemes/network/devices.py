@@ -10,6 +10,7 @@ import torch
 
 from graphemes.foundation.errors import SettingsError
 from graphemes.foundation.machine import cpu_flags
+from graphemes.network.ranks import ALONE, Ranks
 
 PrecisionName = Literal["fp32", "bf16", "fp16"]
 _TYPES = {"bf16": torch.bfloat16, "fp16": torch.float16}
@@ -45,9 +46,14 @@ class Engine:
         return f"CPU, {torch.get_num_threads()} threads, {self.precision}"
 
 
-def choose_engine(device: str, precision: str) -> Engine:
-    """The engine for the settings device and precision. Raises SettingsError if there is none."""
+def choose_engine(device: str, precision: str, ranks: Ranks = ALONE) -> Engine:
+    """The engine for the settings device and precision. Raises SettingsError if there is none.
+
+    Of several processes each has a GPU of its own, or its share of a CPU.
+    """
     chosen = _choose_device(device)
+    if ranks.size > 1:
+        chosen = _own_device(device, chosen, ranks)
     fast = fast_precision(chosen)
     if precision == "auto":
         return Engine(chosen, fast)
@@ -70,6 +76,23 @@ def _choose_device(wish: str) -> torch.device:
     if device.type == "mps" and not torch.backends.mps.is_available():
         raise SettingsError("device=mps: this machine has no Apple GPU; use device=auto")
     return device
+
+
+def _own_device(wish: str, chosen: torch.device, ranks: Ranks) -> torch.device:
+    if chosen.type == "mps" or chosen.index is not None:
+        raise SettingsError(
+            f"device={wish}, processes={ranks.size}: expected a device for each process; give"
+            " device=cuda, device=cpu or one process"
+        )
+    if chosen.type != "cuda":
+        return chosen
+    gpus = torch.cuda.device_count()
+    if ranks.local_size > gpus:
+        raise SettingsError(
+            f"processes: {ranks.local_size} on this machine, which has {gpus} CUDA device(s);"
+            " expected one for each; give fewer processes, or device=cpu"
+        )
+    return torch.device("cuda", ranks.local_rank)
 
 
 def idle_gpu(device: torch.device | None = None) -> str | None:

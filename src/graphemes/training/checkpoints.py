@@ -38,9 +38,15 @@ def save_checkpoint(path: Path, learner: Learner, history: History) -> None:
 
 
 def load_checkpoint(path: Path, learner: Learner) -> History:
-    """Put the learner back where it was; its history. Raises DataError if the file is damaged."""
+    """Put the learner back where it was; its history. Raises DataError if the file is damaged.
+
+    The first process alone reads it: what the others' file system shows may be older.
+    """
+    device = "cpu" if learner.ranks.size > 1 else learner.engine.device
     try:
-        state = torch.load(path, map_location=learner.engine.device, weights_only=True)
+        state = learner.ranks.of_first(
+            lambda: torch.load(path, map_location=device, weights_only=True)
+        )
         for name, part in _parts(learner).items():
             if state[name] or name != "scaler":  # one that didn't scale has nothing to say
                 part.load_state_dict(state[name])

@@ -3,6 +3,7 @@
 B images, H x W pixels.
 """
 
+import contextlib
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -17,10 +18,12 @@ from torch.optim.lr_scheduler import LRScheduler
 from graphemes.foundation.errors import UserError
 from graphemes.foundation.heads import PerHead
 from graphemes.foundation.progress import Advance
-from graphemes.foundation.seeds import TORCH
+from graphemes.foundation.seeds import TORCH, TORCH_OF_RANK
 from graphemes.foundation.settings.groups import Learning
 from graphemes.network.devices import Engine
 from graphemes.network.gradient_checkpointing import recomputing
+from graphemes.network.ranks import ALONE, Ranks
+from graphemes.network.sync_norm import synchronise_norms
 from graphemes.training.loss import training_loss
 from graphemes.training.optimisation import WeightAverage, make_optimiser, make_schedule
 
@@ -36,6 +39,7 @@ class Learner:
     """Everything that changes while a fold is trained."""
 
     network: nn.Module
+    parallel: nn.Module  # the network, its gradients those of all processes together
     average: WeightAverage
     optimiser: Optimizer
     schedule: LRScheduler
@@ -43,11 +47,13 @@ class Learner:
     engine: Engine
     clip: float
     loss: Callable[[Any, Any], Tensor]  # of the network's output and the labels -> ()
+    ranks: Ranks = ALONE
+    accumulate: int = 1  # batches a step
 
 
 @dataclass(frozen=True)
 class EpochResult:
-    """What one pass over the training rows did."""
+    """What one pass over the training rows did, in all processes."""
 
     loss: float  # mean over images
     images: int
@@ -55,13 +61,22 @@ class EpochResult:
     lr: float  # at the end
 
 
-def make_learner(network: nn.Module, settings: Learning, engine: Engine, steps: int) -> Learner:
+def make_learner(
+    network: nn.Module,
+    settings: Learning,
+    engine: Engine,
+    steps: int,
+    ranks: Ranks = ALONE,
+) -> Learner:
     """A learner at its first step of `steps`, on the engine's device."""
     network = network.to(engine.device)
     network = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    if settings.sync_norm and ranks.size > 1:
+        network = synchronise_norms(network, ranks)
     optimiser = make_optimiser(network, settings)
     return Learner(
         network=network,
+        parallel=ranks.parallel(network),
         average=WeightAverage(network, settings.ema),
         optimiser=optimiser,
         schedule=make_schedule(optimiser, settings, steps),
@@ -69,6 +84,8 @@ def make_learner(network: nn.Module, settings: Learning, engine: Engine, steps: 
         engine=engine,
         clip=settings.clip,
         loss=partial(training_loss, grapheme_weight=settings.grapheme_weight),
+        ranks=ranks,
+        accumulate=settings.accumulate,
     )
 
 
@@ -80,33 +97,55 @@ def train_epoch(
 ) -> EpochResult:
     """One pass over batches of ink (B, 1, H, W) and labels as the loss takes them.
 
-    key: (seed, fold, epoch).
+    key: (seed, fold, epoch). Each of several processes has batches of its own, all of one size.
 
     Raises NotFinite before a step that would spoil the weights.
     """
-    torch.manual_seed(TORCH.seed(*key))  # for what a network may draw itself, as dropout
-    learner.network.train()
-    started, total, images = time.monotonic(), 0.0, 0
-    for step, (ink, labels) in enumerate(batches):
-        loss = _step(learner, ink, labels, f"epoch {key[2] + 1}, step {step + 1}")
+    ranks, pieces = learner.ranks, learner.accumulate
+    torch.manual_seed(_torch_seed(key, ranks.rank))  # for what a network draws itself, as dropout
+    learner.parallel.train()
+    started, total, images, since = time.monotonic(), 0.0, 0, 0.0
+    for number, (ink, labels) in enumerate(batches):
+        step, piece = divmod(number, pieces)
+        if piece == 0:
+            learner.optimiser.zero_grad(set_to_none=True)
+            since = 0.0
+        loss = _backward(learner, ink, labels, last=piece + 1 == pieces)
+        since += loss / pieces
+        if piece + 1 == pieces:
+            _step(learner, since, f"epoch {key[2] + 1}, step {step + 1}")
         total, images = total + loss * len(ink), images + len(ink)
-        advance(len(ink), loss=f"{total / images:.3f}")
+        advance(len(ink) * ranks.size, loss=f"{total / images:.3f}")
     lr = float(learner.optimiser.param_groups[0]["lr"])
-    return EpochResult(total / images, images, time.monotonic() - started, lr)
+    seconds = time.monotonic() - started
+    for network in (learner.network, learner.average.network):
+        ranks.mean_buffers(network)
+    return EpochResult(ranks.mean(total / images), images * ranks.size, seconds, lr)
 
 
-def _step(learner: Learner, ink: Tensor, labels: Any, where: str) -> float:
+def _torch_seed(key: tuple[int, int, int], rank: int) -> int:
+    return TORCH_OF_RANK.seed(*key, rank) if rank else TORCH.seed(*key)
+
+
+def _backward(learner: Learner, ink: Tensor, labels: Any, *, last: bool) -> float:
+    """Add a batch's share to the step's gradient; the last brings all processes'. Its loss."""
     device = learner.engine.device
     ink = ink.to(device, non_blocking=True, memory_format=torch.channels_last)
     labels = _moved(labels, device)
-    with learner.engine.autocast():
-        loss = learner.loss(learner.network(ink), labels)
-    learner.optimiser.zero_grad(set_to_none=True)
-    with recomputing(learner.network):
-        learner.scaler.scale(loss).backward()  # type: ignore[no-untyped-call]
+    alone = contextlib.nullcontext() if last else learner.ranks.step_later(learner.parallel)
+    with alone:
+        with learner.engine.autocast():
+            loss = learner.loss(learner.parallel(ink), labels)
+        share = loss / learner.accumulate
+        with recomputing(learner.network):
+            learner.scaler.scale(share).backward()  # type: ignore[no-untyped-call]
+    return loss.item()
+
+
+def _step(learner: Learner, value: float, where: str) -> None:
+    """Better weights by the gradient that is there; value: the loss it is of."""
     learner.scaler.unscale_(learner.optimiser)
     norm = nn.utils.clip_grad_norm_(learner.network.parameters(), learner.clip)
-    value = loss.item()
     # An infinite gradient alone is the scaler's everyday business: it skips the step.
     if not _finite(value) or not (learner.engine.needs_scaler or _finite(norm.item())):
         what = f"the loss is {value}" if not _finite(value) else "its gradient is not finite"
@@ -121,7 +160,6 @@ def _step(learner: Learner, ink: Tensor, labels: Any, where: str) -> float:
     if learner.scaler.get_scale() >= before:  # a skipped step isn't one of the schedule's
         learner.schedule.step()
         learner.average.update(learner.network)
-    return value
 
 
 def _moved(labels: Any, device: torch.device) -> Any:

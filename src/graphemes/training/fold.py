@@ -23,6 +23,7 @@ from graphemes.foundation.layout import FoldPaths
 from graphemes.foundation.progress import duration, progress, say
 from graphemes.foundation.settings.groups import Learning
 from graphemes.network.devices import Engine
+from graphemes.network.ranks import ALONE, Ranks
 from graphemes.network.weights import WeightsRecord, save_weights
 from graphemes.training.checkpoints import History, load_checkpoint, save_checkpoint
 from graphemes.training.curves import draw_curves
@@ -86,6 +87,7 @@ class FoldJob:
     record: WeightsRecord  # of the weights, epoch and score left open
     trained_on: npt.NDArray[np.int64]  # fingerprints of the training images
     deadline: Deadline
+    ranks: Ranks = ALONE
 
     @property
     def fold(self) -> str:
@@ -96,33 +98,42 @@ class FoldJob:
 def train_fold(job: FoldJob, network: nn.Module) -> History:
     """Train to the last epoch, from the checkpoint if there is one; weights and curves are written.
 
+    Of several processes the first one writes, and decides what hangs on files and clocks.
+
     Raises Stopped when the deadline comes first, NotFinite when the loss breaks.
     """
     epochs = job.settings.epochs
-    learner = make_learner(network, job.settings, job.engine, epochs * job.batches.steps)
+    steps, ranks = epochs * job.batches.steps, job.ranks
+    learner = make_learner(network, job.settings, job.engine, steps, ranks)
     history = _begin(job, learner)
     while history.epochs < epochs:
-        if not job.deadline.leaves_an_epoch():
+        if not ranks.of_first(job.deadline.leaves_an_epoch):
             raise _out_of_time(job, history)
         started = time.monotonic()
         result = _train(job, learner, history.epochs, history.best_score)
         _finish_epoch(job, learner, history, result)
         job.deadline.note(time.monotonic() - started)
+    if ranks.is_first:
+        _write_results(job, history)
+    return history
+
+
+def _write_results(job: FoldJob, history: History) -> None:
     best = _best(job.paths, history)
     if not best.is_file():
         raise DataError(f"{best}: is gone; resume=false starts the fold afresh")
     with replacing(job.paths.weights) as temporary:
         shutil.copyfile(best, temporary)
     draw_curves(job.paths.curves, history.log, _title(job))
-    return history
 
 
 def _begin(job: FoldJob, learner: Learner) -> History:
     checkpoint = job.paths.checkpoint
-    if not checkpoint.exists():
+    if not job.ranks.of_first(checkpoint.exists):
         return History()
     history = load_checkpoint(checkpoint, learner)
-    _write_log(job.paths, history)  # what was killed between checkpoint and log left that one short
+    if job.ranks.is_first:  # what was killed between checkpoint and log left that one short
+        _write_log(job.paths, history)
     for spent in _spent(history):
         job.deadline.note(spent)
     say(f"fold {job.fold}: resumed after epoch {history.epochs} of {job.settings.epochs}")
@@ -135,7 +146,8 @@ def _out_of_time(job: FoldJob, history: History) -> Stopped:
             f"time_limit: no time for an epoch of fold {job.fold}, so it was not begun;"
             " the same command goes on from there"
         )
-    draw_curves(job.paths.curves, history.log, _title(job))
+    if job.ranks.is_first:
+        draw_curves(job.paths.curves, history.log, _title(job))
     return Stopped(
         f"time_limit: fold {job.fold} stopped after epoch {history.epochs} of"
         f" {job.settings.epochs}; the same command goes on from there"
@@ -159,7 +171,10 @@ def _train(job: FoldJob, learner: Learner, epoch: int, best_score: float | None)
 
 
 def _finish_epoch(job: FoldJob, learner: Learner, history: History, result: EpochResult) -> None:
-    """Validate, keep the best weights, write checkpoint and log, say how it went."""
+    """Validate, keep the best weights, write checkpoint and log, say how it went.
+
+    The validation has the same score for all processes, so they agree on what is best.
+    """
     started = time.monotonic()
     candidate = learner.average.network if job.settings.ema else learner.network
     validated = job.validate(candidate) if job.validate else None
@@ -171,14 +186,20 @@ def _finish_epoch(job: FoldJob, learner: Learner, history: History, result: Epoc
         history.best_epoch = history.epochs
         history.best_score = None if validated is None else validated.score
     history.log.append(_entry(history, result, validated, time.monotonic() - started))
-    if best:
-        _save_best(job, candidate, history)
+    if job.ranks.is_first:
+        _keep(job, learner, history, candidate if best else None)
+    say(_line(job, history, validated, best))
+
+
+def _keep(job: FoldJob, learner: Learner, history: History, best: nn.Module | None) -> None:
+    """Write what an epoch leaves; best: its network if it is better than those before."""
+    if best is not None:
+        _save_best(job, best, history)
     save_checkpoint(job.paths.checkpoint, learner, history)
     for path in job.paths.state.glob("best-*.safetensors"):
         if path != _best(job.paths, history):
             path.unlink()  # only now: a run killed before goes on from the checkpoint before
     _write_log(job.paths, history)
-    say(_line(job, history, validated, best))
 
 
 def _save_best(job: FoldJob, network: nn.Module, history: History) -> None:

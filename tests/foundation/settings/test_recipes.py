@@ -85,3 +85,9 @@ def test_recipes_hold_valid_learning_settings_and_say_what_they_are_for(name, im
 def test_every_recipe_can_be_asked_for_and_is_named():
     for name in RECIPES:
         assert given(f"recipe={name}").recipe == name
+
+
+def test_a_recipes_learning_rate_grows_with_the_root_of_the_batches():
+    assert filled("processes=2", "accumulate=2").lr == pytest.approx(2 * filled().lr)
+    assert filled("processes=2", demo=True).lr == pytest.approx(2**0.5 * filled(demo=True).lr)
+    assert filled("processes=4", "lr=0.001").lr == 0.001

@@ -171,8 +171,22 @@ class Learning(Architecture):
     """What decides which weights come out: two runs that differ here are different runs."""
 
     epochs: int = Field(40, ge=1, le=10_000, description="passes over the training rows")
-    batch_size: int = Field(64, ge=2, le=65_536, description="images a step")
-    lr: float = Field(3e-3, gt=0, le=10, description="highest learning rate of AdamW")
+    batch_size: int = Field(64, ge=2, le=65_536, description="images a batch, of each process")
+    processes: Annotated[int, NEWER] = Field(
+        1, ge=1, le=4096, description="that train together, each on a GPU or its share of the cores"
+    )
+    accumulate: Annotated[int, NEWER] = Field(
+        1, ge=1, le=1024, description="batches of each process that make one step"
+    )
+    sync_norm: Annotated[bool, NEWER] = Field(
+        False, description="batch norms take the batches of all processes together"
+    )
+    lr: float = Field(
+        3e-3,
+        gt=0,
+        le=10,
+        description="highest rate of AdamW; if not given, times the root of processes x accumulate",
+    )
     weight_decay: float = Field(0.02, ge=0, le=10, description="of weights; norms, biases none")
     schedule: Literal["onecycle", "cosine"] = Field("onecycle", description="of the learning rate")
     warmup: float = Field(0.15, ge=0, lt=1, description="share of the steps spent warming up")

@@ -1,5 +1,6 @@
 """Recipes: values for the settings that weren't given, with what they cost and reach."""
 
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -54,7 +55,9 @@ def notes() -> dict[str, str]:
 def apply_recipe(settings: TrainSettings, demo: bool, images: int) -> TrainSettings:
     """The settings for so many labelled images, the recipe's values where the user gave none.
 
-    With synthetic images and no word on their share, half of the pictures are synthetic.
+    With synthetic images and no word on their share, half of the pictures are synthetic. A step
+    over k times the images has the root of k times the learning rate, as Adam's noise asks for:
+    Malladi et al. 2022 (arXiv:2205.10330).
     """
     chosen = settings.recipe
     if chosen == "auto":
@@ -62,4 +65,6 @@ def apply_recipe(settings: TrainSettings, demo: bool, images: int) -> TrainSetti
     values = {**RECIPES[chosen](images), "recipe": chosen}
     if settings.synthetic is not None:
         values["synthetic_share"] = Share(0.5, 0.5)
+    if (batches := settings.processes * settings.accumulate) > 1:
+        values["lr"] = values.get("lr", settings.lr) * math.sqrt(batches)
     return settings.with_values(values)

@@ -1,0 +1,89 @@
+"""Several processes of one training on this machine, started and watched by torch's own engine.
+
+torchrun is the same engine for the shell; here it is called, so that there is one command line, one
+sentence over what went wrong, and one exit code.
+"""
+
+import contextlib
+import logging
+import signal
+import tempfile
+import uuid
+from collections.abc import Callable, Iterator
+
+from torch.distributed.elastic.multiprocessing import DefaultLogsSpecs, SignalException
+from torch.distributed.elastic.multiprocessing.errors import ChildFailedError
+from torch.distributed.launcher.api import LaunchConfig, elastic_launch
+
+from graphemes.foundation.errors import AlreadySaid, Stopped, UserError
+from graphemes.foundation.settings.commands import TrainSettings
+from graphemes.network.devices import choose_engine
+from graphemes.network.ranks import Ranks
+
+KEPT = "what was finished is kept, the same command does the rest"
+
+
+def launch(entry: Callable[[list[str]], None], words: list[str], settings: TrainSettings) -> None:
+    """Run entry(words) in as many processes as the settings say, until all of them have ended.
+
+    entry: importable by name. When one process ends badly, the others are ended too. Raises
+    SettingsError for a device that isn't there so many times, AlreadySaid where a process ended
+    itself with a word, UserError where something ended it, Stopped and KeyboardInterrupt.
+    """
+    count = settings.processes
+    choose_engine(settings.device, settings.precision, Ranks(size=count, local_size=count))
+    with tempfile.TemporaryDirectory() as logs, _signals_kept(), _quiet_engine():
+        config = LaunchConfig(
+            min_nodes=1,
+            max_nodes=1,
+            nproc_per_node=count,
+            run_id=uuid.uuid4().hex,
+            rdzv_backend="c10d",
+            rdzv_endpoint="localhost:0",  # any free port
+            local_addr="localhost",
+            max_restarts=0,
+            logs_specs=DefaultLogsSpecs(log_dir=logs),
+        )
+        try:
+            elastic_launch(config, entry)(words)
+        except ChildFailedError as error:
+            rank, failure = error.get_first_failure()
+            if failure.exitcode > 0:
+                raise AlreadySaid(failure.exitcode) from None
+            name = signal.Signals(-failure.exitcode).name
+            raise UserError(
+                f"process {rank + 1} of {count} was ended by {name}, so all were; out of memory?"
+                f" try a smaller batch_size, or workers=0; {KEPT}"
+            ) from None
+        except SignalException as caught:
+            if caught.sigval == signal.SIGINT:
+                raise KeyboardInterrupt from None
+            raise Stopped(f"stopped; {KEPT}") from None
+
+
+@contextlib.contextmanager
+def _signals_kept() -> Iterator[None]:
+    """The engine leaves handlers of its own behind."""
+    names = ("SIGTERM", "SIGINT", "SIGHUP", "SIGQUIT")
+    numbers = [getattr(signal, name) for name in names if hasattr(signal, name)]
+    kept = [(number, signal.getsignal(number)) for number in numbers]
+    try:
+        yield
+    finally:
+        for number, handler in kept:
+            signal.signal(number, handler)
+
+
+@contextlib.contextmanager
+def _quiet_engine() -> Iterator[None]:
+    """Without the engine's log lines: the process that failed has said why, or we say it."""
+    names = "torch.distributed.elastic", "torch.multiprocessing"
+    loggers = [logging.getLogger(name) for name in names]
+    kept = [(logger.handlers, logger.propagate) for logger in loggers]
+    for logger in loggers:
+        logger.handlers, logger.propagate = [logging.NullHandler()], False
+    try:
+        yield
+    finally:
+        for logger, (handlers, propagate) in zip(loggers, kept, strict=True):
+            logger.handlers, logger.propagate = handlers, propagate
