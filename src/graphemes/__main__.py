@@ -7,14 +7,26 @@ import io
 import os
 import signal
 import sys
+import traceback
 from collections.abc import Callable
 from types import FrameType
 from typing import Any, NoReturn, TextIO
 
-from graphemes.foundation.environment import leave_out_foreign
-from graphemes.foundation.errors import MissingPackage, SettingsError, Stopped, UserError
+from graphemes.foundation.environment import (
+    RankVariables,
+    hush_torch,
+    leave_out_foreign,
+    rank_variables,
+)
+from graphemes.foundation.errors import (
+    AlreadySaid,
+    MissingPackage,
+    SettingsError,
+    Stopped,
+    UserError,
+)
 from graphemes.foundation.layout import CALL
-from graphemes.foundation.progress import say
+from graphemes.foundation.progress import say, silence
 from graphemes.foundation.versions import check_versions, lacking, package_of, too_old
 
 COMMANDS = {
@@ -42,8 +54,11 @@ HELP_WORDS = ("help", "-h", "--help")
 UNWRITABLE = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO}
 
 
-def main(words: list[str] | None = None) -> int:
-    """Run one command line, this process's own where none is given; its exit code."""
+def main(words: list[str] | None = None, *, launched: bool = False) -> int:
+    """Run one command line, this process's own where none is given; its exit code.
+
+    launched: as one of the processes of a command, which itself speaks of signals.
+    """
     if words is None:
         words = sys.argv[1:]
         leave_out_foreign()
@@ -53,9 +68,9 @@ def main(words: list[str] | None = None) -> int:
     for stream in (sys.stdout, sys.stderr):  # a terminal without Bengali gets escapes, not an error
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
-    signal.signal(signal.SIGTERM, _stop)
+    _heed_signals(launched=launched)
     try:
-        _carry_out(words)
+        return _carry_out(words)
     except UserError as error:
         return _end(2, str(error))
     except ImportError as error:
@@ -75,17 +90,22 @@ def main(words: list[str] | None = None) -> int:
     except Exception:
         _report_bug()
         raise
+
+
+def _carry_out(words: list[str]) -> int:
+    place = rank_variables(os.environ)
+    first = place is None or place.rank == 0
+    with contextlib.nullcontext() if first else silence():
+        try:
+            _hand_over(words, place)
+        except AlreadySaid as end:
+            return end.code
+        except Stopped as stop:
+            say(str(stop))
     return 0
 
 
-def _carry_out(words: list[str]) -> None:
-    try:
-        _hand_over(words)
-    except Stopped as stop:
-        say(str(stop))
-
-
-def _hand_over(words: list[str]) -> None:
+def _hand_over(words: list[str], place: RankVariables | None) -> None:
     # Not at the top: without pydantic the door itself must still be able to say so.
     spoken: Any = importlib.import_module("graphemes.foundation.settings.words")
     name, rest = _split(words, spoken.guess)
@@ -101,16 +121,47 @@ def _hand_over(words: list[str]) -> None:
         recipes: Any = importlib.import_module("graphemes.foundation.settings.recipes")
         say("\n".join(spoken.help_lines(model, recipes.notes())))
         return
-    settings = spoken.read_words(model, rest)
+    try:
+        settings = spoken.read_words(model, rest)
+        _check_place(name, place)
+    except SettingsError as error:
+        if place is not None and place.rank:  # the first process has the same words
+            raise AlreadySaid(2) from error
+        raise
     if name not in {"doctor", "version"}:  # which say it among all else
         check_versions()
-    _command(name).run(settings)
+    several = name == "train" and settings.processes > 1
+    if several or place is not None:
+        hush_torch()
+    if several and place is None:
+        launching: Any = _module("graphemes.training.launch")
+        # By its real name: as __main__ another process wouldn't find it.
+        launching.launch(_module("graphemes.__main__").run_as_rank, words, settings)
+        return
+    _module(f"graphemes.commands.{name}").run(settings)
 
 
-def _command(name: str) -> Any:
-    """A command's module, with the libraries it stands on."""
+def _check_place(name: str, place: RankVariables | None) -> None:
+    if place is not None and name != "train":
+        raise SettingsError(
+            f"'{name}' runs in one process and torchrun started {place.size}; call it without"
+        )
+
+
+def run_as_rank(words: list[str]) -> None:
+    """One of the processes of a command that was started with processes=."""
     try:
-        return importlib.import_module(f"graphemes.commands.{name}")
+        code = main(words, launched=True)
+    except Exception:  # noqa: BLE001  # who started it would keep the traceback for itself
+        traceback.print_exc()
+        code = 1
+    sys.exit(code)
+
+
+def _module(name: str) -> Any:
+    """A module, with the libraries it stands on."""
+    try:
+        return importlib.import_module(name)
     except OSError as error:  # torch loads its shared objects by hand
         raise MissingPackage(_unloadable(error)) from error
     except ValueError as error:
@@ -157,8 +208,21 @@ def _print_commands() -> None:
     say("\n".join(lines))
 
 
+def _heed_signals(*, launched: bool) -> None:
+    signal.signal(signal.SIGTERM, _leave if launched else _stop)
+    if launched:
+        signal.signal(signal.SIGINT, _leave)
+
+
 def _stop(_signal: int, _frame: FrameType | None) -> NoReturn:
     raise Stopped("stopped; what was finished is kept, the same command does the rest")
+
+
+def _leave(number: int, _frame: FrameType | None) -> NoReturn:
+    """End one of several processes; who started them speaks, and may send the signal again."""
+    for each in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(each, signal.SIG_IGN)
+    sys.exit(128 + number)
 
 
 def _end(code: int, text: str) -> int:

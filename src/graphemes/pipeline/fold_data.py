@@ -8,6 +8,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
 import torch
 from torch.utils.data import Sampler
 
@@ -15,15 +17,19 @@ from graphemes.foundation.heads import PerHead
 from graphemes.foundation.settings.commands import TrainSettings
 from graphemes.images.dataset import JoinedDataset, Sample, StoreDataset, loader
 from graphemes.images.device_pictures import DevicePictures, placed_scan
-from graphemes.images.sampling import Batches, MixedBatches, SampleKey
+from graphemes.images.sampling import Batches, MixedBatches, RankBatches, SampleKey
 from graphemes.images.transforms import Augmentation, apply_transform, make_transform
+from graphemes.network.ranks import ALONE, Ranks
 from graphemes.pipeline.fold_rows import FoldRows
 from graphemes.pipeline.training_data import TrainingData
 
 
 @dataclass(frozen=True)
 class EpochLoader:
-    """The training batches of a fold: one loader, whose sampler is told the epoch."""
+    """The training batches of a fold: one loader, whose sampler is told the epoch.
+
+    The loader gives this process's part of the sampler's batches, which are the steps of all.
+    """
 
     loader: Iterable[Sample]
     sampler: Batches | MixedBatches
@@ -58,6 +64,7 @@ class FoldData:
     rows: FoldRows
     seeds: tuple[int, int]  # (seed, fold)
     device: torch.device
+    ranks: Ranks = ALONE
 
     def training(self) -> EpochLoader:
         """The augmented pictures."""
@@ -76,18 +83,27 @@ class FoldData:
                 )
                 parts.append(part)
         sampler = self._sampler()
-        batches = self._loader(parts[0] if len(parts) == 1 else JoinedDataset(*parts), sampler)
+        own = RankBatches(sampler, self.ranks.rank, self.ranks.size, s.accumulate)
+        batches = self._loader(parts[0] if len(parts) == 1 else JoinedDataset(*parts), own)
         if s.augment == "device":
             batches = DevicePictures(batches, s.image_size, self.device)
         return EpochLoader(batches, sampler)
 
     @functools.cached_property
     def validation(self) -> Iterable[Sample]:
-        """The validation pictures as they are, in order: one loader, whose workers stay."""
+        """This process's validation pictures as they are, in order: one loader, whose workers stay.
+
+        The parts of the processes, by rank, are all of them in order.
+        """
         compose = make_transform(self.settings.image_size, self.settings.crop)
         store = self.data.store
         scans = StoreDataset(store.pixels, store.frames, compose, self.data.by_row)
-        return self._loader(scans, Batches(self.rows.validated, 2 * self.settings.batch_size))
+        return self._loader(scans, Batches(self.validated_here, 2 * self.settings.batch_size))
+
+    @property
+    def validated_here(self) -> npt.NDArray[np.int64]:
+        """The validation rows of this process."""
+        return np.array_split(self.rows.validated, self.ranks.size)[self.ranks.rank]
 
     @property
     def truth(self) -> PerHead[Any]:
@@ -96,15 +112,17 @@ class FoldData:
 
     def _sampler(self) -> Batches | MixedBatches:
         s, rows = self.settings, self.rows
+        parts = self.ranks.size * s.accumulate
         if s.synthetic_share is None:
-            return Batches(rows.trained, s.batch_size, self.seeds)
+            return Batches(rows.trained, parts * s.batch_size, self.seeds, parts)
         return MixedBatches(
             rows.trained,
             rows.synthetic,
-            s.batch_size,
+            parts * s.batch_size,
             share=s.synthetic_share,
             epochs=s.epochs,
             seeds=self.seeds,
+            parts=parts,
         )
 
     def _loader(

@@ -55,8 +55,11 @@ def rows_of_fold(
     alone = settings.synthetic_share is not None and settings.synthetic_share.whole
     trained = real[:0] if alone else real
     count = len(synthetic if alone else trained)
-    if count < 2:
-        raise DataError(f"fold {fold}: {count} training images, expected 2 or more")
+    batches = settings.processes * settings.accumulate
+    if count < 2 * batches:
+        of_each = f" for {batches} batches a step (processes x accumulate)" if batches > 1 else ""
+        needed = f"{2 * batches} or more{of_each}"
+        raise DataError(f"fold {fold}: {count} training images, expected {needed}")
     if fold != "none" and not len(validated):
         raise DataError(f"fold {fold}: no validation images left; look at folds and exclude")
     return FoldRows(real, trained, validated, synthetic)

@@ -1,5 +1,6 @@
 """One run's folds, trained one by one: from what is there to weights, table, run record."""
 
+import contextlib
 import functools
 import shutil
 from dataclasses import dataclass
@@ -11,7 +12,7 @@ from torch import nn
 from graphemes.evaluation.decide import likeliest
 from graphemes.evaluation.metrics import Score, score
 from graphemes.evaluation.oof import OofTable, write_oof
-from graphemes.foundation.heads import Probabilities
+from graphemes.foundation.heads import PerHead, Probabilities
 from graphemes.foundation.layout import FoldPaths
 from graphemes.foundation.progress import counted, progress, say
 from graphemes.foundation.seeds import INITIAL_WEIGHTS, NO_FOLD
@@ -21,7 +22,13 @@ from graphemes.inference.predict import probabilities
 from graphemes.network.initial_weights import initial_network
 from graphemes.network.model import GraphemeNetwork, build_network
 from graphemes.network.weights import WeightsRecord, load_weights
-from graphemes.pipeline.existing_results import begin_fold, clear_fold, fold_lock, fold_status
+from graphemes.pipeline.existing_results import (
+    Status,
+    begin_fold,
+    clear_fold,
+    fold_lock,
+    fold_status,
+)
 from graphemes.pipeline.fold_data import EpochLoader, FoldData
 from graphemes.pipeline.fold_rows import FoldRows, data_digests, rows_of_fold
 from graphemes.pipeline.identity import RunIdentity, run_identity
@@ -65,22 +72,28 @@ class FoldTraining:
         return rows_of_fold(self.data, self.table, fold, self.settings, self.settings.seed)
 
     def train(self, fold: str) -> None:
-        """One fold, from wherever it is to its run record."""
-        paths = self.workspace.layout.fold(fold)
-        with fold_lock(paths):
-            status = fold_status(paths, self.identity, overwrite=self.settings.overwrite)
-            if status == "finished":
-                say(f"fold {fold}: finished with these settings and data: kept")
-                shutil.rmtree(paths.state, ignore_errors=True)  # of a run killed at its very end
-                return
-            if status == "empty" or self.settings.resume == "false":
-                clear_fold(paths)
-            begin_fold(paths, self.identity)
-            self._train(fold, paths, self.rows(fold))
+        """One fold, from wherever it is to its run record, in all processes together."""
+        paths, ranks = self.workspace.layout.fold(fold), self.workspace.ranks
+        with fold_lock(paths) if ranks.is_first else contextlib.nullcontext():
+            if ranks.of_first(lambda: self._begin(fold, paths)) != "finished":
+                self._train(fold, paths, self.rows(fold))
+
+    def _begin(self, fold: str, paths: FoldPaths) -> Status:
+        """How far the fold is; unless it is finished its folder is ready to go on with."""
+        status = fold_status(paths, self.identity, overwrite=self.settings.overwrite)
+        if status == "finished":
+            say(f"fold {fold}: finished with these settings and data: kept")
+            shutil.rmtree(paths.state, ignore_errors=True)  # of a run killed at its very end
+            return status
+        if status == "empty" or self.settings.resume == "false":
+            clear_fold(paths)
+        begin_fold(paths, self.identity)
+        return status
 
     def _train(self, fold: str, paths: FoldPaths, rows: FoldRows) -> None:
         seeds = (self.settings.seed, NO_FOLD if fold == "none" else int(fold))
-        pictures = FoldData(self.settings, self.data, rows, seeds, self.workspace.engine.device)
+        engine, ranks = self.workspace.engine, self.workspace.ranks
+        pictures = FoldData(self.settings, self.data, rows, seeds, engine.device, ranks)
         leakage = find_leakage(self.data, rows, self.settings.init)
         batches = pictures.training()
         for line in (self._described(fold, rows, batches), *leakage.warnings()):
@@ -89,22 +102,25 @@ class FoldTraining:
             paths=paths,
             seeds=seeds,
             settings=self.settings,
-            engine=self.workspace.engine,
+            engine=engine,
             batches=batches,
             validate=functools.partial(self._validate, pictures) if len(rows.validated) else None,
             record=self._weights_record(fold),
             trained_on=leakage.trained_on,
             deadline=self.deadline,
+            ranks=ranks,
         )
-        seed, resumed = INITIAL_WEIGHTS.seed(*seeds), paths.checkpoint.exists()
+        seed, resumed = INITIAL_WEIGHTS.seed(*seeds), ranks.of_first(paths.checkpoint.exists)
         history = train_fold(job, fold_network(self.settings, seed, resumed=resumed))
         if len(rows.validated):
             self._write_oof(fold, paths, pictures, leakage)
+        if not ranks.is_first:
+            return
         make_record(
             self.settings,
             identity=self.identity,
             fold=fold,
-            engine=self.workspace.engine,
+            engine=engine,
             rows=rows,
             leakage=leakage,
             synthetic_passes=batches.synthetic_passes,
@@ -119,16 +135,30 @@ class FoldTraining:
             share = f"share {s.synthetic_share} of {batches.images:,} pictures an epoch"
             text += f", plus {len(rows.synthetic):,} synthetic, {share}"
         what = f"{s.trunk} at {s.image_size}, {counted(s.epochs, 'epoch')}"
-        return f"fold {fold}: {text}, {what}, on {self.workspace.engine.describe()}"
+        together = f", {s.processes} processes" if s.processes > 1 else ""
+        return f"fold {fold}: {text}, {what}, on {self.workspace.engine.describe()}{together}"
 
     def _validate(self, pictures: FoldData, network: nn.Module) -> Score:
         found = self._probabilities("validation", pictures, network)
-        return score(pictures.truth, likeliest(found))
 
-    def _probabilities(self, label: str, pictures: FoldData, network: nn.Module) -> Probabilities:
-        with progress(label, len(pictures.rows.validated)) as advance:
+        def judged() -> Score:
+            assert found is not None
+            return score(pictures.truth, likeliest(found))
+
+        return self.workspace.ranks.of_first(judged)
+
+    def _probabilities(
+        self, label: str, pictures: FoldData, network: nn.Module
+    ) -> Probabilities | None:
+        """Of the validation images in order, each process having read its part; in the first."""
+        ranks = self.workspace.ranks
+        with progress(label, len(pictures.validated_here)) as advance:
             engine = self.workspace.engine
-            return probabilities([network], pictures.validation, engine, advance)
+            part = probabilities([network], pictures.validation, engine, advance)
+        parts = ranks.gathered(part)
+        if not ranks.is_first:
+            return None
+        return PerHead(*(np.concatenate(head) for head in zip(*parts, strict=True)))
 
     def _weights_record(self, fold: str) -> WeightsRecord:
         return WeightsRecord(
@@ -144,9 +174,10 @@ class FoldTraining:
 
     def _write_oof(self, fold: str, paths: FoldPaths, pictures: FoldData, leakage: Leakage) -> None:
         """The table from the weights file itself, so that it says what that file does."""
-        network, _ = load_weights(paths.weights)
-        network = network.to(self.workspace.engine.device)
+        network = self._trained_network(paths)
         found = self._probabilities(f"fold {fold} out of fold", pictures, network)
+        if found is None:
+            return
         rows = pictures.rows.validated
         table = OofTable(
             image_ids=[self.data.store.ids[row] for row in rows],
@@ -157,3 +188,13 @@ class FoldTraining:
             seen=leakage.seen,
         )
         write_oof(paths.oof, table)
+
+    def _trained_network(self, paths: FoldPaths) -> GraphemeNetwork:
+        """The network of the weights file, which the first process reads for all."""
+        ranks, engine = self.workspace.ranks, self.workspace.engine
+        if ranks.size == 1:
+            return load_weights(paths.weights)[0].to(engine.device)
+        state = ranks.of_first(lambda: dict(load_weights(paths.weights)[0].state_dict()))
+        network = fold_network(self.settings, resumed=True)
+        network.load_state_dict(state)
+        return network.to(engine.device)

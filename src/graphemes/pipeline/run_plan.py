@@ -8,12 +8,14 @@ and to find out what it can't be, and once a fold.
 
 from dataclasses import dataclass
 
-from graphemes.foundation.errors import SettingsError
+from graphemes.foundation.errors import DataError, SettingsError
 from graphemes.foundation.files import need_space, need_writable
 from graphemes.foundation.layout import FoldPaths, Layout
 from graphemes.foundation.progress import say
 from graphemes.foundation.settings.commands import TrainSettings
 from graphemes.foundation.settings.recipes import apply_recipe
+from graphemes.network.ranks import Ranks
+from graphemes.network.sync_norm import need_plain_norms
 from graphemes.pipeline.existing_results import (
     fold_status,
     guard_submission,
@@ -53,6 +55,19 @@ class RunPlan:
     prediction: PredictionPlan | None
     synthetic: SyntheticPlan | None
     weights_bytes: int
+
+
+def of_these_ranks(settings: TrainSettings, ranks: Ranks) -> TrainSettings:
+    """The settings with the number of processes. Raises SettingsError where they contradict it."""
+    if "processes" in settings.model_fields_set and settings.processes != ranks.size:
+        raise SettingsError(
+            f"processes={settings.processes}: torchrun started {ranks.size} in all; leave it out"
+        )
+    if settings.sync_norm and ranks.size == 1:
+        raise SettingsError(
+            "sync_norm=true: there is one process; leave it out, or give processes="
+        )
+    return settings.with_values({"processes": ranks.size})
 
 
 def plan_run(settings: TrainSettings, workspace: Workspace) -> RunPlan:
@@ -106,6 +121,17 @@ def open_run(plan: RunPlan, deadline: Deadline) -> FoldTraining:
     return training
 
 
+def need_same_run(training: FoldTraining) -> None:
+    """Raise DataError where this process has found other data than the first one."""
+    asked = training.workspace.ranks.of_first(lambda: training.identity)
+    if found := training.identity.differences(asked, "in the first process"):
+        rank = training.workspace.ranks.rank
+        raise DataError(
+            f"process {rank + 1} finds another run than the first ({'; '.join(found[:4])}); give"
+            " all machines the same data_dir and a work_dir that they share"
+        )
+
+
 def folds_bytes(folds: int, weights: int = RESNET34_BYTES) -> int:
     """Bytes of disk that training so many folds takes at most.
 
@@ -117,6 +143,8 @@ def folds_bytes(folds: int, weights: int = RESNET34_BYTES) -> int:
 def _weights_bytes(settings: TrainSettings, layout: Layout) -> int:
     """Bytes of the network's weights; weights to begin with are read too, where a fold begins."""
     network = fold_network(settings, resumed=_all_begun(settings, layout))
+    if settings.sync_norm:
+        need_plain_norms(network)
     return sum(tensor.nbytes for tensor in network.state_dict().values())
 
 

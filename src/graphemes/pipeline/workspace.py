@@ -19,6 +19,7 @@ from graphemes.foundation.progress import say
 from graphemes.foundation.settings.groups import Machine, Places
 from graphemes.foundation.settings.types import Wish
 from graphemes.network.devices import Engine, choose_engine, idle_gpu
+from graphemes.network.ranks import ALONE, Ranks
 from graphemes.synthesis.demo import is_demo, make_demo
 
 COMPETITION = "bengaliai-cv19"
@@ -43,11 +44,12 @@ class Workspace:
     invert: Wish = "auto"  # which of the scans are turned; never those of the demo
     device: str = "auto"  # as the settings have it, and precision
     precision: str = "auto"
+    ranks: Ranks = ALONE  # the processes that it runs in
 
     @functools.cached_property
     def engine(self) -> Engine:
         """The device and its precision. Raises SettingsError for one that isn't here."""
-        return choose_engine(self.device, self.precision)
+        return choose_engine(self.device, self.precision, self.ranks)
 
     @functools.cached_property
     def labels(self) -> pd.DataFrame:
@@ -70,7 +72,7 @@ class Workspace:
         make_demo(self.directory, images=DEMO_IMAGES, replace=True)
 
 
-def find_workspace(settings: Places) -> Workspace:
+def find_workspace(settings: Places, ranks: Ranks = ALONE) -> Workspace:
     """The places and the device of the settings; without data the demo's turn is said.
 
     Raises UserError where results can't be put, DataError for a data_dir that isn't there,
@@ -87,7 +89,7 @@ def find_workspace(settings: Places) -> Workspace:
     )
     if isinstance(settings, Machine):
         asked = {"device": settings.device, "precision": settings.precision}
-        workspace = dataclasses.replace(workspace, **asked)
+        workspace = dataclasses.replace(workspace, **asked, ranks=ranks)
         _ = workspace.engine  # a device that isn't here is refused before all else
         if settings.device == "auto" and (sentence := idle_gpu()):
             say(f"WARNING: {sentence}, so it runs on the {workspace.engine.device.type.upper()}")
