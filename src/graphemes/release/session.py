@@ -9,6 +9,8 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TypeVar
 
+import torch
+
 from graphemes.foundation.errors import UserError, one_line
 from graphemes.foundation.layout import FoldPaths, Layout, numbered
 from graphemes.foundation.progress import Say, say
@@ -68,6 +70,11 @@ def _show(process: subprocess.Popen[str], out: Say) -> str:
         process.wait()
         raise
     return last
+
+
+def gpus() -> int:
+    """The processes that train together: one for each GPU; without any, one."""
+    return max(1, torch.cuda.device_count())
 
 
 def chosen_settings(values: dict[str, object]) -> TrainSettings:

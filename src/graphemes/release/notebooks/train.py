@@ -9,8 +9,9 @@
 # 2. the data set that `bash run.sh pack` made: it holds the package;
 # 3. from the second session on, this notebook's own last output: the training goes on from there.
 #
-# Choose a **T4** as the accelerator. Kaggle ends a session after 12 hours, and keeps nothing of one
-# that it had to end; so the training stops by itself before that, and you save its output.
+# Choose **GPU T4 x2** as the accelerator, in all sessions of a run: both train together. Kaggle
+# ends a session after 12 hours, and keeps nothing of one that it had to end; so the training stops
+# by itself before that, and you save its output.
 
 # %% [markdown]
 # ## What to train
@@ -49,7 +50,7 @@ from graphemes.release import inputs, pictures, session, tables
 from graphemes.release.session import attempt
 
 competition = inputs.find_competition()
-asked = {"fold": FOLD, "time_limit": TIME_LIMIT, **SETTINGS}
+asked = {"fold": FOLD, "time_limit": TIME_LIMIT, "processes": session.gpus(), **SETTINGS}
 settings = session.chosen_settings(asked)  # a misspelt word is refused here
 inputs.restore_folds(inputs.find_earlier_folds())
 session.run_command("doctor", {"data_dir": competition, "fold": asked["fold"]})
