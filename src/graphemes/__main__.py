@@ -7,6 +7,7 @@ import io
 import os
 import signal
 import sys
+import time
 import traceback
 from collections.abc import Callable
 from types import FrameType
@@ -19,6 +20,7 @@ from graphemes.foundation.environment import (
     rank_variables,
 )
 from graphemes.foundation.errors import (
+    GRACE,
     AlreadySaid,
     MissingPackage,
     SettingsError,
@@ -125,7 +127,8 @@ def _hand_over(words: list[str], place: RankVariables | None) -> None:
         settings = spoken.read_words(model, rest)
         _check_place(name, place)
     except SettingsError as error:
-        if place is not None and place.rank:  # the first process has the same words
+        if place is not None and place.rank:  # the first process has the same words, and speaks
+            time.sleep(GRACE)
             raise AlreadySaid(2) from error
         raise
     if name not in {"doctor", "version"}:  # which say it among all else
@@ -155,6 +158,8 @@ def run_as_rank(words: list[str]) -> None:
     except Exception:  # noqa: BLE001  # who started it would keep the traceback for itself
         traceback.print_exc()
         code = 1
+    for each in (signal.SIGTERM, signal.SIGINT):  # Python, closing down, has no more use for them
+        signal.signal(each, signal.SIG_DFL)
     sys.exit(code)
 
 
@@ -212,6 +217,8 @@ def _heed_signals(*, launched: bool) -> None:
     signal.signal(signal.SIGTERM, _leave if launched else _stop)
     if launched:
         signal.signal(signal.SIGINT, _leave)
+        if hasattr(signal, "pthread_sigmask"):  # it was held back while this process was loading
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
 
 
 def _stop(_signal: int, _frame: FrameType | None) -> NoReturn:

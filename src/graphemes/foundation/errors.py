@@ -28,6 +28,11 @@ class MissingPackage(UserError):
     """A package that this command needs isn't installed."""
 
 
+# Seconds that a process leaves another of the same command to say why they end: whoever started
+# them ends all when one has ended.
+GRACE = 3.0
+
+
 class AlreadySaid(Exception):
     """Another process of the same command has said why it ends, or this one did; for `__main__`."""
 

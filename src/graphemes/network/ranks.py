@@ -17,14 +17,13 @@ from torch import Tensor, distributed, nn
 from torch.nn.parallel import DistributedDataParallel
 
 from graphemes.foundation.environment import RankVariables
-from graphemes.foundation.errors import AlreadySaid, UserError, one_line
+from graphemes.foundation.errors import GRACE, AlreadySaid, UserError, one_line
 from graphemes.foundation.machine import cores, keep_to_cores, take_share_of_cores, usable_cores
 
 Made = TypeVar("Made")
 # The others wait for the first while it draws, decodes and predicts. Nobody waits so long for one
 # that is gone: whoever started the processes ends them all when one ends badly.
 PATIENCE = datetime.timedelta(days=7)
-GRACE = 3.0  # seconds in which who started the processes ends those that one of them has left
 
 
 @dataclass(frozen=True)
@@ -151,6 +150,7 @@ def joined(place: RankVariables | None) -> Iterator[Ranks]:
         yield ranks
     except UserError:
         if not _is_first_to_fail(notes):
+            time.sleep(GRACE)
             raise AlreadySaid(2) from None
         raise
     except Exception as error:

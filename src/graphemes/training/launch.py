@@ -8,8 +8,10 @@ import contextlib
 import logging
 import signal
 import tempfile
+import threading
 import uuid
 from collections.abc import Callable, Iterator
+from multiprocessing import resource_tracker
 
 from torch.distributed.elastic.multiprocessing import DefaultLogsSpecs, SignalException
 from torch.distributed.elastic.multiprocessing.errors import ChildFailedError
@@ -32,7 +34,7 @@ def launch(entry: Callable[[list[str]], None], words: list[str], settings: Train
     """
     count = settings.processes
     choose_engine(settings.device, settings.precision, Ranks(size=count, local_size=count))
-    with tempfile.TemporaryDirectory() as logs, _signals_kept(), _quiet_engine():
+    with tempfile.TemporaryDirectory() as logs, _signals_kept(), _quiet_engine(), _calm_start():
         config = LaunchConfig(
             min_nodes=1,
             max_nodes=1,
@@ -87,3 +89,23 @@ def _quiet_engine() -> Iterator[None]:
     finally:
         for logger, (handlers, propagate) in zip(loggers, kept, strict=True):
             logger.handlers, logger.propagate = handlers, propagate
+
+
+@contextlib.contextmanager
+def _calm_start() -> Iterator[None]:
+    """Processes begin with Ctrl-C held back until they heed it, or they would show their imports.
+
+    What this thread holds back they inherit; another thread takes it for this process.
+    """
+    if not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
+    resource_tracker.ensure_running()  # which at its start would let the signal through again
+    done = threading.Event()
+    threading.Thread(target=done.wait, daemon=True).start()
+    kept = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        done.set()
+        signal.pthread_sigmask(signal.SIG_SETMASK, kept)
