@@ -4,6 +4,7 @@ import contextlib
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from typing import NamedTuple
 
 from graphemes.competition.pointers import shard_stamp
 from graphemes.competition.shards import Pixels, Shard, decode, open_shard
@@ -23,25 +24,43 @@ def file_stamp(path: Path) -> dict[str, str | int]:
     return {"file": path.name, "bytes": size, "mtime_ns": time}
 
 
-def scan_ids(sources: list[Path]) -> tuple[list[str], list[dict[str, str | int]]]:
-    """All shards' ids, and what the json says of each shard, before the long work begins."""
+class Scanned(NamedTuple):
+    """What is known of shards before the long work begins."""
+
+    ids: list[str]  # of all of them
+    parts: list[dict[str, str | int]]  # what the json says of each
+    first: Shard  # still open: to read its footer again takes as long as decoding 1,000 images
+
+
+@contextlib.contextmanager
+def scanned(sources: list[Path]) -> Iterator[Scanned]:
+    """All shards' ids. Raises DataError for shards that don't go together."""
     home: dict[str, Path] = {}
     parts = []
-    for path in sources:
-        about = file_stamp(path)  # before it is read: if it changes now, it will not fit later
-        with open_shard(path) as shard:  # one at a time: an open shard's footer takes 80 MB
-            ids = checked_ids(shard)
-            parts.append({**about, "rows": shard.rows, "schema": shard.schema_digest})
-        twice = next((i for i in ids if i in home), None)
-        if twice is not None:
-            raise DataError(
-                f"{path}: image_id {twice!r} is in {home[twice].name} too; each id may occur once"
-            )
-        home.update(dict.fromkeys(ids, path))
-    if not home:
-        names = ", ".join(path.name for path in sources)
-        raise DataError(f"{sources[0].parent}: no rows in {names}, expected at least one image")
-    return list(home), parts
+    with open_shard(sources[0]) as first:
+        for path in sources:
+            about = file_stamp(path)  # before it is read: if it changes now, it will not fit later
+            # One at a time beside the first: an open shard's footer takes 80 MB.
+            with contextlib.nullcontext(first) if path == sources[0] else open_shard(path) as shard:
+                ids = checked_ids(shard)
+                parts.append({**about, "rows": shard.rows, "schema": shard.schema_digest})
+            twice = next((i for i in ids if i in home), None)
+            if twice is not None:
+                raise DataError(
+                    f"{path}: image_id {twice!r} is in {home[twice].name} too;"
+                    " each id may occur once"
+                )
+            home.update(dict.fromkeys(ids, path))
+        if not home:
+            names = ", ".join(path.name for path in sources)
+            raise DataError(f"{sources[0].parent}: no rows in {names}, expected at least one image")
+        yield Scanned(list(home), parts, first)
+
+
+def scan_ids(sources: list[Path]) -> list[str]:
+    """All shards' ids, where no more is wanted of them."""
+    with scanned(sources) as found:
+        return found.ids
 
 
 def checked_ids(shard: Shard) -> list[str]:
@@ -54,7 +73,7 @@ def checked_ids(shard: Shard) -> list[str]:
 
 def ingest_shards(
     sources: list[Path],
-    ids: list[str],
+    known: Scanned,
     pixels: Pixels,
     facts: Facts,
     *,
@@ -66,10 +85,10 @@ def ingest_shards(
     How many scans of each shard were turned.
     """
     start, turned = 0, []
-    for path in sources:
-        with open_shard(path) as shard:
+    for number, path in enumerate(sources):
+        with open_shard(path) if number else contextlib.nullcontext(known.first) as shard:
             place = slice(start, start + shard.rows)
-            if shard.ids != ids[place]:
+            if shard.ids != known.ids[place]:
                 raise DataError(f"{path}: changed while it was read; run again")
             into = pixels[place], facts[place]
             turned.append(ingest_shard(shard, *into, advance=advance, invert=invert))

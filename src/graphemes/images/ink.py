@@ -39,10 +39,18 @@ class Levels(NamedTuple):
     @classmethod
     def of(cls, scan: npt.NDArray[np.uint8]) -> "Levels":
         """The levels of a scan (H, W) uint8."""
+        return cls.of_all(scan[None])[0]
+
+    @classmethod
+    def of_all(cls, scans: npt.NDArray[np.uint8]) -> "list[Levels]":
+        """The levels of scans (N, H, W) uint8."""
         # Counting 256 levels is several times as fast as sorting 32,332 pixels.
-        below = cv2.calcHist([scan], [0], None, [256], [0, 256]).ravel().cumsum()
-        paper = int(np.searchsorted(below, 0.5 * scan.size))  # most of a scan is paper
-        return cls(paper, int(np.searchsorted(below, DARKEST * scan.size)))
+        counts = [cv2.calcHist([scan], [0], None, [256], [0, 256]) for scan in scans]
+        below = np.cumsum(np.reshape(counts, (-1, 256)), axis=1)  # (N, 256)
+        pixels = scans[0].size if len(scans) else 0
+        paper = (below < 0.5 * pixels).sum(1)  # most of a scan is paper
+        darkest = (below < DARKEST * pixels).sum(1)
+        return [cls(*pair) for pair in zip(paper.tolist(), darkest.tolist(), strict=True)]
 
     @property
     def threshold(self) -> int:
@@ -68,7 +76,11 @@ class Frame(NamedTuple):
 
 def frames_of(scans: npt.NDArray[np.uint8]) -> Frames:
     """(N, 5) uint8, the `Frame` of each scan (N, 137, 236)."""
-    return np.array([Frame.of(scan) for scan in scans], np.uint8).reshape(-1, len(Frame._fields))
+    frames = [
+        (*_box(scan, levels.threshold, MARGIN), levels.paper)
+        for scan, levels in zip(scans, Levels.of_all(scans), strict=True)
+    ]
+    return np.array(frames, np.uint8).reshape(-1, len(Frame._fields))
 
 
 def ink_box(scan: npt.NDArray[np.uint8], margin: int = MARGIN) -> Box:

@@ -35,12 +35,13 @@ from graphemes.foundation.progress import Advance, Say
 from graphemes.foundation.settings.types import Wish
 from graphemes.images.fingerprints import Fingerprints, fingerprints_digest
 from graphemes.images.ingest import (
+    Scanned,
     checked_ids,
     file_stamp,
     ingest_shard,
     ingest_shards,
     reserve,
-    scan_ids,
+    scanned,
     writing,
 )
 from graphemes.images.ink import Frames
@@ -201,24 +202,18 @@ def _build(
     check: Check | None,
     invert: Wish,
 ) -> None:
-    ids, parts = scan_ids(sources)
-    if check is not None:
-        check(ids)
-    with writing(cache):
-        _clear(cache, name)
-        need_space(cache, len(ids) * (PIXELS + 64), f"a store of {len(ids)} images")
-    facts = np.empty(len(ids), FACTS)
-    with replacing(cache / f"{name}.npy") as temporary:
-        shape = (len(ids), HEIGHT, WIDTH)
-        pixels = np.lib.format.open_memmap(temporary, "w+", np.uint8, shape)
-        with temporary.open("rb+") as file:
-            reserve(file.fileno(), temporary.stat().st_size)
+    with scanned(sources) as known:
+        ids = known.ids
+        if check is not None:
+            check(ids)
+        with writing(cache):
+            _clear(cache, name)
+            need_space(cache, len(ids) * (PIXELS + 64), f"a store of {len(ids)} images")
+        facts = np.empty(len(ids), FACTS)
         with bar(f"decoding {_shards(sources)}", len(ids)) as advance:
-            into = pixels.reshape(-1, PIXELS), facts
-            turned = ingest_shards(sources, ids, *into, advance=advance, invert=invert)
-        pixels.flush()
-        del pixels
-    for part, count in zip(parts, turned, strict=True):
+            path = cache / f"{name}.npy"
+            turned = _write_pixels(sources, known, facts, path, advance=advance, invert=invert)
+    for part, count in zip(known.parts, turned, strict=True):
         part["turned"] = count
         if count:
             say(turned_sentence(str(part["file"]), count, int(part["rows"]), invert))
@@ -226,8 +221,22 @@ def _build(
     write_facts(cache / f"{name}.facts", facts)
     about: dict[str, Any] = {"version": VERSION, "rows": len(ids), "height": HEIGHT, "width": WIDTH}
     about |= {"invert": invert, "digest": fingerprints_digest(ids, facts["fingerprint"])}
-    about |= {"frames": digest(facts["frame"].tobytes()), "sources": parts}
+    about |= {"frames": digest(facts["frame"].tobytes()), "sources": known.parts}
     write_json(cache / f"{name}.json", about)
+
+
+def _write_pixels(
+    sources: list[Path], known: Scanned, facts: Facts, path: Path, *, advance: Advance, invert: Wish
+) -> list[int]:
+    """Decode into a mapped file and fill the facts; how many scans of each shard were turned."""
+    with replacing(path) as temporary:
+        shape = (len(known.ids), HEIGHT, WIDTH)
+        pixels = np.lib.format.open_memmap(temporary, "w+", np.uint8, shape)
+        with temporary.open("rb+") as file:
+            reserve(file.fileno(), temporary.stat().st_size)
+        into = pixels.reshape(-1, PIXELS), facts
+        # What is in the map gets to the disk when the file takes its place.
+        return ingest_shards(sources, known, *into, advance=advance, invert=invert)
 
 
 def _shards(sources: list[Path]) -> str:

@@ -49,7 +49,7 @@ def plan_synthetic(settings: TrainSettings, workspace: Workspace) -> SyntheticPl
         )
     shards = whole_shards(directory)
     beside = _beside(workspace, directory)
-    ids, _ = scan_ids(shards)
+    ids = scan_ids(shards)
     rows_of_labels(beside, ids)
     return SyntheticPlan(beside, len(beside.labels))
 
