@@ -1,5 +1,8 @@
 import os
+import platform
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -13,6 +16,8 @@ from graphemes.foundation.machine import (
     usable_cores,
     usable_memory,
 )
+
+SOURCE = Path(machine.__file__).resolve().parents[2]
 
 
 @pytest.fixture
@@ -75,3 +80,37 @@ def test_each_of_several_processes_keeps_to_cores_of_its_own(cores, places, monk
     counts = {take_share_of_cores(place, places) for place in range(places)}
     assert counts == {max(1, cores // places)} == {len(one) for one in kept}
     assert len(set().union(*kept)) == min(cores, counts.pop() * places)
+
+
+FAULTS = """
+import resource, sys
+import numpy as np
+from graphemes.foundation.machine import keep_freed_memory
+if sys.argv[1] == "keep":
+    assert keep_freed_memory()
+def touched():
+    np.ones(64_000_000, np.uint8)  # freed at once
+touched()
+before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+for _ in range(5):
+    touched()
+print(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
+"""
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="other allocators have other ways")
+def test_freed_memory_is_kept_for_the_next_allocation():
+    environment = {**os.environ, "PYTHONPATH": str(SOURCE)}
+    faults = {
+        way: int(
+            subprocess.run(
+                [sys.executable, "-c", FAULTS, way],
+                check=True,
+                capture_output=True,
+                text=True,
+                env=environment,
+            ).stdout
+        )
+        for way in ("keep", "give back")
+    }
+    assert faults["keep"] < 100 < faults["give back"]

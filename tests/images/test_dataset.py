@@ -279,7 +279,7 @@ def test_a_worker_is_quiet_about_a_reader_that_was_interrupted(pixels, capfd, mo
 
 
 @pytest.mark.parametrize(
-    ("cores", "beside_gpu", "beside_cpu"), [(1, 0, 0), (2, 1, 1), (4, 3, 1), (64, 8, 1)]
+    ("cores", "beside_gpu", "beside_cpu"), [(1, 0, 0), (2, 1, 0), (4, 3, 0), (64, 8, 1)]
 )
 def test_workers_leave_a_core_to_the_network(monkeypatch, cores, beside_gpu, beside_cpu):
     monkeypatch.setattr(dataset, "usable_cores", lambda: cores)

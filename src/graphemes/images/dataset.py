@@ -29,6 +29,7 @@ from graphemes.images.transforms import Transform, apply_transform
 
 UNLABELLED = PerHead(-1, -1, -1)
 PREFETCHED = 4  # batches a worker makes ahead
+_MANY_CORES = 8  # computed, not measured: see experiments/RESULTS.md
 IN_USE = 2  # batches: the one at work, and the one that it takes the place of
 
 
@@ -162,11 +163,16 @@ def _spare_a_gone_reader(
 
 
 def loader_workers(wish: int | Literal["auto"], device: torch.device) -> int:
-    """Processes that make pictures: all but one core beside a GPU, one beside a CPU network."""
+    """Processes that make pictures: all but one core beside a GPU, one or none beside a CPU.
+
+    A CPU network's threads wait for the slowest of them, so on few cores a process beside them
+    costs more than the picture in a fiftieth of a step's time that it saves. With many cores the
+    step is as short as its pictures are long.
+    """
     if wish != "auto":
         return wish
     cores = usable_cores()
-    return min(8, cores - 1) if device.type == "cuda" else min(1, cores - 1)
+    return min(8, cores - 1) if device.type == "cuda" else int(cores >= _MANY_CORES)
 
 
 def shared_bytes(workers: int, batch: int) -> int:

@@ -15,6 +15,7 @@ from graphemes.foundation.addresses import Address
 from graphemes.foundation.errors import DataError, UserError
 from graphemes.foundation.files import need_utf8, no_directory
 from graphemes.foundation.layout import ROOT, Layout
+from graphemes.foundation.machine import keep_freed_memory
 from graphemes.foundation.progress import say
 from graphemes.foundation.settings.groups import Machine, Places
 from graphemes.foundation.settings.types import Wish
@@ -49,7 +50,10 @@ class Workspace:
     @functools.cached_property
     def engine(self) -> Engine:
         """The device and its precision. Raises SettingsError for one that isn't here."""
-        return choose_engine(self.device, self.precision, self.ranks)
+        engine = choose_engine(self.device, self.precision, self.ranks)
+        if engine.device.type == "cpu":
+            keep_freed_memory()
+        return engine
 
     @functools.cached_property
     def labels(self) -> pd.DataFrame:
