@@ -134,6 +134,7 @@ DAMAGE = {
     "ids empty": ("ids", lambda path: path.write_text("")),
     "no facts": ("facts", Path.unlink),
     "facts cut": ("facts", cut),
+    "facts empty": ("facts", lambda path: path.write_bytes(b"")),
     "a frame off its scan": ("facts", lambda path: frames_written(path, 250)),
     "another frame": ("facts", lambda path: frames_written(path, 120)),
 }

@@ -8,8 +8,8 @@ import torch
 from graphemes.foundation.heads import HEIGHT, WIDTH
 from graphemes.foundation.seeds import seed_at
 from graphemes.foundation.settings.types import ImageSize
-from graphemes.images.ink import Frame
-from graphemes.images.placement import crop_box, padding
+from graphemes.images.ink import Box, Frame
+from graphemes.images.placement import crop_box, padding, place
 from graphemes.images.transforms import Augmentation, apply_transform, make_transform
 from graphemes.pipeline.export_checks import made_images
 
@@ -214,3 +214,15 @@ def test_fine_lines_do_not_beat_against_the_pixels():
     middle = apply_transform(still, scan, 0)[0, 12:19, 8:16]
     assert float(middle.std()) < 0.06
     assert float(middle.mean()) == pytest.approx(0.5, abs=0.05)
+
+
+def test_a_picture_sheared_flat_is_drawn_within_bounds(square):
+    """Shears of both sides of 45 degrees leave no area; the drawing stays a few times as large."""
+    size, box = ImageSize(64, 64), Box(30, 90, 20, 80)
+    for flat in (1.0, 0.999, 1e-4):
+        move = np.array([[1, 1, 0], [flat, 1, 0], [0, 0, 1]], np.float64)
+        assert place(box, size, move).times <= 8
+    wild = Augmentation(shift=0, scale=0.9, rotate=180, shear=60)
+    compose = make_transform(size, "ink", wild)
+    for seed in range(50):
+        assert apply_transform(compose, square, seed).isfinite().all()

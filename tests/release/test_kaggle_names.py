@@ -21,15 +21,15 @@ torch.cat torch.channels_last torch.contiguous_format torch.cuda torch.cuda.devi
 torch.cuda.get_arch_list torch.cuda.get_device_capability torch.cuda.get_device_name
 torch.cuda.is_available torch.cuda.set_device torch.device torch.distributed
 torch.distributed.PrefixStore torch.distributed.TCPStore torch.distributed.all_reduce
-torch.distributed.broadcast_object_list torch.distributed.destroy_process_group
-torch.distributed.elastic.multiprocessing.DefaultLogsSpecs
+torch.distributed.broadcast torch.distributed.broadcast_object_list
+torch.distributed.destroy_process_group torch.distributed.elastic.multiprocessing.DefaultLogsSpecs
 torch.distributed.elastic.multiprocessing.SignalException
 torch.distributed.elastic.multiprocessing.errors.ChildFailedError torch.distributed.gather_object
 torch.distributed.init_process_group torch.distributed.is_nccl_available
 torch.distributed.launcher.api.LaunchConfig torch.distributed.launcher.api.elastic_launch
-torch.empty torch.enable_grad torch.eye torch.finfo torch.float16 torch.float64 torch.from_numpy
-torch.get_num_threads torch.inf torch.inference_mode torch.isfinite torch.library
-torch.library.Library torch.load torch.manual_seed torch.nn torch.nn.AdaptiveAvgPool2d
+torch.distributed.new_group torch.empty torch.enable_grad torch.eye torch.finfo torch.float16
+torch.float64 torch.from_numpy torch.get_num_threads torch.inf torch.inference_mode torch.isfinite
+torch.library torch.library.Library torch.load torch.manual_seed torch.nn torch.nn.AdaptiveAvgPool2d
 torch.nn.BatchNorm1d torch.nn.BatchNorm2d torch.nn.Conv2d torch.nn.Dropout torch.nn.Flatten
 torch.nn.Identity torch.nn.Linear torch.nn.MaxPool2d torch.nn.Module torch.nn.Module.load_state_dict
 torch.nn.ModuleDict torch.nn.Parameter torch.nn.ReLU torch.nn.Sequential torch.nn.SyncBatchNorm

@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 
 from graphemes.competition.pointers import open_source, read_pointer
 from graphemes.competition.remote_blocks import in_blocks
-from graphemes.foundation.errors import DataError
+from graphemes.foundation.errors import DataError, one_line
 
 try:  # pyarrow 25 says that V1 will go
     from pyarrow import feather
@@ -51,15 +51,30 @@ def shard_format(path: Path) -> ShardFormat:
     """
     if path.is_dir():
         raise DataError(f"{path}: is a directory, expected a file; put the shard itself there")
-    pointer = read_pointer(path)
-    with path.open("rb") if pointer is None else pointer.open() as file:
-        start = file.read(8)
+    start = _first_bytes(path)
     if not start:
         raise DataError(f"{path}: is empty, 0 bytes; copy or download it again")
     if start.startswith(_ZIP):
         raise DataError(f"{path}: is a zip archive; rename it to {path.name}.zip and unzip it")
     by_name = _FEATHER if path.suffix == ".feather" else _PARQUET
     return next((one for one in _FORMATS if start.startswith(one.magic)), by_name)
+
+
+def _first_bytes(path: Path) -> bytes:
+    pointer = read_pointer(path)
+    if pointer is None:
+        with path.open("rb") as file:
+            return file.read(8)
+    try:
+        with pointer.open() as remote:
+            return bytes(remote.read(8))
+    except DataError:
+        raise
+    except Exception as error:  # noqa: BLE001  # storage's libraries raise what they like
+        reason = one_line(error)[:200]
+        raise DataError(
+            f"{pointer}: can't be read: {reason}; is it whole there, and the network up?"
+        ) from None
 
 
 class _Parquet:

@@ -2,6 +2,7 @@
 
 import functools
 import json
+import subprocess
 import tempfile
 import time
 from pathlib import Path
@@ -24,7 +25,6 @@ from graphemes.experiments.store_speed import open_seconds
 from graphemes.experiments.timings import Figure, alternating, ratios_to
 from graphemes.foundation.errors import UserError
 from graphemes.foundation.layout import Layout
-from graphemes.foundation.settings.commands import TrainSettings
 from graphemes.foundation.settings.types import ImageSize
 from graphemes.network.model import build_network
 from graphemes.pipeline.fold_data import EpochLoader
@@ -125,15 +125,13 @@ def _picture_cost(bench: Bench, batches: EpochLoader) -> float:
 
 def _by_processes(bench: Bench) -> Findings:
     """Milliseconds an image of train's second epoch, where it can be given processes."""
-    if "processes" not in TrainSettings.model_fields:
-        return Findings([], ["processes: train has no such setting yet, so it isn't measured"])
     first: dict[str, Figure] = {}
     figures: list[Figure] = []
     images = min(_TRAINED, bench.rows)
     for count in _PROCESSES:
         try:
             values = (_epoch_cost(bench, images, count),)
-        except UserError as error:  # as where there are fewer GPUs
+        except (UserError, subprocess.TimeoutExpired) as error:  # as where there are fewer GPUs
             return Findings(figures, [f"processes={count} isn't measured: {error}"])
         figures.append(_beside(first, "epoch", f"epoch, processes={count}", values, images))
     return Findings(figures)

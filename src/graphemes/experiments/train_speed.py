@@ -25,8 +25,7 @@ _BARE = "bare step"
 def variants(bench: Bench) -> dict[str, dict[str, Any]]:
     """The settings of each way through everything; the first is judged."""
     found = [{"workers": count} for count in bench.worker_counts(0, 1, CORES - 1)]
-    if "augment" in TrainSettings.model_fields:  # on the device: no process moves pictures
-        found.append({"workers": "auto", "augment": "device"})
+    found.append({"workers": "auto", "augment": "device"})
     return {_named(words): words for words in found}
 
 

@@ -20,7 +20,7 @@ except ImportError:  # Windows has no flock; two runs at once are then the user'
 
 
 # Of several machines that share a directory two may have processes of one number.
-_MACHINE = f"{secrets.randbelow(10**9):09}"
+_PROCESS = f"{secrets.randbelow(10**9):09}"
 
 
 @contextlib.contextmanager
@@ -72,7 +72,7 @@ def _take_place(temporary: Path, path: Path) -> None:
     if not path.exists():
         temporary.replace(path)
         return
-    former = path.with_name(f".{path.name}.{os.getpid()}.old")
+    former = path.with_name(f".{path.name}.{os.getpid()}{_PROCESS}.old")
     path.replace(former)
     try:
         temporary.replace(path)
@@ -84,7 +84,7 @@ def _take_place(temporary: Path, path: Path) -> None:
 
 def temporary_beside(path: Path) -> Path:
     """Where this process writes what will become `path`."""
-    return path.with_name(f".{path.name}.{os.getpid()}{_MACHINE}.tmp")
+    return path.with_name(f".{path.name}.{os.getpid()}{_PROCESS}.tmp")
 
 
 def target_of(temporary: Path) -> str | None:

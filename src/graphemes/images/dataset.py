@@ -119,17 +119,20 @@ def loader(
     batches: Sampler[list[SampleKey]],
     workers: int | Literal["auto"],
     device: torch.device,
+    *,
+    sharing: int = 1,
 ) -> DataLoader[Sample]:
     """Batches of samples in the sampler's order, for a network on a device.
 
     workers: processes that make them (0: this one), as the setting has it; fewer, with a word,
     where their batches don't fit into the memory that processes share.
+    sharing: loaders like this one that are at work on this machine at one time.
     """
     workers = loader_workers(workers, device)
     if multiprocessing.get_start_method() != "fork" and not pictures.travels:
         workers = 0
     if workers:
-        workers = fitting_workers(workers, _batch_bytes(pictures, batches))
+        workers = fitting_workers(workers, _batch_bytes(pictures, batches), sharing)
     else:
         cv2.setNumThreads(1)  # pictures are small: to share one out takes longer than to draw it
     return DataLoader(
@@ -165,9 +168,8 @@ def _spare_a_gone_reader(
 def loader_workers(wish: int | Literal["auto"], device: torch.device) -> int:
     """Processes that make pictures: all but one core beside a GPU, one or none beside a CPU.
 
-    A CPU network's threads wait for the slowest of them, so on few cores a process beside them
-    costs more than the picture in a fiftieth of a step's time that it saves. With many cores the
-    step is as short as its pictures are long.
+    On few cores a CPU's step takes forty times as long as its pictures, and a process beside the
+    network's threads makes them wait for each other. On many a step is as short as its pictures.
     """
     if wish != "auto":
         return wish
@@ -180,10 +182,13 @@ def shared_bytes(workers: int, batch: int) -> int:
     return (PREFETCHED * workers + IN_USE) * batch if workers else 0
 
 
-def fitting_workers(workers: int, batch: int) -> int:
+def fitting_workers(workers: int, batch: int, sharing: int = 1) -> int:
     """How many of the workers fit into shared memory; one that runs out of it is killed."""
     free = shared_memory()
-    if free is None or shared_bytes(workers, batch) <= free:
+    if free is None:
+        return workers
+    free //= sharing
+    if shared_bytes(workers, batch) <= free:
         return workers
     fit = max(0, (free // batch - IN_USE) // PREFETCHED)
     _say_once(

@@ -24,8 +24,8 @@ def stores_ahead(
     """All images of the shards, in order: each store with its shard's path.
 
     A thread decodes; who asks for the next store lets go of the one before, and who ends early
-    waits for a block at most. Only the first shard shows its bar: later ones are decoded beside
-    other work. Raises DataError for a shard that can't be used.
+    waits for what is under way: a block, or a part in memory. Only the first shard shows its bar:
+    later ones are decoded beside other work. Raises DataError for a shard that can't be used.
     """
     ended = threading.Event()
 
@@ -34,6 +34,7 @@ def stores_ahead(
             shown = silent if number else bar
             for store in decoded_parts(path, directory, say, _until(ended, shown), invert=invert):
                 yield path, store
+                del store  # or its room would be taken until the next is made
 
     stores = made()
     with ThreadPoolExecutor(1) as decoder:
@@ -42,7 +43,7 @@ def stores_ahead(
             while (found := following.result()) is not None:
                 following = decoder.submit(next, stores, None)
                 yield found
-                del found  # its room is free while the next is waited for
+                del found
         finally:
             ended.set()
 

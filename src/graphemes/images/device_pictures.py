@@ -49,7 +49,7 @@ def placed_scan(
     box = crop_box(frame, framed.crop)
     placement = framed.placement(box)
     assert placement is not None, "pictures that aren't moved are made by apply_transform"
-    matrix = np.linalg.inv(placement.matrix)[:2]
+    matrix = np.linalg.pinv(placement.matrix)[:2]  # of a picture sheared flat there is no inverse
     matrix[:, 2] += box.left, box.top
     return PlacedScan(
         torch.from_numpy(scan.copy()),  # a store's rows can't be written to, as torch wants it

@@ -37,9 +37,10 @@ def scanned(sources: list[Path]) -> Iterator[Scanned]:
     """All shards' ids. Raises DataError for shards that don't go together."""
     home: dict[str, Path] = {}
     parts = []
+    # Before they are read: if one changes now, it will not fit later.
+    stamps = [file_stamp(path) for path in sources]
     with open_shard(sources[0]) as first:
-        for path in sources:
-            about = file_stamp(path)  # before it is read: if it changes now, it will not fit later
+        for path, about in zip(sources, stamps, strict=True):
             # One at a time beside the first: an open shard's footer takes 80 MB.
             with contextlib.nullcontext(first) if path == sources[0] else open_shard(path) as shard:
                 ids = checked_ids(shard)

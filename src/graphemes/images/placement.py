@@ -18,6 +18,8 @@ Matrix = npt.NDArray[np.float64]
 # Pixels of a scan from one sample to the next: interpolation looks at two, so that at this step
 # none between them is missed by much.
 _WIDEST_STEP = 1.25
+# A picture that a shear has folded nearly flat would ask for a drawing of any size.
+_MOST_TIMES = 8
 
 
 class Padding(NamedTuple):
@@ -68,7 +70,7 @@ def place(box: Box, size: ImageSize, move: Matrix) -> Placement:
     high, wide = padded_shape(box, paper)
     down, across = size.height / high, size.width / wide
     zoom = math.sqrt(abs(float(np.linalg.det(move[:2, :2]))) * down * across)
-    times = max(1, math.ceil(1 / (zoom * _WIDEST_STEP)))
+    times = min(_MOST_TIMES, math.ceil(1 / max(zoom * _WIDEST_STEP, 1e-9)))
     pad = np.array([[1, 0, paper.left], [0, 1, paper.top], [0, 0, 1]], np.float64)
     # Edges shrink towards 0, and middles lie half a pixel behind them.
     shrink = np.array([[across, 0, (across - 1) / 2], [0, down, (down - 1) / 2], [0, 0, 1]])

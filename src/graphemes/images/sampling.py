@@ -55,7 +55,7 @@ class Batches(Sampler[list[SampleKey]]):
 
 def _whole(rows: int, parts: int) -> int:
     """How many of so few rows make a batch of equal parts."""
-    return rows // parts * parts
+    return max(1, rows // parts * parts)
 
 
 @dataclass(frozen=True)

@@ -5,12 +5,13 @@ CPU (gloo), gradients over whatever joins the devices (nccl between GPUs).
 """
 
 import contextlib
+import dataclasses
 import datetime
 import os
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any, Self, TypeVar
 
 import torch
 from torch import Tensor, distributed, nn
@@ -21,9 +22,11 @@ from graphemes.foundation.errors import GRACE, AlreadySaid, UserError, one_line
 from graphemes.foundation.machine import cores, keep_to_cores, take_share_of_cores, usable_cores
 
 Made = TypeVar("Made")
-# The others wait for the first while it draws, decodes and predicts. Nobody waits so long for one
-# that is gone: whoever started the processes ends them all when one ends badly.
+# The others wait for the first while it draws, decodes and predicts. On one machine nobody waits so
+# long for one that is gone: whoever started the processes ends them all when one ends badly.
 PATIENCE = datetime.timedelta(days=7)
+# In a step they wait for the slowest alone: a machine that is gone without a word is noticed.
+STEP_PATIENCE = datetime.timedelta(minutes=30)
 
 
 @dataclass(frozen=True)
@@ -35,6 +38,10 @@ class Ranks:
     local_rank: int = 0  # on this machine
     local_size: int = 1
     cores: tuple[int, ...] = ()  # those of the machine that its processes share
+    waiting: Any = None  # torch's group in which they wait for each other, with PATIENCE
+
+    def __deepcopy__(self, _memo: Any) -> Self:
+        return self  # norms hold it and are copied with their network; torch's groups can't be
 
     @property
     def is_first(self) -> bool:
@@ -46,7 +53,8 @@ class Ranks:
         if self.size == 1:
             return make()
         made: list[Any] = [make() if self.is_first else None]
-        distributed.broadcast_object_list(made, src=0, device=torch.device("cpu"))
+        cpu = torch.device("cpu")
+        distributed.broadcast_object_list(made, src=0, group=self.waiting, device=cpu)
         return made[0]  # type: ignore[no-any-return]
 
     def gathered(self, part: Made) -> list[Made]:
@@ -54,29 +62,37 @@ class Ranks:
         if self.size == 1:
             return [part]
         parts: list[Any] | None = [None] * self.size if self.is_first else None
-        distributed.gather_object(part, parts, dst=0)
+        distributed.gather_object(part, parts, dst=0, group=self.waiting)
         return parts or []
 
     def meet(self) -> None:
         """Go on when all processes are here."""
         if self.size > 1:
-            distributed.all_reduce(torch.zeros(1))
+            distributed.all_reduce(torch.zeros(1), group=self.waiting)
 
     @contextlib.contextmanager
     def first_before_others(self) -> Iterator[None]:
         """Around what the first process makes and the others then find made; it waits for them."""
         if not self.is_first:
             self.meet()
+        else:
+            self.work_alone()
         yield
         if self.is_first:
+            self.work_together()
             self.meet()
         self.meet()
 
     def work_alone(self) -> None:
-        """Take the cores of the others, who have nothing left to do."""
+        """Take the cores of the others here, who have nothing to do."""
         if self.size > 1:
             keep_to_cores(list(self.cores))
             torch.set_num_threads(usable_cores())
+
+    def work_together(self) -> None:
+        """Keep to this process's share of the cores."""
+        if self.size > 1:
+            torch.set_num_threads(take_share_of_cores(self.local_rank, self.local_size))
 
     def mean(self, value: float) -> float:
         """The mean of the processes' values."""
@@ -100,12 +116,10 @@ class Ranks:
             return parallel.no_sync()
         return contextlib.nullcontext()
 
-    def mean_buffers(self, network: nn.Module) -> None:
-        """Put the mean over the processes into the network's running statistics."""
+    def take_buffers_of_first(self, network: nn.Module) -> None:
+        """Give the network the first's running statistics, as torch does before each step."""
         for buffer in network.buffers() if self.size > 1 else ():
-            if buffer.is_floating_point():
-                distributed.all_reduce(buffer)
-                buffer.div_(self.size)
+            distributed.broadcast(buffer, src=0)
 
 
 ALONE = Ranks()
@@ -136,18 +150,21 @@ def joined(place: RankVariables | None) -> Iterator[Ranks]:
         yield ALONE
         return
     ranks = Ranks(*place, tuple(cores()))
-    torch.set_num_threads(take_share_of_cores(place.local_rank, place.local_size))
+    ranks.work_together()
     gpus = torch.cuda.is_available()
     if gpus and place.local_rank < torch.cuda.device_count():
         torch.cuda.set_device(place.local_rank)
     backend = "cpu:gloo,cuda:nccl" if gpus and distributed.is_nccl_available() else "gloo"
     try:
-        distributed.init_process_group(backend, timeout=PATIENCE)
+        distributed.init_process_group(backend, timeout=STEP_PATIENCE)
+        waiting = distributed.new_group(backend="gloo", timeout=PATIENCE)
         notes = _notes()
-    except RuntimeError as error:
+    except (RuntimeError, ValueError) as error:  # ValueError: a variable of torchrun's lacks
         raise _lost(ranks, error) from None
+    ranks = dataclasses.replace(ranks, waiting=waiting)
     try:
         yield ranks
+        ranks.meet()  # nccl wants its groups dissolved by all at one time
     except UserError:
         if not _is_first_to_fail(notes):
             time.sleep(GRACE)
@@ -160,7 +177,6 @@ def joined(place: RankVariables | None) -> Iterator[Ranks]:
         if _is_of_group(error):
             raise _lost(ranks, error) from None
         raise
-    ranks.meet()  # nccl wants its groups dissolved by all at one time
     distributed.destroy_process_group()
 
 

@@ -128,4 +128,5 @@ class FoldData:
     def _loader(
         self, scans: StoreDataset | JoinedDataset, batches: Sampler[list[SampleKey]]
     ) -> Iterable[Sample]:
-        return loader(scans, batches, self.settings.workers, self.device)
+        sharing = self.ranks.local_size
+        return loader(scans, batches, self.settings.workers, self.device, sharing=sharing)

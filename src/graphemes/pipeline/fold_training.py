@@ -136,6 +136,8 @@ class FoldTraining:
             text += f", plus {len(rows.synthetic):,} synthetic, {share}"
         what = f"{s.trunk} at {s.image_size}, {counted(s.epochs, 'epoch')}"
         together = f", {s.processes} processes" if s.processes > 1 else ""
+        if s.processes * s.accumulate > 1:
+            together += f", {batches.images // batches.steps:,} images a step"
         return f"fold {fold}: {text}, {what}, on {self.workspace.engine.describe()}{together}"
 
     def _validate(self, pictures: FoldData, network: nn.Module) -> Score:

@@ -50,10 +50,7 @@ class Workspace:
     @functools.cached_property
     def engine(self) -> Engine:
         """The device and its precision. Raises SettingsError for one that isn't here."""
-        engine = choose_engine(self.device, self.precision, self.ranks)
-        if engine.device.type == "cpu":
-            keep_freed_memory()
-        return engine
+        return choose_engine(self.device, self.precision, self.ranks)
 
     @functools.cached_property
     def labels(self) -> pd.DataFrame:
@@ -94,7 +91,9 @@ def find_workspace(settings: Places, ranks: Ranks = ALONE) -> Workspace:
     if isinstance(settings, Machine):
         asked = {"device": settings.device, "precision": settings.precision}
         workspace = dataclasses.replace(workspace, **asked, ranks=ranks)
-        _ = workspace.engine  # a device that isn't here is refused before all else
+        # A device that isn't here is refused before all else.
+        if workspace.engine.device.type == "cpu":
+            keep_freed_memory()
         if settings.device == "auto" and (sentence := idle_gpu()):
             say(f"WARNING: {sentence}, so it runs on the {workspace.engine.device.type.upper()}")
     if directory is None:

@@ -119,7 +119,7 @@ def train_epoch(
     lr = float(learner.optimiser.param_groups[0]["lr"])
     seconds = time.monotonic() - started
     for network in (learner.network, learner.average.network):
-        ranks.mean_buffers(network)
+        ranks.take_buffers_of_first(network)
     return EpochResult(ranks.mean(total / images), images * ranks.size, seconds, lr)
 
 

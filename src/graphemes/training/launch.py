@@ -22,6 +22,7 @@ from graphemes.foundation.settings.commands import TrainSettings
 from graphemes.network.devices import choose_engine
 from graphemes.network.ranks import Ranks
 
+_SIGNALLED = (128 + signal.SIGTERM, 128 + signal.SIGINT)  # a process's own word for these
 KEPT = "what was finished is kept, the same command does the rest"
 
 
@@ -50,9 +51,11 @@ def launch(entry: Callable[[list[str]], None], words: list[str], settings: Train
             elastic_launch(config, entry)(words)
         except ChildFailedError as error:
             rank, failure = error.get_first_failure()
-            if failure.exitcode > 0:
-                raise AlreadySaid(failure.exitcode) from None
-            name = signal.Signals(-failure.exitcode).name
+            code = failure.exitcode
+            ended = -code if code < 0 else code - 128 if code in _SIGNALLED else None
+            if ended is None:
+                raise AlreadySaid(code) from None
+            name = signal.Signals(ended).name
             raise UserError(
                 f"process {rank + 1} of {count} was ended by {name}, so all were; out of memory?"
                 f" try a smaller batch_size, or workers=0; {KEPT}"

@@ -88,7 +88,7 @@ class BenchSettings(Machine, Places):
     ] = Field("all", description="what to measure; degradation takes long, so all leaves it out")
     rows: int | None = Field(
         None,
-        ge=8,
+        ge=16,
         le=1_000_000,
         description="images at most; more than there are repeat them (default: 12,000 of them)",
     )
