@@ -4,6 +4,7 @@ import contextlib
 import errno
 import importlib
 import io
+import multiprocessing
 import os
 import signal
 import sys
@@ -155,12 +156,19 @@ def run_as_rank(words: list[str]) -> None:
     """One of the processes of a command that was started with processes=."""
     try:
         code = main(words, launched=True)
+    except SystemExit as end:
+        code = int(end.code or 0)
     except Exception:  # noqa: BLE001  # who started it would keep the traceback for itself
         traceback.print_exc()
         code = 1
     for each in (signal.SIGTERM, signal.SIGINT):  # Python, closing down, has no more use for them
         signal.signal(each, signal.SIG_DFL)
-    sys.exit(code)
+    for worker in multiprocessing.active_children():
+        worker.terminate()
+    _flush(sys.stdout)
+    _flush(sys.stderr)
+    # Not sys.exit: threads of a group that was left in the middle may abort as Python closes down.
+    os._exit(code)
 
 
 def _module(name: str) -> Any:

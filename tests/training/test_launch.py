@@ -60,6 +60,12 @@ def test_more_processes_than_gpus_are_refused_before_any_starts(monkeypatch):
         launch(one_is_killed, [], TrainSettings(processes=2, device="cuda:1"))
 
 
+def test_more_processes_than_cores_are_refused_before_any_starts(monkeypatch):
+    monkeypatch.setattr("graphemes.training.launch.usable_cores", lambda: 4)
+    with pytest.raises(SettingsError, match=r"^processes=5: this machine gives 4 core\(s\) and no"):
+        launch(one_is_killed, [], TrainSettings(processes=5, device="cpu"))
+
+
 def test_only_train_runs_in_several_processes(run, monkeypatch):
     for name, value in (("RANK", "0"), ("WORLD_SIZE", "2"), ("LOCAL_RANK", "0")):
         monkeypatch.setenv(name, value)

@@ -87,7 +87,7 @@ def _run(bench: Bench, names: list[str]) -> None:
         for line in table_lines(name, part):
             say(line)
     draw_bench(place / "bench.png", report)
-    say(marks_line(report))
+    say(marks_line(report, names))
     say(f"{place / 'bench.json'}, {place / 'bench.png'}: written")
     if failed:
         parts = counted(len(failed), "part")

@@ -2,6 +2,7 @@
 
 import datetime
 import platform
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from graphemes.foundation.progress import say
 from graphemes.foundation.versions import commit, versions
 
 FORMAT = 1
+FEW = 2_000  # rows
 _SAME = ("machine", "commit", "versions")  # without which figures don't belong together
 Report = dict[str, Any]  # what bench.json holds
 
@@ -114,16 +116,20 @@ def number(value: float) -> str:
     return f"{value:,.0f}" if abs(value) >= 100 else f"{value:.3g}"
 
 
-def marks_line(report: Report) -> str:
-    """How many marks were reached, and the names of those that weren't."""
+def marks_line(report: Report, measured: Sequence[str]) -> str:
+    """How many marks the parts that were measured now have reached; the names of the others."""
     judged = [
         (f"{name} ({figure['name']})", figure["reached"])
-        for name, part in report["parts"].items()
-        for figure in part["figures"]
+        for name in measured
+        for figure in report["parts"][name]["figures"]
         if "mark" in figure
     ]
     if not judged:
         return "nothing here has a mark"
     missed = [name for name, reached in judged if not reached]
     text = f"{len(judged) - len(missed)} of {len(judged)} marks reached"
-    return f"{text}; missed: {', '.join(missed)}" if missed else text
+    if missed:
+        text += f"; missed: {', '.join(missed)}"
+    if min(report["parts"][name].get("rows", FEW) for name in measured) < FEW:
+        text += " (marks are meant for more rows: in few, what is done once rules)"
+    return text

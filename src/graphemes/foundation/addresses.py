@@ -25,9 +25,10 @@ def read_address(text: str) -> Address | Path | None:
         return None
     scheme, slashes, rest = found.groups()
     if len(slashes) < 2:
+        whole = f"{scheme}:{'///' if scheme.lower() == 'file' else '//'}{masked(rest).lstrip('/')}"
         raise SettingsError(
-            f"'{masked(text)}' is neither a path nor an address; expected"
-            f" {scheme}://{masked(rest)}, or a path that begins with ./"
+            f"'{masked(text)}' is neither a path nor an address; expected {whole}, or a path that"
+            " begins with ./"
         )
     try:
         parts = urlsplit(text)

@@ -10,6 +10,7 @@ import torch
 
 from graphemes.foundation.errors import SettingsError
 from graphemes.foundation.machine import cpu_flags
+from graphemes.foundation.progress import counted
 from graphemes.network.ranks import ALONE, Ranks
 
 PrecisionName = Literal["fp32", "bf16", "fp16"]
@@ -43,7 +44,7 @@ class Engine:
             return f"{torch.cuda.get_device_name(self.device)}, {self.precision}"
         if self.device.type == "mps":
             return f"Apple GPU, {self.precision}"
-        return f"CPU, {torch.get_num_threads()} threads, {self.precision}"
+        return f"CPU, {counted(torch.get_num_threads(), 'thread')}, {self.precision}"
 
 
 def choose_engine(device: str, precision: str, ranks: Ranks = ALONE) -> Engine:

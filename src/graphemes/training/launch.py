@@ -17,7 +17,8 @@ from torch.distributed.elastic.multiprocessing import DefaultLogsSpecs, SignalEx
 from torch.distributed.elastic.multiprocessing.errors import ChildFailedError
 from torch.distributed.launcher.api import LaunchConfig, elastic_launch
 
-from graphemes.foundation.errors import AlreadySaid, Stopped, UserError
+from graphemes.foundation.errors import AlreadySaid, SettingsError, Stopped, UserError
+from graphemes.foundation.machine import usable_cores
 from graphemes.foundation.settings.commands import TrainSettings
 from graphemes.network.devices import choose_engine
 from graphemes.network.ranks import Ranks
@@ -34,7 +35,14 @@ def launch(entry: Callable[[list[str]], None], words: list[str], settings: Train
     itself with a word, UserError where something ended it, Stopped and KeyboardInterrupt.
     """
     count = settings.processes
-    choose_engine(settings.device, settings.precision, Ranks(size=count, local_size=count))
+    ranks = Ranks(size=count, local_size=count)
+    device = choose_engine(settings.device, settings.precision, ranks).device
+    most = max(2, usable_cores())  # two on one core are of use to whoever tries things out
+    if device.type == "cpu" and count > most:
+        raise SettingsError(
+            f"processes={count}: this machine gives {usable_cores()} core(s) and no GPU is used;"
+            f" expected at most {most}"
+        )
     with tempfile.TemporaryDirectory() as logs, _signals_kept(), _quiet_engine(), _calm_start():
         config = LaunchConfig(
             min_nodes=1,
