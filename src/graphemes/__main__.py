@@ -163,6 +163,8 @@ def run_as_rank(words: list[str]) -> None:
         code = 1
     for each in (signal.SIGTERM, signal.SIGINT):  # Python, closing down, has no more use for them
         signal.signal(each, signal.SIG_DFL)
+    if code == 0:
+        return  # torch's engine waits for what a process that ended well gives back
     for worker in multiprocessing.active_children():
         worker.terminate()
     _flush(sys.stdout)

@@ -48,6 +48,12 @@ def test_what_all_processes_refuse_is_said_once(tmp_path, capfd):
     assert (said.out, said.err.count("\n")) == ("", 1)
 
 
+@pytest.mark.usefixtures("nothing_left")
+def test_processes_that_end_well_end_the_command(capfd):
+    launch(run_as_rank, ["train", "help"], TWO)
+    assert "processes" in capfd.readouterr().out
+
+
 def test_more_processes_than_gpus_are_refused_before_any_starts(monkeypatch):
     monkeypatch.setattr("torch.cuda.is_available", lambda: True)
     monkeypatch.setattr("torch.cuda.device_count", lambda: 2)

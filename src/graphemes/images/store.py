@@ -18,7 +18,7 @@ from typing import Any
 
 import numpy as np
 
-from graphemes.competition.shards import Pixels, open_shard
+from graphemes.competition.shards import Pixels, Shard, open_shard
 from graphemes.foundation.errors import DataError, UserError
 from graphemes.foundation.files import (
     digest,
@@ -128,15 +128,17 @@ def temporary_store(
     Its room is free again when the block has ended and the last use of its pixels is gone, or
     when the process ends, in whatever way.
     """
-    yield _decoded(shard, directory, say, bar, invert)
+    with open_shard(shard) as opened:
+        store = decoded_store(opened, directory, say, bar, invert=invert)
+    yield store
 
 
-def _decoded(path: Path, directory: Path, say: Say, bar: Bar, invert: Wish) -> Store:
-    with (
-        open_shard(path) as shard,
-        writing(directory),
-        tempfile.TemporaryFile(dir=directory) as file,
-    ):
+def decoded_store(
+    shard: Shard, directory: Path, say: Say, bar: Bar = silent, *, invert: Wish = "auto"
+) -> Store:
+    """`temporary_store` of a shard that is open already; it may be closed then."""
+    path = shard.path
+    with writing(directory), tempfile.TemporaryFile(dir=directory) as file:
         if not shard.rows:
             raise DataError(f"{path}: no rows, expected at least one image")
         need_space(directory, shard.rows * PIXELS, f"decoding {path.name}")

@@ -17,7 +17,7 @@ from graphemes.images.fingerprints import fingerprints_digest
 from graphemes.images.ingest import checked_ids, ingest_shard
 from graphemes.images.inversion import turned_sentence
 from graphemes.images.scan_facts import FACTS
-from graphemes.images.store import Bar, Store, silent, temporary_store
+from graphemes.images.store import Bar, Store, decoded_store, silent
 
 TOGETHER = 4096  # images a part, 130 MB, where row groups allow it
 _SHARE = 8  # of the memory, for a part of a large row group; two are there at a time
@@ -33,9 +33,10 @@ def decoded_parts(
     """
     with open_shard(path) as shard:
         rows = shard.rows
-    if _has_room(directory, rows * PIXELS):
-        with temporary_store(path, directory, say, bar, invert=invert) as store:
-            yield store
+        room = _has_room(directory, rows * PIXELS)
+        store = decoded_store(shard, directory, say, bar, invert=invert) if room else None
+    if store is not None:
+        yield store
         return
     say(
         f"{directory}: has no room for {gigabytes(rows * PIXELS)} of decoded images, so"
