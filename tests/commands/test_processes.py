@@ -41,7 +41,8 @@ def test_two_processes_give_what_one_gives(kaggle_like, work, train, tmp_path):
     said = train(data_dir=kaggle_like, work_dir=work, **both)
     assert said.code == 0, said.err
     assert said.out.count("fold 0 epoch 2/2") == 1
-    assert ", 2 processes\n" in said.out
+    assert ", 2 processes, " in said.out
+    assert " images a step\n" in said.out
     ids, theirs = probabilities(alone)
     found, ours = probabilities(work)
     assert (found, len(found)) == (ids, 33)
