@@ -12,6 +12,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -123,6 +124,22 @@ def train_quickly(work: Path, **settings: object) -> Path:
     words = {**QUICK, **settings, "work_dir": work}
     assert main([f"{key}={value}" for key, value in words.items()]) == 0
     return work
+
+
+def begun_training(words: list[str], work: Path) -> subprocess.Popen[str]:
+    """A training through the door, in a group of its own, after the first epoch that it logs."""
+    process = through_the_door(
+        *words,
+        cwd=work,
+        start_new_session=True,
+        # Where pytest itself is a background job, Ctrl-C would be ignored.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+    )
+    log = work / "folds" / "fold0" / "log.jsonl"
+    until = time.monotonic() + 120
+    while not log.exists() and time.monotonic() < until and process.poll() is None:
+        time.sleep(0.1)
+    return process
 
 
 def through_the_door(*words: str, cwd: Path, **options: object) -> subprocess.Popen[str]:

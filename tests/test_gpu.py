@@ -137,18 +137,11 @@ def test_predict_writes_the_same_submission_as_a_cpu(kaggle_like, learn, work, r
     assert different <= 1  # where two classes are as likely
 
 
+TINY_BENCH = {"device": DEVICE, "trunk": "resnet18", "batch_size": 16, "image_size": 32}
+
+
 def test_bench_measures_both_narrow_precisions(untested, work, run):
-    said = run(
-        "bench",
-        data_dir=untested,
-        work_dir=work,
-        what="step",
-        device=DEVICE,
-        trunk="resnet18",
-        batch_size=16,
-        image_size=32,
-        repeats=2,
-    )
+    said = run("bench", data_dir=untested, work_dir=work, what="step", repeats=2, **TINY_BENCH)
     assert said.code == 0, said.err
     report = json.loads((work / "data" / "bench" / "bench.json").read_text())
     assert report["machine"]["device_type"] == DEVICE
@@ -159,15 +152,6 @@ def test_bench_measures_both_narrow_precisions(untested, work, run):
 @pytest.mark.parametrize("what", ["loader", "train", "predict", "scale"])
 def test_bench_goes_through(what, untested, work, run):
     said = run(
-        "bench",
-        data_dir=untested,
-        work_dir=work,
-        what=what,
-        rows=64,
-        device=DEVICE,
-        trunk="resnet18",
-        batch_size=16,
-        image_size=32,
-        repeats=1,
+        "bench", data_dir=untested, work_dir=work, what=what, rows=64, repeats=1, **TINY_BENCH
     )
     assert said.code == 0, said.err

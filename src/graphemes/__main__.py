@@ -22,6 +22,7 @@ from graphemes.foundation.environment import (
 )
 from graphemes.foundation.errors import (
     GRACE,
+    KEPT,
     AlreadySaid,
     MissingPackage,
     SettingsError,
@@ -82,7 +83,7 @@ def main(words: list[str] | None = None, *, launched: bool = False) -> int:
             raise
         return _end(2, _unloadable(error))
     except KeyboardInterrupt:
-        return _end(130, "interrupted; what was finished is kept, the same command does the rest")
+        return _end(130, f"interrupted; {KEPT}")
     except BrokenPipeError:
         return _end(2, "nobody reads the output any more, so it stopped; the same command goes on")
     except OSError as error:
@@ -232,7 +233,7 @@ def _heed_signals(*, launched: bool) -> None:
 
 
 def _stop(_signal: int, _frame: FrameType | None) -> NoReturn:
-    raise Stopped("stopped; what was finished is kept, the same command does the rest")
+    raise Stopped(f"stopped; {KEPT}")
 
 
 def _leave(number: int, _frame: FrameType | None) -> NoReturn:

@@ -4,14 +4,13 @@ import json
 import os
 import signal
 import subprocess
-import time
 from pathlib import Path
 
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
-from conftest import QUICK, through_the_door
+from conftest import QUICK, begun_training, through_the_door
 from graphemes.foundation.heads import HEADS
 
 pytestmark = pytest.mark.slow  # each starts torch three times
@@ -84,16 +83,7 @@ def children(process: subprocess.Popen[str]) -> list[int]:
 )
 def test_an_end_in_the_middle_is_said_once_and_gone_on_from(sent, code, told, untested, work):
     settings = {"data_dir": untested, "work_dir": work, "epochs": 500, "processes": 2}
-    process = through_the_door(
-        *words(**settings),
-        cwd=work,
-        start_new_session=True,
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
-    )
-    log = work / "folds" / "fold0" / "log.jsonl"
-    until = time.monotonic() + 120
-    while not log.exists() and time.monotonic() < until and process.poll() is None:
-        time.sleep(0.1)
+    process, log = begun_training(words(**settings), work), work / "folds" / "fold0" / "log.jsonl"
     ranks = children(process)
     assert len(ranks) == 2
     if sent == "one":

@@ -6,7 +6,6 @@ import shutil
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +13,7 @@ import pandas as pd
 import pyarrow.parquet as pq
 import pytest
 
-from conftest import QUICK, TESTS, Spoken, through_the_door
+from conftest import QUICK, TESTS, Spoken, begun_training, through_the_door
 from graphemes.competition.writing import write_sample_submission, write_test_csv
 from graphemes.foundation.classes import competition_graphemes
 from graphemes.foundation.heads import COLUMNS, HEADS
@@ -302,17 +301,7 @@ def test_weights_that_saw_the_validation_images_are_warned_of(again, untested, t
 def test_an_end_in_the_middle_loses_no_whole_epoch(sent, code, untested, work, train):
     # Epochs enough that the signal comes before the end; one worker, so that it is in the way too.
     settings = {"data_dir": untested, "work_dir": work, "epochs": 50, "workers": 1}
-    process = through_the_door(
-        *words(**settings),
-        cwd=work,
-        start_new_session=True,
-        # Where pytest itself is a background job, Ctrl-C would be ignored.
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
-    )
-    log = work / "folds" / "fold0" / "log.jsonl"
-    until = time.monotonic() + 120
-    while not log.exists() and time.monotonic() < until and process.poll() is None:
-        time.sleep(0.1)
+    process, log = begun_training(words(**settings), work), work / "folds" / "fold0" / "log.jsonl"
     os.killpg(process.pid, sent) if sent == signal.SIGINT else process.send_signal(sent)
     out, err = process.communicate(timeout=60)
     assert process.returncode == code, (out, err)
@@ -326,10 +315,7 @@ def test_an_end_in_the_middle_loses_no_whole_epoch(sent, code, untested, work, t
 
 def test_two_runs_at_once_do_not_train_the_same_fold(untested, work, train):
     settings = {"data_dir": untested, "work_dir": work, "epochs": 50}
-    process = through_the_door(*words(**settings), cwd=work)
-    until = time.monotonic() + 120
-    while not (work / "folds/fold0/log.jsonl").exists() and time.monotonic() < until:
-        time.sleep(0.1)
+    process = begun_training(words(**settings), work)
     said = train(**settings)
     process.terminate()
     process.communicate(timeout=60)

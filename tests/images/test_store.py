@@ -135,6 +135,7 @@ DAMAGE = {
     "no facts": ("facts", Path.unlink),
     "facts cut": ("facts", cut),
     "facts empty": ("facts", lambda path: path.write_bytes(b"")),
+    "facts an archive": ("facts", lambda path: path.write_bytes(b"PK\3\4" + bytes(200))),
     "a frame off its scan": ("facts", lambda path: frames_written(path, 250)),
     "another frame": ("facts", lambda path: frames_written(path, 120)),
 }

@@ -1,7 +1,6 @@
 """A shard's images part by part: the same as at once, whatever its row groups are."""
 
 from pathlib import Path
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -64,8 +63,7 @@ def test_memory_is_taken_where_the_disk_has_no_room(shard, tmp_path, monkeypatch
     assert isinstance(on_disk.pixels.base, np.memmap) or isinstance(on_disk.pixels, np.memmap)
     assert not any("no room" in line for line in said)
 
-    full = SimpleNamespace(disk_usage=lambda place: SimpleNamespace(free=ROWS * PIXELS - 1))
-    monkeypatch.setattr(streaming, "shutil", full)
+    monkeypatch.setattr(streaming, "free_space", lambda place: ROWS * PIXELS - 1)
     (in_memory,) = decoded_parts(shard, tmp_path, said.append)
     assert any("has no room for 0.00 GB of decoded images" in line for line in said)
     assert in_memory.digest == on_disk.digest

@@ -34,7 +34,7 @@ def test_a_command_that_is_killed_says_by_what(tmp_path, monkeypatch):
 def test_pythonpath_keeps_its_absolute_entries_alone(monkeypatch):
     monkeypatch.setenv("PYTHONPATH", ":/kaggle/lib:here:")
     source = Path(session.__file__).parents[2]
-    assert session._import_path() == f"{source}:/kaggle/lib"
+    assert session.import_path() == f"{source}:/kaggle/lib"
 
 
 def test_a_misspelt_setting_is_refused_before_the_training():

@@ -90,9 +90,7 @@ class Bench:
     def pictures(self, settings: TrainSettings, images: int) -> FoldData:
         """A fold whose training and validation pictures are both the first so many images."""
         _, data = self.opened(settings)
-        rows = data.rows[:images]
-        parts = FoldRows(rows, rows, rows, rows[:0])
-        return FoldData(settings, data, parts, (0, 0), self.engine.device)
+        return first_pictures(settings, data, images, self.engine.device)
 
     def multiples(self) -> list[int]:
         """An eighth of the rows, and 2, 4 and 8 times as many."""
@@ -105,6 +103,14 @@ class Bench:
 
 
 CORES = usable_cores()
+
+
+def first_pictures(
+    settings: TrainSettings, data: TrainingData, images: int, device: torch.device
+) -> FoldData:
+    """A fold whose training and validation pictures are both the first so many images."""
+    rows = data.rows[:images]
+    return FoldData(settings, data, FoldRows(rows, rows, rows, rows[:0]), (0, 0), device)
 
 
 def synchronize(device: torch.device) -> None:

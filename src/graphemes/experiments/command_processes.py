@@ -9,7 +9,7 @@ import time
 from pathlib import Path
 from typing import NamedTuple
 
-from graphemes.foundation.environment import SOURCE
+from graphemes.foundation.environment import import_path
 
 # What takes long to import, or memory: a command that has no use for it should do without.
 HEAVY = (
@@ -48,8 +48,7 @@ class Ended(NamedTuple):
 
 def run_command(words: list[str], cwd: Path, limit: float = 600.0) -> Ended:
     """Run one command line of the package. Raises subprocess.TimeoutExpired after `limit` s."""
-    paths = [str(SOURCE), os.environ.get("PYTHONPATH", "")]
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, paths))}
+    environment = {**os.environ, "PYTHONPATH": import_path()}
     with tempfile.TemporaryDirectory() as directory:
         place = Path(directory) / "modules.json"
         started = time.perf_counter()

@@ -3,17 +3,14 @@
 What they say goes nowhere. Each takes the words of settings, so that it can be sent to a process.
 """
 
-import contextlib
-import os
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from graphemes.evaluation.folds import make_folds
-from graphemes.experiments.bench_run import gpu_peak
+from graphemes.experiments.bench_run import first_pictures, gpu_peak
 from graphemes.experiments.step_speed import (
     endless_learner,
     forward_seconds,
@@ -22,13 +19,12 @@ from graphemes.experiments.step_speed import (
     steps_for,
 )
 from graphemes.foundation.heads import HEADS
+from graphemes.foundation.progress import silence
 from graphemes.foundation.settings.commands import PredictSettings, TrainSettings
 from graphemes.foundation.settings.groups import Learning
 from graphemes.foundation.versions import versions
 from graphemes.network.model import build_network
 from graphemes.network.weights import WeightsRecord, load_weights, save_weights
-from graphemes.pipeline.fold_data import FoldData
-from graphemes.pipeline.fold_rows import FoldRows
 from graphemes.pipeline.prediction import plan_prediction, predict_run
 from graphemes.pipeline.training_data import open_training_data
 from graphemes.pipeline.workspace import find_workspace
@@ -52,20 +48,9 @@ class Predicted(NamedTuple):
     gpu: float | None  # GB of a CUDA device
 
 
-@contextlib.contextmanager
-def quiet() -> Iterator[None]:
-    """Nothing is said in the block."""
-    with (
-        Path(os.devnull).open("w", encoding="utf-8") as nowhere,
-        contextlib.redirect_stdout(nowhere),
-        contextlib.redirect_stderr(nowhere),
-    ):
-        yield
-
-
 def store(words: Words) -> Stage:
     """Make the store of the training shards."""
-    with quiet():
+    with silence():
         started = time.perf_counter()
         data = open_training_data(find_workspace(TrainSettings(**words)))
         return Stage(time.perf_counter() - started, len(data.store.ids))
@@ -73,7 +58,7 @@ def store(words: Words) -> Stage:
 
 def folds(words: Words) -> Stage:
     """Read train.csv and make folds of it."""
-    with quiet():
+    with silence():
         workspace = find_workspace(TrainSettings(**words))
         started = time.perf_counter()
         found = make_folds(workspace.labels, 5, 0)
@@ -82,13 +67,11 @@ def folds(words: Words) -> Stage:
 
 def epoch(words: Words, images: int) -> Stage:
     """Train on so many images once, through everything."""
-    with quiet():
+    with silence():
         settings = TrainSettings(**words)
         workspace = find_workspace(settings)
         data = open_training_data(workspace)
-        rows = data.rows[:images]
-        parts = FoldRows(rows, rows, rows, rows[:0])
-        pictures = FoldData(settings, data, parts, (0, 0), workspace.engine.device)
+        pictures = first_pictures(settings, data, images, workspace.engine.device)
         network = build_network(settings, settings.image_size, 0)
         learner, batches = endless_learner(network, settings, workspace.engine), pictures.training()
         return Stage(learner_seconds(learner, batches.epoch(0)), batches.images)
@@ -96,7 +79,7 @@ def epoch(words: Words, images: int) -> Stage:
 
 def predict(words: Words, seconds: float) -> Predicted:
     """Shards to a submission, after and before so many seconds of the bare network."""
-    with quiet():
+    with silence():
         settings = PredictSettings(**words)
         assert settings.weights is not None
         workspace = find_workspace(settings)

@@ -109,6 +109,12 @@ def own_paths(paths: list[str], named: str) -> list[str]:
     return [path for path in paths if str(here / path) not in left]
 
 
+def import_path() -> str:
+    """PYTHONPATH for a process of ours: this package's place, and the absolute entries given."""
+    given = os.environ.get("PYTHONPATH", "").split(os.pathsep)
+    return os.pathsep.join([str(SOURCE), *(entry for entry in given if os.path.isabs(entry))])
+
+
 def _too_deep(directory: str) -> bool:
     try:
         return len(os.fsencode(Path(directory).absolute())) > LONGEST_TEMPORARY

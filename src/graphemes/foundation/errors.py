@@ -1,5 +1,7 @@
 """The ways a command can end early."""
 
+KEPT = "what was finished is kept, the same command does the rest"  # behind why it ended
+
 
 class UserError(Exception):
     """Something the user can mend; its text is one line: what, where, expected, got, what to do.

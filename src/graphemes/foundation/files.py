@@ -175,13 +175,18 @@ def need_space(directory: Path, needed: int, purpose: str, place: str = "work_di
 
     place: what the user may choose another of.
     """
-    existing = next(p for p in (directory, *directory.parents) if p.exists())
-    free = shutil.disk_usage(existing).free
+    free = free_space(directory)
     if free < needed:
         raise UserError(
             f"{directory}: {purpose} needs {gigabytes(needed)}, {gigabytes(free)} are free;"
             f" make room or choose another {place}"
         )
+
+
+def free_space(directory: Path) -> int:
+    """Bytes free on the disk that holds `directory`, or will when it is made."""
+    existing = next(p for p in (directory, *directory.parents) if p.exists())
+    return shutil.disk_usage(existing).free
 
 
 def gigabytes(count: int) -> str:

@@ -144,14 +144,20 @@ def decoded_store(
         need_space(directory, shard.rows * PIXELS, f"decoding {path.name}")
         reserve(file.fileno(), shard.rows * PIXELS)
         pixels: Pixels = np.memmap(file, np.uint8, "r+", shape=(shard.rows, PIXELS))
-        ids, facts = checked_ids(shard), np.empty(shard.rows, FACTS)
         with bar(f"decoding {path.name}", shard.rows) as advance:
-            turned = ingest_shard(shard, pixels, facts, advance=advance, invert=invert)
+            store, turned = filled_store(shard, pixels, advance, invert)
     if turned:
-        say(turned_sentence(path.name, turned, len(ids), invert))
+        say(turned_sentence(path.name, turned, shard.rows, invert))
+    return store
+
+
+def filled_store(shard: Shard, pixels: Pixels, advance: Advance, invert: Wish) -> tuple[Store, int]:
+    """The store of an open shard in `pixels` (R, PIXELS), and how many scans were turned."""
+    ids, facts = checked_ids(shard), np.empty(shard.rows, FACTS)
+    turned = ingest_shard(shard, pixels, facts, advance=advance, invert=invert)
     pixels.flags.writeable = False
     summary = fingerprints_digest(ids, facts["fingerprint"])
-    return Store(ids, pixels.reshape(-1, HEIGHT, WIDTH), facts, summary)
+    return Store(ids, pixels.reshape(-1, HEIGHT, WIDTH), facts, summary), turned
 
 
 def _reopened(sources: list[Path], cache: Path, name: str, invert: Wish) -> Store | str:

@@ -1,23 +1,20 @@
 """Streaming: a shard's images in memory part by part, where the disk has no room for a store."""
 
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 
 from graphemes.competition.shard_parts import shard_parts
-from graphemes.competition.shards import Pixels, Shard, open_shard
-from graphemes.foundation.files import gigabytes
-from graphemes.foundation.heads import HEIGHT, PIXELS, WIDTH
+from graphemes.competition.shards import Pixels, open_shard
+from graphemes.foundation.files import free_space, gigabytes
+from graphemes.foundation.heads import PIXELS
 from graphemes.foundation.machine import usable_memory
 from graphemes.foundation.progress import Say
 from graphemes.foundation.settings.types import Wish
-from graphemes.images.fingerprints import fingerprints_digest
-from graphemes.images.ingest import checked_ids, ingest_shard
+from graphemes.images.ingest import checked_ids
 from graphemes.images.inversion import turned_sentence
-from graphemes.images.scan_facts import FACTS
-from graphemes.images.store import Bar, Store, decoded_store, silent
+from graphemes.images.store import Bar, Store, decoded_store, filled_store, silent
 
 TOGETHER = 4096  # images a part, 130 MB, where row groups allow it
 _SHARE = 8  # of the memory, for a part of a large row group; two are there at a time
@@ -58,23 +55,14 @@ def parts_in_memory(
         turned = 0
         checked_ids(shard)
         for part in shard_parts(shard, min(TOGETHER, most), most):
-            store, more = _in_memory(part, invert)
+            pixels: Pixels = np.empty((part.rows, PIXELS), np.uint8)
+            store, more = filled_store(part, pixels, lambda images: None, invert)
             turned += more
             yield store
-            del store  # before the next is made
+            del store, pixels  # before the next is made
         if turned:
             say(turned_sentence(path.name, turned, shard.rows, invert))
 
 
-def _in_memory(shard: Shard, invert: Wish) -> tuple[Store, int]:
-    pixels: Pixels = np.empty((shard.rows, PIXELS), np.uint8)
-    facts = np.empty(shard.rows, FACTS)
-    turned = ingest_shard(shard, pixels, facts, advance=lambda images: None, invert=invert)
-    pixels.flags.writeable = False
-    summary = fingerprints_digest(shard.ids, facts["fingerprint"])
-    return Store(shard.ids, pixels.reshape(-1, HEIGHT, WIDTH), facts, summary), turned
-
-
 def _has_room(directory: Path, needed: int) -> bool:
-    existing = next(p for p in (directory, *directory.parents) if p.exists())
-    return shutil.disk_usage(existing).free >= needed
+    return free_space(directory) >= needed

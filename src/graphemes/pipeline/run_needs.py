@@ -1,12 +1,10 @@
 """What a run takes of disk, memory and shared memory, held against what is there."""
 
-import shutil
-
 import pandas as pd
 
 from graphemes.evaluation.folds import fold_count, highest_fold, read_folds
 from graphemes.foundation.errors import UserError
-from graphemes.foundation.files import gigabytes
+from graphemes.foundation.files import free_space, gigabytes
 from graphemes.foundation.heads import PIXELS
 from graphemes.foundation.layout import Layout
 from graphemes.foundation.machine import SHARED_MEMORY, shared_memory, usable_memory
@@ -50,7 +48,7 @@ def _count(folds: FoldSource, labels: pd.DataFrame | None) -> int:
 def say_needs(layout: Layout, rows: int, folds: int) -> None:
     """Say what a run of so many images and folds takes of disk and memory, and what there is."""
     disk = rows * PIXELS + folds_bytes(folds)
-    free = shutil.disk_usage(layout.work_dir).free
+    free = free_space(layout.work_dir)
     verdict = "enough" if free > disk else "TOO LITTLE"
     say(
         f"a run     needs {gigabytes(disk)} of disk for {rows:,} images and {folds} fold(s);"

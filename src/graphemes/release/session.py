@@ -11,6 +11,7 @@ from typing import TypeVar
 
 import torch
 
+from graphemes.foundation.environment import import_path
 from graphemes.foundation.errors import UserError, one_line
 from graphemes.foundation.layout import FoldPaths, Layout, numbered
 from graphemes.foundation.progress import Say, say
@@ -39,7 +40,7 @@ def run_command(
         errors="replace",
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
-        env={**os.environ, "PYTHONPATH": _import_path()},
+        env={**os.environ, "PYTHONPATH": import_path()},
     ) as process:
         last = _show(process, out)
     if process.returncode < 0:
@@ -47,13 +48,6 @@ def run_command(
         raise UserError(f"{command}: was ended by {name}; out of memory? try workers=0")
     if process.returncode:
         raise UserError(f"{command}: {last.removeprefix('graphemes: ')}")
-
-
-def _import_path() -> str:
-    """PYTHONPATH with this package's place, wherever it was imported from, and no empty entry."""
-    own = str(Path(__file__).resolve().parents[2])
-    given = os.environ.get("PYTHONPATH", "").split(os.pathsep)
-    return os.pathsep.join([own, *(entry for entry in given if os.path.isabs(entry))])
 
 
 def _show(process: subprocess.Popen[str], out: Say) -> str:

@@ -17,14 +17,13 @@ from torch.distributed.elastic.multiprocessing import DefaultLogsSpecs, SignalEx
 from torch.distributed.elastic.multiprocessing.errors import ChildFailedError
 from torch.distributed.launcher.api import LaunchConfig, elastic_launch
 
-from graphemes.foundation.errors import AlreadySaid, SettingsError, Stopped, UserError
+from graphemes.foundation.errors import KEPT, AlreadySaid, SettingsError, Stopped, UserError
 from graphemes.foundation.machine import usable_cores
 from graphemes.foundation.settings.commands import TrainSettings
 from graphemes.network.devices import choose_engine
 from graphemes.network.ranks import Ranks
 
 _SIGNALLED = (128 + signal.SIGTERM, 128 + signal.SIGINT)  # a process's own word for these
-KEPT = "what was finished is kept, the same command does the rest"
 
 
 def launch(entry: Callable[[list[str]], None], words: list[str], settings: TrainSettings) -> None:
