@@ -10,6 +10,7 @@ from graphemes.foundation.errors import DataError, PlaceTaken
 from graphemes.foundation.files import file_digest
 from graphemes.foundation.settings.commands import TrainSettings
 from graphemes.foundation.settings.groups import LATER, Learning
+from graphemes.foundation.settings.types import HeadWeights
 from graphemes.pipeline.existing_results import place_taken_error
 from graphemes.pipeline.identity import RunIdentity, learning_settings, run_identity
 
@@ -79,6 +80,15 @@ CHANGED = {
     "grapheme_pool": "sum",
     "grapheme_weight": 1,
     "synthetic_share": 0.5,
+    "mix": "any",
+    "mix_share": 1.0,
+    "mix_alpha": 0.2,
+    "mix_until": 0.5,
+    "loss": "focal",
+    "focal_gamma": 1.0,
+    "smoothing": 0.1,
+    "hard_examples": 0.5,
+    "head_weights": HeadWeights(1, 1, 1),
 }
 
 
@@ -93,6 +103,14 @@ def test_settings_that_came_later_are_left_out_at_their_defaults():
     assert not set(LATER) & set(asked().settings)
     assert differences(asked(), asked(stem="3x3")) == ["stem is 7x7, asked for 3x3"]
     assert differences(asked(neck=8), asked()) == ["neck is 8, asked for 0"]
+
+
+def test_head_weights_are_the_same_however_they_are_written():
+    assert "head_weights" not in asked(head_weights="2.0:1:1").settings
+    assert differences(asked(head_weights="1:1:1"), asked(head_weights="1.0:01:1")) == []
+    assert differences(asked(head_weights="1:.5:0"), asked()) == [
+        "head_weights is 1:0.5:0, asked for 2:1:1"
+    ]
 
 
 def test_runs_without_synthetic_images_fit_those_of_before_there_were_any():

@@ -62,6 +62,20 @@ CONTRADICTIONS = {
         "grapheme_weight=1: there is no grapheme head to weigh; leave it out, or give"
         " grapheme_head=true"
     ),
+    "train mix_until=0.75": (
+        "mix_until=0.75: nothing is mixed; add mix=any, cutmix, mixup, fmix or resizemix, or leave"
+        " it out"
+    ),
+    "train mix=none mix_share=1 mix_alpha=0.2": (
+        "mix_share=1: nothing is mixed; add mix=any, cutmix, mixup, fmix or resizemix, or leave it"
+        " out"
+    ),
+    "train mix=resizemix mix_alpha=0.2": (
+        "mix_alpha=0.2: mix=resizemix draws sizes evenly, by no Beta; leave it out"
+    ),
+    "train focal_gamma=1": (
+        "focal_gamma=1: loss=cross_entropy has none; leave it out, or give loss=focal"
+    ),
     "train grapheme_pool=sum": (
         "grapheme_pool=sum: there is no grapheme head to pool; leave it out, or give"
         " grapheme_head=true"
@@ -141,6 +155,8 @@ def test_python_is_told_the_same():
         "train trunk=timm/resnet18 pretrained=true",
         "train grapheme_head=true grapheme_pool=sum grapheme_weight=1",
         "train trunk=article pool=gem",
+        "train mix=any mix_share=1 mix_until=0.75 mix_alpha=0.2 loss=adjusted smoothing=0.05",
+        "train mix=resizemix mix_share=0 loss=focal focal_gamma=1 hard_examples=0.5",
         "train trunk=resnet50 shortcut=pad stem=deep stem_pool=false attention=se pool=max",
         "train trunk=timm/regnety_008 pool=gem drop_path=0.1",
         "train synthetic=d synthetic_share=1",

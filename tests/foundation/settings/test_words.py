@@ -17,7 +17,7 @@ from graphemes.foundation.settings.commands import (
 )
 from graphemes.foundation.settings.release import PackSettings
 from graphemes.foundation.settings.studies import BenchSettings, NetworksSettings
-from graphemes.foundation.settings.types import ImageSize, Share
+from graphemes.foundation.settings.types import HeadWeights, ImageSize, Share
 from graphemes.foundation.settings.words import expectation, help_lines, read_words
 
 MODELS = [
@@ -30,6 +30,7 @@ MODELS = [
     PackSettings,
 ]
 
+WEIGHTS = "weights of root, vowel and consonant, not all 0, as 2:1:1"
 SHARE = "a share from 0 to 1, as 0.5, or the first and the last epoch's, as 0.8:0.2"
 
 
@@ -116,6 +117,19 @@ def test_a_part_of_a_list_given_twice_is_refused(model, word, part):
         ("device=gpu", "auto, cpu, mps, cuda or cuda:NUMBER"),
         ("device=cuda:", "auto, cpu, mps, cuda or cuda:NUMBER"),
         ("device=cuda:128", "auto, cpu, mps, cuda or cuda:NUMBER"),
+        ("mix=cutout", "none, cutmix, mixup, fmix, resizemix or any"),
+        ("mix_share=1.1", "a number, at least 0, at most 1"),
+        ("mix_until=1.01", "a number, at least 0, at most 1"),
+        ("mix_until=-0.1", "a number, at least 0, at most 1"),
+        ("mix_alpha=0", "a number, at least 0.01, at most 100"),
+        ("loss=hinge", "cross_entropy, focal, balanced or adjusted"),
+        ("smoothing=1", "a number, at least 0, below 1"),
+        ("hard_examples=0", "a number, above 0, at most 1"),
+        ("head_weights=2:1", WEIGHTS),
+        ("head_weights=0:0:0", WEIGHTS),
+        ("head_weights=2:-1:1", WEIGHTS),
+        ("head_weights=2:nan:1", WEIGHTS),
+        ("head_weights=", WEIGHTS),
         ("image_size=8", "a side or HEIGHTxWIDTH, 16 to 1024, as 64 or 137x236"),
         ("image_size=64x", "a side or HEIGHTxWIDTH, 16 to 1024, as 64 or 137x236"),
         ("image_size=64x2048", "a side or HEIGHTxWIDTH, 16 to 1024, as 64 or 137x236"),
@@ -220,6 +234,8 @@ def test_a_run_name_is_a_plain_word_that_takes_no_other_place(name, allowed):
         ("device=cuda:1", "cuda:1"),
         ("seed=4294967295", 2**32 - 1),
         ("schedule=cosine", "cosine"),
+        ("head_weights=1:.5:0", HeadWeights(1.0, 0.5, 0.0)),
+        ("head_weights=0.0001:1234:5", HeadWeights(0.0001, 1234.0, 5.0)),
         ("synthetic_share=0.5", Share(0.5, 0.5)),
         ("synthetic_share=.5", Share(0.5, 0.5)),
         ("synthetic_share=0.8:0.2", Share(0.8, 0.2)),

@@ -19,7 +19,11 @@ from graphemes.foundation.settings.types import (
     FoldChoice,
     FoldSource,
     GraphemePool,
+    HeadWeights,
     ImageSize,
+    LossName,
+    LossWeights,
+    Mix,
     Pool,
     RunName,
     ShareOfEpochs,
@@ -204,6 +208,36 @@ class Learning(Architecture):
     grapheme_weight: Annotated[float, NEWER] = Field(
         0.25, gt=0, le=100, description="in the loss, of a grapheme head's; the three heads' is 1"
     )
+    mix: Annotated[Mix, NEWER] = Field(
+        "none", description="training: images of a batch mixed in pairs; any: cutmix or mixup"
+    )
+    mix_share: Annotated[float, NEWER] = Field(
+        0.5, ge=0, le=1, description="share of the batches that are mixed"
+    )
+    mix_alpha: Annotated[float, NEWER] = Field(
+        1.0, ge=0.01, le=100, description="of shares from Beta(a, a): below 1 one image prevails"
+    )
+    mix_until: Annotated[float, NEWER] = Field(
+        1.0, ge=0, le=1, description="share of the training's steps after which nothing is mixed"
+    )
+    loss: Annotated[LossName, NEWER] = Field(
+        "cross_entropy", description="of the heads; balanced, adjusted: rare classes count for more"
+    )
+    focal_gamma: Annotated[float, NEWER] = Field(
+        2.0, gt=0, le=10, description="of loss=focal: how much less the easy images count"
+    )
+    smoothing: Annotated[float, NEWER] = Field(
+        0.0, ge=0, lt=1, description="of labels: this share goes to all classes alike"
+    )
+    hard_examples: Annotated[float, NEWER] = Field(
+        1.0,
+        gt=0,
+        le=1,
+        description="share of a batch that counts, the hardest; at first all do",
+    )
+    head_weights: Annotated[LossWeights, NEWER] = Field(
+        HeadWeights(2, 1, 1), description="of the heads in the loss"
+    )
     pretrained: Annotated[bool, NEWER] = Field(
         False, description="start from timm's weights, fetched if need be"
     )
@@ -237,6 +271,30 @@ class Learning(Architecture):
             raise ValueError(
                 f"grapheme_weight={shown(self.grapheme_weight)}: there is no grapheme head to"
                 " weigh; leave it out, or give grapheme_head=true"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _mixing_is_asked_for(self) -> Self:
+        given = [key for key in ("mix_share", "mix_alpha", "mix_until") if self.differs(key)]
+        if given and self.mix == "none":
+            raise ValueError(
+                f"{given[0]}={shown(getattr(self, given[0]))}: nothing is mixed; add mix=any,"
+                " cutmix, mixup, fmix or resizemix, or leave it out"
+            )
+        if "mix_alpha" in given and self.mix == "resizemix":
+            raise ValueError(
+                f"mix_alpha={shown(self.mix_alpha)}: mix=resizemix draws sizes evenly, by no Beta;"
+                " leave it out"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _gamma_is_of_a_focal_loss(self) -> Self:
+        if self.differs("focal_gamma") and self.loss != "focal":
+            raise ValueError(
+                f"focal_gamma={shown(self.focal_gamma)}: loss={self.loss} has none; leave it out,"
+                " or give loss=focal"
             )
         return self
 

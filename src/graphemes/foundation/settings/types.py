@@ -18,6 +18,8 @@ GraphemePool = Literal["mean", "sum"]
 Shortcut = Literal["project", "pad", "none"]
 Stem = Literal["7x7", "3x3", "deep"]
 Attention = Literal["none", "se", "scse", "cbam"]
+Mix = Literal["none", "cutmix", "mixup", "fmix", "resizemix", "any"]
+LossName = Literal["cross_entropy", "focal", "balanced", "adjusted"]
 TIMM = "timm/"  # before the name of a trunk of that library
 
 
@@ -70,6 +72,29 @@ def _share(value: Any) -> Share:
     if not ends or max(ends) > 1:
         raise ValueError("no share")
     return Share(ends[0], ends[-1])
+
+
+class HeadWeights(NamedTuple):
+    """What each head weighs in the loss, in the order of the heads."""
+
+    root: float
+    vowel: float
+    consonant: float
+
+    def __str__(self) -> str:
+        return ":".join(f"{weight:.12g}" for weight in self)
+
+
+def _head_weights(value: Any) -> HeadWeights:
+    if isinstance(value, HeadWeights):
+        return value
+    parts = str(value).split(":")
+    if len(parts) != 3 or not all(re.fullmatch(r"[0-9]{0,4}\.?[0-9]{1,4}", part) for part in parts):
+        raise ValueError("no three weights")
+    weights = HeadWeights(*map(float, parts))
+    if not any(weights):
+        raise ValueError("no weight above 0")
+    return weights
 
 
 def _duration(value: Any) -> int:
@@ -218,6 +243,12 @@ ShareOfEpochs = Annotated[
     BeforeValidator(_share),
     PlainSerializer(str),
     Expected("a share from 0 to 1, as 0.5, or the first and the last epoch's, as 0.8:0.2"),
+]
+LossWeights = Annotated[
+    HeadWeights,
+    BeforeValidator(_head_weights),
+    PlainSerializer(str),
+    Expected("weights of root, vowel and consonant, not all 0, as 2:1:1"),
 ]
 Duration = Annotated[int, BeforeValidator(_duration), Expected("a time, as 8h30m, 45m or 90s")]
 FoldChoice = Annotated[
