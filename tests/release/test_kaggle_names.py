@@ -48,6 +48,8 @@ torch.optim.swa_utils.get_ema_multi_avg_fn torch.rand torch.randint torch.random
 torch.random.fork_rng torch.save torch.set_num_threads torch.split torch.stack torch.tensor
 torch.utils.checkpoint.checkpoint torch.utils.data.DataLoader torch.utils.data.Dataset
 torch.utils.data.Sampler torch.utils.flop_counter.FlopCounterMode torch.zeros
+torch.expm1 torch.empty_like torch.fft torch.fft.irfft2 torch.lerp torch.maximum torch.minimum
+torch.view_as_complex torch.where
 """
 # Where torch isn't what runs on Kaggle: a folder or module, and why its names don't count.
 # Studies; exporting is done at home.

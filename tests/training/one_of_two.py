@@ -108,6 +108,22 @@ def learned(
     return learner, losses
 
 
+def mixing_draws(ranks: Ranks, device: str = "cpu") -> list[int]:
+    """A number of each batch's stream of mixing."""
+    settings = Learning(epochs=1, batch_size=BATCH // 4, accumulate=2)
+    epochs, drawn = Epochs(settings, ranks), []
+    engine = Engine(torch.device(device), "fp32")
+    learner = make_learner(Small(still=True), settings, engine, epochs.steps, ranks)
+
+    def mix(ink: Tensor, labels: object, random: np.random.Generator, _done: float) -> tuple:
+        drawn.append(int(random.integers(2**60)))
+        return ink, labels
+
+    learner.mix = mix
+    train_epoch(learner, epochs.epoch(0), (*SEEDS, 0), lambda _count, **_facts: None)
+    return drawn
+
+
 class OneEpoch(Deadline):
     """Time for one epoch."""
 
@@ -148,6 +164,7 @@ def main(out: Path, device: str) -> None:
             learner, losses = learned(way, ranks, device)
             states = learner.network.cpu().state_dict(), learner.average.network.cpu().state_dict()
             found[way] = *states, losses
+        found["mixing"] = mixing_draws(ranks, device)
         with ranks.first_before_others():
             here = out / "made"
             found["made before"] = here.exists()

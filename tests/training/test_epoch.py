@@ -11,7 +11,7 @@ from graphemes.foundation.settings.groups import Learning
 from graphemes.network.devices import Engine
 from graphemes.network.model import Logits
 from graphemes.training.epoch import Learner, NotFinite, make_learner, train_epoch
-from graphemes.training.loss import training_loss
+from graphemes.training.losses import training_loss
 
 CPU = torch.device("cpu")
 PLACE = (0, 0, 2)

@@ -16,7 +16,7 @@ from graphemes.foundation.settings.commands import TrainSettings
 from graphemes.network.ranks import ALONE, Ranks, joined
 from graphemes.network.sync_norm import SyncedNorm, need_plain_norms
 from graphemes.pipeline.run_plan import of_these_ranks
-from training.one_of_two import BATCH, WAYS, Small, learned
+from training.one_of_two import BATCH, WAYS, Small, learned, mixing_draws
 
 HERE = Path(__file__).parent
 
@@ -105,6 +105,12 @@ def test_processes_share_what_they_find(two):
     assert (first["made before"], second["made before"]) == (False, True)
     cores = len(os.sched_getaffinity(0))
     assert first["threads"] == second["threads"] == max(1, cores // 2)
+
+
+def test_each_process_mixes_by_a_stream_of_its_own(two):
+    first, second = (found["mixing"] for found in two)
+    assert len({*first, *second}) == len(first) + len(second) == 12  # 3 steps, 2 pieces, 2 ranks
+    assert first == mixing_draws(ALONE)[: len(first)]
 
 
 def test_a_fold_is_resumed_by_all_though_the_first_alone_reads(two):

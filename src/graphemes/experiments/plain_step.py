@@ -14,7 +14,7 @@ from torch.optim import AdamW
 from graphemes.experiments.bench_run import synchronize
 from graphemes.foundation.settings.groups import Learning
 from graphemes.network.devices import Engine, PrecisionName
-from graphemes.training.loss import training_loss
+from graphemes.training.losses import training_loss
 from graphemes.training.optimisation import make_schedule
 
 

@@ -70,7 +70,7 @@ def _learner(network: nn.Module, steps: int) -> Learner:
         scaler=torch.amp.GradScaler("cpu", enabled=False),
         engine=_CPU,
         clip=float("inf"),
-        loss=lambda scores, labels: nn.functional.binary_cross_entropy_with_logits(
+        loss=lambda scores, labels, _done: nn.functional.binary_cross_entropy_with_logits(
             scores[:, 0], labels
         ),
     )

@@ -3,7 +3,7 @@
 Nobody else writes 168, 11, 7, or the same line three times.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, Generic, NamedTuple, TypeVar
 
 import numpy as np
@@ -45,16 +45,17 @@ HEADS = PerHead(
     vowel=Head("vowel", "vowel_diacritic", 11, 1.0),
     consonant=Head("consonant", "consonant_diacritic", 7, 1.0),
 )
+WEIGHTS = PerHead(*(head.weight for head in HEADS))
 COLUMNS = [head.column for head in HEADS]
 CLASSES = sum(head.classes for head in HEADS)  # 186
 HEIGHT, WIDTH = 137, 236  # pixels of a scan
 PIXELS = HEIGHT * WIDTH
 
 
-def weighted_mean(values: PerHead[Any]) -> Any:
-    """The competition's mean over the heads, 2 : 1 : 1, of floats, arrays or tensors."""
-    total = sum(head.weight for head in HEADS)
-    return sum(value * (head.weight / total) for head, value in zip(HEADS, values, strict=True))
+def weighted_mean(values: PerHead[Any], weights: Sequence[float] = WEIGHTS) -> Any:
+    """The mean over the heads, the competition's 2 : 1 : 1, of floats, arrays or tensors."""
+    total = sum(weights)
+    return sum(value * (weight / total) for weight, value in zip(weights, values, strict=True))
 
 
 Probabilities = PerHead[npt.NDArray[np.float32]]  # (N, C) for each head, rows normalised

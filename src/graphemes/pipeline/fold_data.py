@@ -22,6 +22,7 @@ from graphemes.images.transforms import Augmentation, apply_transform, make_tran
 from graphemes.network.ranks import ALONE, Ranks
 from graphemes.pipeline.fold_rows import FoldRows
 from graphemes.pipeline.training_data import TrainingData
+from graphemes.training.class_losses import Counts, class_counts
 
 
 @dataclass(frozen=True)
@@ -48,6 +49,13 @@ class EpochLoader:
     def synthetic_passes(self) -> int:
         """How many of the pictures of all epochs are synthetic."""
         return sum(self.sampler.synthetic) if isinstance(self.sampler, MixedBatches) else 0
+
+    @property
+    def synthetic_share(self) -> float:
+        """Of the pictures of all epochs."""
+        if not isinstance(self.sampler, MixedBatches):
+            return 0.0
+        return self.synthetic_passes / (self.images * len(self.sampler.synthetic))
 
     def epoch(self, number: int) -> Iterable[Sample]:
         """The batches of epoch 0, 1, ..."""
@@ -88,6 +96,18 @@ class FoldData:
         if s.augment == "device":
             batches = DevicePictures(batches, s.image_size, self.device)
         return EpochLoader(batches, sampler)
+
+    def class_counts(self, synthetic: float) -> Counts:
+        """(C,) of each head: its training images by class, so large a share shown being synthetic.
+
+        By how often a class is shown: synthetic rows are more or less often shown than real ones.
+        """
+        parts = [(1 - synthetic, self.data.by_row.map(lambda column: column[self.rows.trained]))]
+        if self.data.synthetic is not None:
+            own = self.rows.synthetic - len(self.data.store.ids)
+            labels = self.data.synthetic.by_row.map(lambda column: column[own])
+            parts.append((synthetic, labels))
+        return class_counts(parts)
 
     @functools.cached_property
     def validation(self) -> Iterable[Sample]:

@@ -109,6 +109,7 @@ class FoldTraining:
             trained_on=leakage.trained_on,
             deadline=self.deadline,
             ranks=ranks,
+            counts=pictures.class_counts(synthetic=batches.synthetic_share),
         )
         seed, resumed = INITIAL_WEIGHTS.seed(*seeds), ranks.of_first(paths.checkpoint.exists)
         history = train_fold(job, fold_network(self.settings, seed, resumed=resumed))

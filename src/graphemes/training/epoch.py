@@ -7,7 +7,6 @@ import contextlib
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from functools import partial
 from typing import Any
 
 import torch
@@ -18,13 +17,15 @@ from torch.optim.lr_scheduler import LRScheduler
 from graphemes.foundation.errors import UserError
 from graphemes.foundation.heads import PerHead
 from graphemes.foundation.progress import Advance
-from graphemes.foundation.seeds import TORCH, TORCH_OF_RANK
+from graphemes.foundation.seeds import MIXING, TORCH, TORCH_OF_RANK
 from graphemes.foundation.settings.groups import Learning
 from graphemes.network.devices import Engine
 from graphemes.network.gradient_checkpointing import recomputing
 from graphemes.network.ranks import ALONE, Ranks
 from graphemes.network.sync_norm import synchronise_norms
-from graphemes.training.loss import training_loss
+from graphemes.training.class_losses import Counts
+from graphemes.training.losses import make_loss
+from graphemes.training.mixing import Mixing, make_mixing
 from graphemes.training.optimisation import WeightAverage, make_optimiser, make_schedule
 
 Batch = tuple[Tensor, PerHead[Tensor]]  # ink (B, 1, H, W), labels (B,) of each head
@@ -46,9 +47,16 @@ class Learner:
     scaler: torch.amp.GradScaler
     engine: Engine
     clip: float
-    loss: Callable[[Any, Any], Tensor]  # of the network's output and the labels -> ()
+    loss: Callable[[Any, Any, float], Tensor]  # of the output, the labels, `done` -> ()
     ranks: Ranks = ALONE
     accumulate: int = 1  # batches a step
+    steps: int = 1  # of the whole training
+    mix: Mixing | None = None
+
+    @property
+    def done(self) -> float:
+        """The share of the training's steps that were taken."""
+        return self.schedule.last_epoch / self.steps
 
 
 @dataclass(frozen=True)
@@ -67,8 +75,13 @@ def make_learner(
     engine: Engine,
     steps: int,
     ranks: Ranks = ALONE,
+    *,
+    counts: Counts | None = None,
 ) -> Learner:
-    """A learner at its first step of `steps`, on the engine's device."""
+    """A learner at its first step of `steps`, on the engine's device.
+
+    counts: training images of each class, for the losses that ask for them.
+    """
     network = network.to(engine.device)
     network = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     if settings.sync_norm and ranks.size > 1:
@@ -83,9 +96,11 @@ def make_learner(
         scaler=torch.amp.GradScaler(engine.device.type, enabled=engine.needs_scaler),
         engine=engine,
         clip=settings.clip,
-        loss=partial(training_loss, grapheme_weight=settings.grapheme_weight),
+        loss=make_loss(settings, counts, engine.device),
         ranks=ranks,
         accumulate=settings.accumulate,
+        steps=steps,
+        mix=make_mixing(settings),
     )
 
 
@@ -105,7 +120,8 @@ def train_epoch(
     torch.manual_seed(_torch_seed(key, ranks.rank))  # for what a network draws itself, as dropout
     learner.parallel.train()
     started, total, images, since = time.monotonic(), 0.0, 0, 0.0
-    for number, (ink, labels) in enumerate(batches):
+    for number, batch in enumerate(batches):
+        ink, labels = _prepared(learner, *batch, (*key, ranks.rank, number))
         step, piece = divmod(number, pieces)
         if piece == 0:
             learner.optimiser.zero_grad(set_to_none=True)
@@ -127,15 +143,24 @@ def _torch_seed(key: tuple[int, int, int], rank: int) -> int:
     return TORCH_OF_RANK.seed(*key, rank) if rank else TORCH.seed(*key)
 
 
-def _backward(learner: Learner, ink: Tensor, labels: Any, *, last: bool) -> float:
-    """Add a batch's share to the step's gradient; the last brings all processes'. Its loss."""
+def _prepared(
+    learner: Learner, ink: Tensor, labels: Any, key: tuple[int, ...]
+) -> tuple[Tensor, Any]:
+    """A batch on the device, mixed if it's one of those that are; key: as MIXING has it."""
     device = learner.engine.device
     ink = ink.to(device, non_blocking=True, memory_format=torch.channels_last)
     labels = _moved(labels, device)
+    if learner.mix is None:
+        return ink, labels
+    return learner.mix(ink, labels, MIXING.stream(*key), learner.done)
+
+
+def _backward(learner: Learner, ink: Tensor, labels: Any, *, last: bool) -> float:
+    """Add a batch's share to the step's gradient; the last brings all processes'. Its loss."""
     alone = contextlib.nullcontext() if last else learner.ranks.step_later(learner.parallel)
     with alone:
         with learner.engine.autocast():
-            loss = learner.loss(learner.parallel(ink), labels)
+            loss = learner.loss(learner.parallel(ink), labels, learner.done)
         share = loss / learner.accumulate
         with recomputing(learner.network):
             learner.scaler.scale(share).backward()  # type: ignore[no-untyped-call]

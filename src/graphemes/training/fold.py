@@ -26,6 +26,7 @@ from graphemes.network.devices import Engine
 from graphemes.network.ranks import ALONE, Ranks
 from graphemes.network.weights import WeightsRecord, save_weights
 from graphemes.training.checkpoints import History, load_checkpoint, save_checkpoint
+from graphemes.training.class_losses import Counts
 from graphemes.training.curves import draw_curves
 from graphemes.training.epoch import (
     Batch,
@@ -88,6 +89,7 @@ class FoldJob:
     trained_on: npt.NDArray[np.int64]  # fingerprints of the training images
     deadline: Deadline
     ranks: Ranks = ALONE
+    counts: Counts | None = None  # training images of each class
 
     @property
     def fold(self) -> str:
@@ -104,7 +106,7 @@ def train_fold(job: FoldJob, network: nn.Module) -> History:
     """
     epochs = job.settings.epochs
     steps, ranks = epochs * job.batches.steps, job.ranks
-    learner = make_learner(network, job.settings, job.engine, steps, ranks)
+    learner = make_learner(network, job.settings, job.engine, steps, ranks, counts=job.counts)
     history = _begin(job, learner)
     while history.epochs < epochs:
         if not ranks.of_first(job.deadline.leaves_an_epoch):
