@@ -9,6 +9,8 @@ import numpy as np
 import pytest
 import torch
 
+from graphemes.foundation.heads import HEADS
+from graphemes.foundation.seeds import stream
 from graphemes.foundation.settings.groups import Learning
 from graphemes.foundation.settings.types import ImageSize
 from graphemes.images.dataset import StoreDataset, loader
@@ -21,6 +23,7 @@ from graphemes.network.devices import Engine, fast_precision
 from graphemes.network.model import build_network
 from graphemes.network.weights import load_weights
 from graphemes.pipeline.export_checks import made_images
+from graphemes.training.mixing import KINDS
 
 DEVICE = "cuda"
 pytestmark = [
@@ -110,6 +113,27 @@ def test_pictures_drawn_on_the_device_are_those_drawn_on_a_cpu():
         drawn.append(ink.cpu())
     assert (drawn[0] - drawn[1]).abs().max() < 1e-2
     assert (drawn[0] - drawn[1]).abs().mean() < 1e-4
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_batch_is_mixed_as_on_a_cpu(kind):
+    random = torch.Generator().manual_seed(0)
+    ink = torch.rand(16, 1, 32, 48, generator=random)
+    labels = HEADS.map(lambda head: torch.randint(head.classes, (16,), generator=random))
+    mixed, soft = KINDS[kind](ink, labels, stream(0), 1.0)
+    moved = labels.map(lambda column: column.to(DEVICE))
+    there, their_soft = KINDS[kind](ink.to(DEVICE), moved, stream(0), 1.0)
+    assert there.device.type == their_soft.share.device.type == DEVICE
+    # Where two pixels of Fourier noise are as high, either may come first.
+    assert ((there.cpu() - mixed).abs() > 1e-5).float().mean() < 1e-3
+    torch.testing.assert_close(their_soft.share.cpu(), soft.share)
+    assert torch.equal(their_soft.partner.vowel.cpu(), soft.partner.vowel)
+
+
+def test_a_fold_learns_from_mixed_batches_and_its_hardest(learn):
+    words = {"mix": "any", "loss": "adjusted", "smoothing": 0.1, "hard_examples": 0.7}
+    _, fold = learn(precision="fp16", **words, grapheme_head="true")
+    assert np.isfinite(losses(fold)).all()
 
 
 def test_a_fold_learns_from_pictures_drawn_on_the_device(learn):
