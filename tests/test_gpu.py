@@ -13,11 +13,12 @@ from graphemes.foundation.heads import HEADS
 from graphemes.foundation.seeds import stream
 from graphemes.foundation.settings.groups import Learning
 from graphemes.foundation.settings.types import ImageSize
+from graphemes.images.augmentation import Augmentation
 from graphemes.images.dataset import StoreDataset, loader
 from graphemes.images.device_pictures import DevicePictures, placed_scan
 from graphemes.images.ink import frames_of
 from graphemes.images.sampling import Batches
-from graphemes.images.transforms import Augmentation, make_transform
+from graphemes.images.transforms import make_transform
 from graphemes.inference.predict import probabilities
 from graphemes.network.devices import Engine, fast_precision
 from graphemes.network.model import build_network

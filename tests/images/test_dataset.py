@@ -16,6 +16,7 @@ from graphemes.foundation.heads import HEIGHT, WIDTH, PerHead
 from graphemes.foundation.seeds import AUGMENTATION
 from graphemes.foundation.settings.types import ImageSize, Share
 from graphemes.images import dataset
+from graphemes.images.augmentation import Augmentation
 from graphemes.images.dataset import (
     UNLABELLED,
     JoinedDataset,
@@ -28,7 +29,7 @@ from graphemes.images.dataset import (
 )
 from graphemes.images.ink import frames_of
 from graphemes.images.sampling import Batches, MixedBatches
-from graphemes.images.transforms import Augmentation, apply_transform, make_transform
+from graphemes.images.transforms import apply_transform, make_transform
 
 CPU, GPU = torch.device("cpu"), torch.device("cuda")
 N = 23

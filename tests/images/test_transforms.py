@@ -8,9 +8,10 @@ import torch
 from graphemes.foundation.heads import HEIGHT, WIDTH
 from graphemes.foundation.seeds import seed_at
 from graphemes.foundation.settings.types import ImageSize
+from graphemes.images.augmentation import Augmentation
 from graphemes.images.ink import Box, Frame
 from graphemes.images.placement import crop_box, padding, place
-from graphemes.images.transforms import Augmentation, apply_transform, make_transform
+from graphemes.images.transforms import apply_transform, make_transform
 from graphemes.pipeline.export_checks import made_images
 
 MOVES = Augmentation(shift=0.06, scale=0.15, rotate=10, shear=10)

@@ -19,9 +19,11 @@ from torch.nn import functional
 from graphemes.foundation.heads import HEIGHT, WIDTH
 from graphemes.foundation.settings.types import ImageSize
 from graphemes.images.dataset import Sample
+from graphemes.images.device_distortions import DrawnDistortions, distorted, drawn_distortions
+from graphemes.images.distortions import PAPER, Distortion
 from graphemes.images.ink import Frame
 from graphemes.images.placement import crop_box
-from graphemes.images.transforms import PAPER, FramedPicture, Transform
+from graphemes.images.transforms import FramedPicture, Transform
 
 
 class PlacedScan(NamedTuple):
@@ -32,6 +34,7 @@ class PlacedScan(NamedTuple):
     lift: Tensor  # () int64: added to its grey levels
     matrix: Tensor  # (2, 3) float32: from a picture's pixels (x, y, 1) to the scan's (x, y)
     times: Tensor  # () int64: how much larger it is drawn, to be averaged
+    distortions: DrawnDistortions  # what else is done to it
 
     @property
     def nbytes(self) -> int:
@@ -44,6 +47,7 @@ def placed_scan(
 ) -> PlacedScan:
     """What `apply_transform` would draw with this seed: for StoreDataset's `draw`."""
     framed: FramedPicture = compose.transforms[0]
+    distortions = [one for one in compose.transforms if isinstance(one, Distortion)]
     assert seed is not None
     framed.set_random_seed(seed % 2**32)
     box = crop_box(frame, framed.crop)
@@ -57,6 +61,7 @@ def placed_scan(
         torch.tensor(PAPER - frame.paper),
         torch.from_numpy(matrix.astype(np.float32)),
         torch.tensor(placement.times),
+        drawn_distortions(distortions, seed % 2**32, framed.size),
     )
 
 
@@ -64,6 +69,7 @@ def draw(placed: PlacedScan, size: ImageSize, device: torch.device) -> Tensor:
     """(B, 1, H, W) float32 on the device, 0 paper .. 1 ink, of a batch that is on the CPU."""
     times = int(placed.times.max())
     scan, box, lift, matrix = (part.to(device, non_blocking=True) for part in placed[:4])
+    drawn = DrawnDistortions(*(part.to(device, non_blocking=True) for part in placed.distortions))
     ink = (PAPER - lift.view(-1, 1, 1) - scan.int()).clamp(min=0).float() / PAPER
     ink *= _inside(box, HEIGHT, WIDTH)
     # The middles of the drawn pixels, in the picture's own pixels.
@@ -75,10 +81,16 @@ def draw(placed: PlacedScan, size: ImageSize, device: torch.device) -> Tensor:
         + beside[:, None, None] * down[None, :, None, None]
         + offset[:, None, None]
     )
+    if drawn.bend.numel():
+        size_drawn = (len(down), len(across))
+        bend = functional.interpolate(drawn.bend, size_drawn, mode="bicubic")[..., None]
+        points += along[:, None, None] * bend[:, 0] + beside[:, None, None] * bend[:, 1]
     sides = torch.tensor([WIDTH, HEIGHT], device=device)
     grid = (2 * points + 1) / sides - 1  # from -1 to 1 between the outer edges
-    drawn = functional.grid_sample(ink[:, None], grid, align_corners=False)
-    return functional.avg_pool2d(drawn, times) if times > 1 else drawn
+    picture = functional.grid_sample(ink[:, None], grid, align_corners=False)
+    if times > 1:
+        picture = functional.avg_pool2d(picture, times)
+    return distorted(picture, drawn)
 
 
 def _inside(box: Tensor, height: int, width: int) -> Tensor:

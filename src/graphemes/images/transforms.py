@@ -3,38 +3,21 @@
 H x W pixels; scans are uint8, 255 paper .. 0 ink; pictures are (1, H, W) float32, 0 paper .. 1 ink.
 """
 
-import os
-from dataclasses import dataclass
 from typing import Any, TypeAlias
 
-# Its import asks the network for its newest version otherwise, and waits for an answer. That holds
-# as long as no other module here imports it.
-os.environ["NO_ALBUMENTATIONS_UPDATE"] = "1"
-os.environ["ALBUMENTATIONS_NO_TELEMETRY"] = "1"  # its successor's, which has the same module's name
-
-import albumentations as A
 import cv2
 import numpy as np
 import numpy.typing as npt
 import torch
-from albumentations.pytorch import ToTensorV2
 
 from graphemes.foundation.settings.types import Crop, ImageSize
+from graphemes.images.albumentations_library import A, ToTensorV2
+from graphemes.images.augmentation import Augmentation, make_distortions
+from graphemes.images.distortions import PAPER
 from graphemes.images.ink import Box, Frame
 from graphemes.images.placement import Placement, crop_box, padded_shape, padding, place
 
-PAPER = 255
 Transform: TypeAlias = A.Compose  # of a scan to a picture
-
-
-@dataclass(frozen=True)
-class Augmentation:
-    """How far training pictures may be moved; each value is the greatest change."""
-
-    shift: float  # share of the side
-    scale: float  # 0.1 is 0.9 to 1.1
-    rotate: float  # degrees
-    shear: float  # degrees
 
 
 class FramedPicture(A.ImageOnlyTransform):  # type: ignore[misc]
@@ -121,11 +104,12 @@ class Ink(A.ImageOnlyTransform):  # type: ignore[misc]
 
 
 def _moves(by: Augmentation) -> A.Affine:
+    shift, scale, rotate, shear = map(by.farthest, ("shift", "scale", "rotate", "shear"))
     return A.Affine(
-        translate_percent=(-by.shift, by.shift),
-        scale=(1 - by.scale, 1 + by.scale),
-        rotate=(-by.rotate, by.rotate),
-        shear=(-by.shear, by.shear),
+        translate_percent=(-shift, shift),
+        scale=(1 - scale, 1 + scale),
+        rotate=(-rotate, rotate),
+        shear=(-shear, shear),
         interpolation=cv2.INTER_LINEAR,
         border_mode=cv2.BORDER_CONSTANT,
         fill=PAPER,
@@ -135,7 +119,8 @@ def _moves(by: Augmentation) -> A.Affine:
 
 def make_transform(size: ImageSize, crop: Crop, by: Augmentation | None = None) -> Transform:
     """The Compose for validation and prediction, or with `by` for training."""
-    return Transform([FramedPicture(size, crop, by), Ink(), ToTensorV2()])
+    distortions = [] if by is None else make_distortions(size, by)
+    return Transform([FramedPicture(size, crop, by), *distortions, Ink(), ToTensorV2()])
 
 
 def apply_transform(

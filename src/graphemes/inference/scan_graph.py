@@ -15,8 +15,8 @@ from torch import Tensor, nn
 
 from graphemes.foundation.heads import HEIGHT, PIXELS, WIDTH
 from graphemes.foundation.settings.types import Crop, ImageSize
+from graphemes.images.distortions import PAPER
 from graphemes.images.ink import DARKEST, FAINTEST, SHARE
-from graphemes.images.transforms import PAPER
 from graphemes.inference.ink_spots import Boxes, ink_boxes
 
 

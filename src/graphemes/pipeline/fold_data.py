@@ -15,10 +15,11 @@ from torch.utils.data import Sampler
 
 from graphemes.foundation.heads import PerHead
 from graphemes.foundation.settings.commands import TrainSettings
+from graphemes.images.augmentation import Augmentation
 from graphemes.images.dataset import JoinedDataset, Sample, StoreDataset, loader
 from graphemes.images.device_pictures import DevicePictures, placed_scan
 from graphemes.images.sampling import Batches, MixedBatches, RankBatches, SampleKey
-from graphemes.images.transforms import Augmentation, apply_transform, make_transform
+from graphemes.images.transforms import apply_transform, make_transform
 from graphemes.network.ranks import ALONE, Ranks
 from graphemes.pipeline.fold_rows import FoldRows
 from graphemes.pipeline.training_data import TrainingData
@@ -77,9 +78,7 @@ class FoldData:
     def training(self) -> EpochLoader:
         """The augmented pictures."""
         s = self.settings
-        compose = make_transform(
-            s.image_size, s.crop, Augmentation(s.shift, s.scale, s.rotate, s.shear)
-        )
+        compose = make_transform(s.image_size, s.crop, Augmentation.of(s))
         draw = placed_scan if s.augment == "device" else apply_transform
         parts: list[StoreDataset] = []
         for data in (self.data, self.data.synthetic):

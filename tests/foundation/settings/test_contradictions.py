@@ -45,6 +45,9 @@ CONTRADICTIONS = {
         "synthetic_share=0.5: there are no synthetic images; add synthetic=DIRECTORY or a number"
         " to draw, or leave it out"
     ),
+    "train erase_kind=grid": (
+        "erase_kind=grid: nothing is erased; leave it out, or give erase=0.5"
+    ),
     "train fold=9 folds=3": "fold=9: there are 3 folds, expected 0 to 2, all or none",
     "train fold=0,5,7": "fold=5: there are 5 folds, expected 0 to 4, all or none",
     "doctor fold=5": "fold=5: there are 5 folds, expected 0 to 4, all or none",

@@ -16,6 +16,7 @@ from graphemes.foundation.settings.types import (
     Crop,
     DataPlace,
     DeviceName,
+    EraseKind,
     FoldChoice,
     FoldSource,
     GraphemePool,
@@ -202,6 +203,30 @@ class Learning(Architecture):
     scale: float = Field(0.15, ge=0, le=0.9, description="training: 0.1 is 0.9 to 1.1")
     rotate: float = Field(10.0, ge=0, le=180, description="training: degrees")
     shear: float = Field(10.0, ge=0, le=60, description="training: degrees")
+    erase: Annotated[float, NEWER] = Field(
+        0.0, ge=0, le=1, description="training: share of the pictures with a part of them erased"
+    )
+    erase_kind: Annotated[EraseKind, NEWER] = Field(
+        "box", description="one box of 2 to 25 % of the picture, or a grid of small ones"
+    )
+    elastic: Annotated[float, NEWER] = Field(
+        0.0, ge=0, le=1, description="training: share of the pictures that are bent smoothly"
+    )
+    grid: Annotated[float, NEWER] = Field(
+        0.0, ge=0, le=1, description="training: share whose rows and columns are stretched unevenly"
+    )
+    thickness: Annotated[float, NEWER] = Field(
+        0.0, ge=0, le=1, description="training: share with bolder or finer strokes"
+    )
+    blur: Annotated[float, NEWER] = Field(
+        0.0, ge=0, le=1, description="training: share of the pictures that are blurred"
+    )
+    contrast: Annotated[float, NEWER] = Field(
+        0.0, ge=0, le=1, description="training: share with fainter or darker ink"
+    )
+    strength: Annotated[float, NEWER] = Field(
+        1.0, ge=0, le=3, description="times shift to shear, and times how far those above go"
+    )
     augment: Annotated[Literal["cpu", "device"], NEWER] = Field(
         "cpu", description="training: where pictures are moved; device: in batches on the GPU"
     )
@@ -262,6 +287,14 @@ class Learning(Architecture):
             raise ValueError(
                 f"pretrained=true: trunk={self.trunk} has no weights to fetch; expected"
                 f" trunk={TIMM}NAME; leave it out, or give init=FILE"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _kinds_of_holes_are_erased(self) -> Self:
+        if self.differs("erase_kind") and not self.erase:
+            raise ValueError(
+                f"erase_kind={self.erase_kind}: nothing is erased; leave it out, or give erase=0.5"
             )
         return self
 

@@ -11,6 +11,7 @@ from graphemes.foundation.errors import SettingsError
 from graphemes.foundation.files import need_utf8
 
 Crop = Literal["ink", "none"]
+EraseKind = Literal["box", "grid"]
 FoldRule = Literal["stratified", "grapheme"]
 Wish = Literal["auto", "true", "false"]
 Pool = Literal["avg", "gem", "max", "avgmax"]
