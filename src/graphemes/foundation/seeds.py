@@ -26,7 +26,8 @@ def seed_at(seed: int, *key: int) -> int:
 class Purpose:
     """One use of random numbers; None in its key stands for a number of the caller's."""
 
-    of: Literal["run", "drawing", "two_sample_test", "degradation"]  # whose seed it takes
+    # Whose seed it takes.
+    of: Literal["run", "picture", "drawing", "two_sample_test", "degradation"]
     key: tuple[int | None, ...]
 
     def stream(self, seed: int, *numbers: int) -> np.random.Generator:
@@ -64,6 +65,9 @@ INITIAL_WEIGHTS = LibraryPurpose("run", (None,))  # fold
 TORCH = LibraryPurpose("run", (None, None))  # fold, epoch: what a network draws, as dropout
 TORCH_OF_RANK = LibraryPurpose("run", (None, None, 0, None))  # the same of processes from 1 on
 AUGMENTATION = LibraryPurpose("run", (None, None, None))  # fold, epoch, row
+
+# Of a training picture: the seed that AUGMENTATION gives it.
+DISTORTION = Purpose("picture", (None,))  # number of the distortion
 
 # Of drawings: a collection's seed=, and its parts (0 train, 1 test, 9 what is compared).
 WRITER = Purpose("drawing", (0, None, None))  # part, writer

@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from graphemes.foundation.seeds import stream
+from graphemes.foundation.seeds import DISTORTION
 from graphemes.images.albumentations_library import A
 
 PAPER = 255
@@ -42,7 +42,7 @@ class Distortion(A.BasicTransform):  # type: ignore[misc]
         """Whether this picture is distorted: those of a smaller share are among a larger one's."""
         chosen: bool = self.py_random.random() < self.p or force_apply
         if chosen and self.seed is not None:
-            self.random_generator = stream(self.seed, self.number)
+            self.random_generator = DISTORTION.stream(self.seed, self.number)
         return chosen
 
 
