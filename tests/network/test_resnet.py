@@ -72,6 +72,7 @@ def test_three_channels_and_classes_are_timms():
         ({"stem": "deep"}, {"stem_type": "deep", "stem_width": 32}),
         ({"pool": "max"}, {"global_pool": "max"}),
         ({"pool": "avgmax"}, {"global_pool": "avgmax"}),
+        ({"widths": (64, 96, 96, 320)}, {"channels": (64, 96, 96, 320)}),
     ],
 )
 def test_options_are_those_of_timm(ours, timms):
@@ -137,6 +138,47 @@ def test_no_classes_are_refused(classes):
         resnet.resnet18(num_classes=classes)
 
 
+@pytest.mark.parametrize("name", ["resnet34", "resnet50"])
+@pytest.mark.parametrize("stem", ["7x7", "deep"])
+def test_widths_are_those_of_stem_and_stages(name, stem):
+    widths = (8, 16, 40, 80)
+    with torch.device("meta"):
+        network = getattr(resnet, name)(widths=widths, stem=stem)
+        x, sizes = network.stem(torch.zeros(2, 1, 64, 64)), []
+        for stage in network.stages:
+            x = stage(x)
+            sizes.append((x.shape[1], x.shape[2]))
+    times = TABLE[name][0].expansion
+    assert network.stem[-3].num_features == 8
+    assert sizes == [(times * w, side) for w, side in zip(widths, (16, 8, 4, 2), strict=True)]
+    assert network.width == 80 * times
+
+
+def test_branches_are_dropped_as_timm_drops_them():
+    x = pictures(64, 3, 5, 5)
+    drop = resnet.DropPath(0.4)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(1)
+        got = drop(x)
+        torch.manual_seed(1)
+        judged = timm_library().layers.drop_path(x, 0.4, training=True)
+    torch.testing.assert_close(got, judged)
+    kept = got.flatten(1).any(dim=1)
+    assert 0 < kept.sum() < 64
+    torch.testing.assert_close(got[kept], x[kept] / 0.6)
+    assert torch.equal(drop.eval()(x), x)
+
+
+def test_rates_grow_with_depth_as_timms():
+    judge = timm_library().create_model("resnet18", drop_path_rate=0.3)
+    ours = resnet.resnet18(drop_path=0.3)
+    rates = [part.rate for part in ours.modules() if isinstance(part, resnet.DropPath)]
+    dropping = timm_library().layers.DropPath
+    timms = [part.drop_prob for part in judge.modules() if isinstance(part, dropping)]
+    assert rates == pytest.approx([0.0, *timms])
+    assert len(rates) == 8
+
+
 @pytest.mark.parametrize("block", [BasicBlock, Bottleneck])
 def test_a_fresh_block_is_its_shortcut(block):
     """So that a deep network begins as a shallow one."""
@@ -180,7 +222,7 @@ def test_shortcuts_cost_what_they_should():
     assert counts["pad"] == counts["none"] == counts["project"] - projections
 
 
-@pytest.mark.parametrize(("stem", "side"), [("7x7", 16), ("3x3", 16), ("deep", 16)])
+@pytest.mark.parametrize(("stem", "side"), [("7x7", 16), ("3x3", 16), ("deep", 16), ("3x3s1", 32)])
 def test_stems_quarter_the_picture_or_halve_it(stem, side):
     x = pictures(1, 1, 64, 64)
     assert resnet.resnet18(stem=stem).stem(x).shape == (1, 64, side, side)

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from graphemes.foundation.errors import DataError
 from graphemes.foundation.settings.groups import Learning
+from graphemes.foundation.settings.words import shown
 from graphemes.network.initial_weights import initial_network
 from graphemes.network.model import build_network
 from graphemes.network.resnet import TABLE
@@ -121,6 +122,7 @@ def test_weights_of_one_channel_are_taken_as_they_are(tmp_path, eighteen):
         ({"shortcut": "none"}, "project"),
         ({"stem": "deep"}, "7x7"),
         ({"stem": "3x3"}, "7x7"),
+        ({"widths": (8, 16, 24, 32)}, "64,128,256,512"),
         ({"attention": "se"}, "none"),
         ({"attention": "cbam"}, "none"),
     ],
@@ -128,7 +130,8 @@ def test_weights_of_one_channel_are_taken_as_they_are(tmp_path, eighteen):
 def test_an_option_that_makes_other_tensors_is_said(tmp_path, eighteen, option, usual):
     ((key, value),) = option.items()
     assert refusal(eighteen, tmp_path, **option) == (
-        f"its ResNet has {key}={usual}, which {key}={value} doesn't fit; leave one of both out"
+        f"its ResNet has {key}={usual}, which {key}={shown(value)} doesn't fit; leave one of both"
+        " out"
     )
 
 

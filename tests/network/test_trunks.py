@@ -14,7 +14,7 @@ from graphemes.foundation.settings.types import ImageSize
 from graphemes.network.cost import multiply_adds
 from graphemes.network.resnet import TABLE
 from graphemes.network.timm_library import timm_library
-from graphemes.network.trunks import TRUNKS, build_trunk
+from graphemes.network.trunks import TRUNKS, build_trunk, need_sizes
 
 SIZE = ImageSize(64, 64)
 # A name of each family, and parameters of its bare features on one channel, in millions.
@@ -147,6 +147,16 @@ def test_a_size_whose_edges_a_model_would_not_see_is_said():
     trunk("timm/vit_tiny_patch16_224", ImageSize(144, 240))
     trunk("timm/swin_tiny_patch4_window7_224", ImageSize(137, 236))  # a row is no loss
     trunk("timm/pvt_v2_b0", ImageSize(67, 67))  # its patches of 7x7 overlap
+
+
+def test_sizes_besides_that_a_model_cannot_take_are_said():
+    need_sizes(trunk("timm/regnety_008"), [ImageSize(32, 48)])
+    need_sizes(trunk("resnet18"), [ImageSize(16, 17)])
+    with pytest.raises(NetworkError) as caught:
+        need_sizes(trunk("timm/vit_tiny_patch16_224"), [SIZE, ImageSize(48, 48)])
+    said = str(caught.value)
+    assert said.startswith("image_sizes=48x48: trunk=timm/vit_tiny_patch16_224 can't take it (")
+    assert said.endswith("; it is built for one size; leave image_sizes out")
 
 
 def test_the_settings_know_the_trunks_that_there_are():

@@ -162,9 +162,9 @@ def test_an_unknown_trunk_is_said(tmp_path):
 
 
 def test_a_record_whose_settings_contradict_is_said(tmp_path):
-    text = json.dumps({**asdict(RECORD), "settings": {**RECORD.settings, "drop_path": 0.1}})
+    text = json.dumps({**asdict(RECORD), "settings": {**RECORD.settings, "grapheme_pool": "sum"}})
     said = record_refusal(tmp_path / "w.safetensors", text)
-    assert said.startswith("its network can't be built here: drop_path=0.1: trunk=")
+    assert said.startswith("its network can't be built here: grapheme_pool=sum: there is no")
 
 
 def planted(path: Path, state: dict[str, torch.Tensor], **changes: torch.Tensor | None) -> str:

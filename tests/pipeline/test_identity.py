@@ -10,7 +10,7 @@ from graphemes.foundation.errors import DataError, PlaceTaken
 from graphemes.foundation.files import file_digest
 from graphemes.foundation.settings.commands import TrainSettings
 from graphemes.foundation.settings.groups import LATER, Learning
-from graphemes.foundation.settings.types import HeadWeights
+from graphemes.foundation.settings.types import HeadWeights, ImageSize
 from graphemes.pipeline.existing_results import place_taken_error
 from graphemes.pipeline.identity import RunIdentity, learning_settings, run_identity
 
@@ -77,6 +77,12 @@ CHANGED = {
     "neck": 8,
     "dropout": 0.1,
     "drop_path": 0.1,
+    "widths": (8, 8, 8, 8),
+    "optimiser": "sgd",
+    "cycles": 2,
+    "swa": 2,
+    "patience": 2,
+    "image_sizes": (ImageSize(32, 32), ImageSize(48, 64)),
     "grapheme_pool": "sum",
     "grapheme_weight": 1,
     "synthetic_share": 0.5,

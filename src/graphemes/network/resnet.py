@@ -16,14 +16,13 @@ from graphemes.network.gradient_checkpointing import run_blocks
 from graphemes.network.pooling import GlobalPool
 from graphemes.network.shortcuts import make_shortcut
 
-WIDTHS = (64, 128, 256, 512)  # of the 3x3 convolutions in the four stages
-
 
 class BlockOptions(NamedTuple):
     """What a block has beside its convolutions."""
 
     shortcut: Shortcut = "project"
     attention: Attention = "none"
+    drop_path: float = 0.0
 
 
 USUAL = BlockOptions()
@@ -44,11 +43,29 @@ class ResidualBlock(nn.Module):
         """Called last, so that weights are drawn and listed in the order of the forward pass."""
         self.relu = nn.ReLU(inplace=True)
         self.attention = ATTENTIONS[options.attention](after)
+        self.drop_path = DropPath(options.drop_path)
         self.shortcut = make_shortcut(options.shortcut, before, after, stride)
 
     def _join(self, branch: Tensor, x: Tensor) -> Tensor:
-        branch = self.attention(branch)
+        branch = self.drop_path(self.attention(branch))
         return self.relu(branch if self.shortcut is None else branch + self.shortcut(x))  # type: ignore[no-any-return]
+
+
+class DropPath(nn.Module):
+    """Stochastic depth, Huang et al. 2016 (arXiv:1603.09382): in training a branch left out, by
+    chance and picture for picture; those that stay are larger by as much.
+    """
+
+    def __init__(self, rate: float) -> None:
+        super().__init__()
+        self.rate = rate
+
+    def forward(self, branch: Tensor) -> Tensor:
+        """(B, C, h, w) -> the same shape."""
+        if not self.rate or not self.training:
+            return branch
+        kept = branch.new_empty(len(branch), 1, 1, 1).bernoulli_(1 - self.rate)
+        return branch * (kept / (1 - self.rate))
 
 
 class BasicBlock(ResidualBlock):
@@ -97,7 +114,9 @@ class Bottleneck(ResidualBlock):
 class ResNet(nn.Module):
     """Stem, four stages, global pooling: pictures to features of `width` channels.
 
-    With num_classes a linear layer follows. shortcut="none" is the paper's plain network.
+    widths: of the 3x3 convolutions, a stage each; the stem's is the first. With num_classes a
+    linear layer follows. shortcut="none" is the paper's plain network. drop_path: the last block's
+    rate; it grows from 0 in a straight line.
     """
 
     def __init__(
@@ -112,20 +131,25 @@ class ResNet(nn.Module):
         stem: Stem = "7x7",
         stem_pool: bool = True,
         pool: Pool = "avg",
+        widths: Sequence[int] = (64, 128, 256, 512),
+        drop_path: float = 0.0,
     ) -> None:
         super().__init__()
         if num_classes is not None and num_classes < 1:
             raise ValueError(
                 f"num_classes: got {num_classes}, expected 1 or more, or None for bare features"
             )
-        options = BlockOptions(shortcut, attention)
-        self.stem = _stem(image_channels, stem, pooled=stem_pool)
-        stages, before = [], WIDTHS[0]
-        for depth, width in zip(depths, WIDTHS, strict=False):  # fewer stages, a smaller network
-            stride = 1 if width == WIDTHS[0] else 2
-            blocks = [block(before, width, stride, options)]
-            before = width * block.expansion
-            blocks += [block(before, width, 1, options) for _ in range(depth - 1)]
+        self.stem = _stem(image_channels, stem, widths[0], pooled=stem_pool)
+        stages: list[nn.Module] = []
+        before, made = widths[0], 0
+        for depth, width in zip(depths, widths, strict=False):  # fewer stages, a smaller network
+            blocks = []
+            for number in range(depth):
+                rate = drop_path * made / max(1, sum(depths) - 1)
+                options = BlockOptions(shortcut, attention, rate)
+                stride = 2 if stages and not number else 1
+                blocks.append(block(before, width, stride, options))
+                before, made = width * block.expansion, made + 1
             stages.append(nn.Sequential(*blocks))
         self.stages = nn.Sequential(*stages)
         self.pool = GlobalPool(pool)
@@ -142,12 +166,17 @@ class ResNet(nn.Module):
         return self.classify(self.pool(maps))  # type: ignore[no-any-return]
 
 
-def _stem(image_channels: int, stem: Stem, *, pooled: bool) -> nn.Sequential:
-    """Half the picture's sides, a quarter if pooled. deep: He et al. 2018 (arXiv:1812.01187), C."""
+def _stem(image_channels: int, stem: Stem, width: int, *, pooled: bool) -> nn.Sequential:
+    """Half the picture's sides (3x3s1: all of them), and half of these if pooled.
+
+    deep: He et al. 2018 (arXiv:1812.01187), C.
+    """
+    half = width // 2
     shapes = {
-        "7x7": [(image_channels, 64, 7, 2)],
-        "3x3": [(image_channels, 64, 3, 2)],
-        "deep": [(image_channels, 32, 3, 2), (32, 32, 3, 1), (32, 64, 3, 1)],
+        "7x7": [(image_channels, width, 7, 2)],
+        "3x3": [(image_channels, width, 3, 2)],
+        "3x3s1": [(image_channels, width, 3, 1)],
+        "deep": [(image_channels, half, 3, 2), (half, half, 3, 1), (half, width, 3, 1)],
     }
     layers: list[nn.Module] = []
     for shape in shapes[stem]:

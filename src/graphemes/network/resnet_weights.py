@@ -12,7 +12,7 @@ from graphemes.network.resnet import TABLE, Bottleneck, ResNet
 from graphemes.network.tensor_files import below_prefix, named, read_tensors
 
 # Options that make other tensors than those of the files.
-OTHER_TENSORS = ("shortcut", "stem", "attention")
+OTHER_TENSORS = ("shortcut", "stem", "widths", "attention")
 FIRST = "conv1.weight"  # the stem's, which sees colours
 _BODY = re.compile(r"(conv1|bn1|layer\d+)\.")  # what else there is classifies
 

@@ -23,8 +23,8 @@ FAULTS = (
 )
 
 
-def timm_library() -> ModuleType:
-    """The module timm. Raises MissingPackage.
+def timm_library(wanted_by: str = f"trunk={TIMM}NAME") -> ModuleType:
+    """The module timm. Raises MissingPackage, with the setting that it is wanted by.
 
     Beside a CPU build of torch, torchvision from the package index can't load its compiled
     operators, and importing it (as timm does) stops at "operator torchvision::nms does not exist".
@@ -36,7 +36,7 @@ def timm_library() -> ModuleType:
         return importlib.import_module("timm")
     except ModuleNotFoundError as error:
         raise MissingPackage(
-            f"trunk={TIMM}NAME: {error.name} isn't installed; pip install timm, or take another"
+            f"{wanted_by}: {error.name} isn't installed; pip install timm, or take another"
         ) from None
     except RuntimeError as error:
         if _DECLARED or "torchvision::nms" not in str(error):

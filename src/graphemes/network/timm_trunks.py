@@ -49,6 +49,11 @@ class TimmTrunk(nn.Module):
         _check_patches(trunk, self.model, size)
         self.width = _features(trunk, self.model, size)
 
+    def need_size(self, size: ImageSize) -> None:
+        """Raise NetworkError for a size of pictures, of image_sizes, that it can't take besides."""
+        _check_patches(TIMM + self.name, self.model, size, "image_sizes")
+        _features(TIMM + self.name, self.model, size, "image_sizes")
+
     def forward(self, x: Tensor) -> Tensor:
         """(B, 1, H, W) -> features (B, width)."""
         return self.model(x)  # type: ignore[no-any-return]
@@ -142,7 +147,7 @@ class _Pooling(nn.Module):
         return features if self.flat else features[:, :, None, None]  # type: ignore[no-any-return]
 
 
-def _check_patches(trunk: str, model: nn.Module, size: ImageSize) -> None:
+def _check_patches(trunk: str, model: nn.Module, size: ImageSize, key: str = "image_size") -> None:
     """A network of patches passes over what is left of a side when it is cut into them."""
     kind = timm_library().layers.PatchEmbed
     cutting = next((part for part in model.modules() if isinstance(part, kind)), None)
@@ -153,13 +158,13 @@ def _check_patches(trunk: str, model: nn.Module, size: ImageSize) -> None:
     if max(left) >= UNCOVERED:
         fits = ImageSize(*(-(-side // one) * one for side, one in zip(size, patch, strict=True)))
         raise NetworkError(
-            f"image_size={size}: trunk={trunk} cuts it into patches of {patch[0]}x{patch[1]} and"
+            f"{key}={size}: trunk={trunk} cuts it into patches of {patch[0]}x{patch[1]} and"
             f" leaves the last rows ({left[0]}) and columns ({left[1]}) unseen; try"
-            f" image_size={fits}"
+            f" {key}={fits}"
         )
 
 
-def _features(trunk: str, model: Any, size: ImageSize) -> int:
+def _features(trunk: str, model: Any, size: ImageSize, key: str = "image_size") -> int:
     """How many features it gives, asked by a picture: timm's models name this differently."""
     was = model.training
     try:
@@ -167,9 +172,13 @@ def _features(trunk: str, model: Any, size: ImageSize) -> int:
             found = model.eval()(torch.zeros(1, 1, *size))
     except FAULTS as error:
         own = ImageSize(*(model.pretrained_cfg.get("input_size") or (3, 224, 224))[1:])
+        advice = (
+            f"it was made for image_size={own}"
+            if key == "image_size"
+            else "it is built for one size; leave image_sizes out"
+        )
         raise NetworkError(
-            f"image_size={size}: trunk={trunk} can't take it ({one_line(error)}); it was made for"
-            f" image_size={own}"
+            f"{key}={size}: trunk={trunk} can't take it ({one_line(error)}); {advice}"
         ) from None
     finally:
         model.train(was)

@@ -1,6 +1,6 @@
 """Trunks: one table of our own by name, and any of timm's as timm/NAME."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import partial
 from pathlib import Path
 from typing import Protocol
@@ -31,6 +31,8 @@ def _resnet(name: str, architecture: Architecture, _size: ImageSize) -> ResNet:
         stem=architecture.stem,
         stem_pool=architecture.stem_pool,
         pool=architecture.pool,
+        widths=architecture.widths,
+        drop_path=architecture.drop_path,
     )
 
 
@@ -53,3 +55,10 @@ def build_trunk(
     if name.startswith(TIMM):
         return TimmTrunk(name, size, architecture.pool, architecture.drop_path, weights)
     return TRUNKS[name](architecture, size)
+
+
+def need_sizes(trunk: Trunk, sizes: Iterable[ImageSize]) -> None:
+    """Raise NetworkError for a size of image_sizes that the trunk can't take; ours take all."""
+    if isinstance(trunk, TimmTrunk):
+        for size in sizes:
+            trunk.need_size(size)

@@ -99,9 +99,32 @@ CONTRADICTIONS = {
         f"trunk=convnext_tiny: neither one of ours nor timm/NAME; there are {OURS} (timm's would"
         " be timm/convnext_tiny)"
     ),
-    "networks drop_path=0.1 stem=deep": (
-        "drop_path=0.1 and stem=deep: none of our own trunks supports that option; name others"
-        " with trunk=timm/NAME,..."
+    "networks trunk=article drop_path=0.1 stem=deep": (
+        "stem=deep: trunk=article has no such option; leave it out"
+    ),
+    "train trunk=article widths=8,8,8,8": (
+        "widths=8,8,8,8: trunk=article has no such option; leave it out"
+    ),
+    "train shortcut=none drop_path=0.1": (
+        "drop_path=0.1: with shortcut=none nothing is left where a branch is left out; leave one"
+        " of both out"
+    ),
+    "train cycles=5 epochs=4": (
+        "cycles=5: epochs=4 has no 5 parts; give at most 4, or more epochs"
+    ),
+    "train image_sizes=32,48,64 epochs=2": (
+        "image_sizes=32x32,48x48,64x64: epochs=2 has no 3 parts; give at most 2, or more epochs"
+    ),
+    "train swa=5 epochs=4": ("swa=5: there are 4 epochs to take weights from; give at most 4"),
+    "train swa=3 cycles=2 epochs=4": (
+        "swa=3: there are 2 cycles to take weights from; give at most 2"
+    ),
+    "train swa=3 patience=2": (
+        "swa, patience: which epochs are the last isn't known where patience may end them; give"
+        " one of them"
+    ),
+    "train patience=3 fold=none": (
+        "patience=3: fold=none has no score to wait for; leave one of both out"
     ),
     "networks trunk=timm/x,article stem=deep": (
         "stem=deep: trunk=timm/x has no such option; leave it out"
@@ -162,6 +185,10 @@ def test_python_is_told_the_same():
         "train mix=resizemix mix_share=0 loss=focal focal_gamma=1 hard_examples=0.5",
         "train trunk=resnet50 shortcut=pad stem=deep stem_pool=false attention=se pool=max",
         "train trunk=timm/regnety_008 pool=gem drop_path=0.1",
+        "train trunk=resnet50 drop_path=0.1 widths=8,16,16,2048 stem=3x3s1",
+        "train epochs=5 cycles=5 swa=5 image_sizes=16,16x32,32,32,64 optimiser=muon",
+        "train epochs=5 patience=7 cycles=2 optimiser=sgd",
+        "networks drop_path=0.1 stem=deep",
         "train synthetic=d synthetic_share=1",
         "train fold=9 folds=mine.csv",
         "train fold=none folds=2",
@@ -187,7 +214,8 @@ def test_what_fits_together_passes(line):
         ("timm/resnet18", {"attention": "se"}, "attention=se"),
         ("timm/resnet18", {"stem_pool": False}, "stem_pool=false"),
         ("article", {"stem": "3x3"}, "stem=3x3"),
-        ("resnet18", {"drop_path": 0.1}, "drop_path=0.1"),
+        ("article", {"drop_path": 0.1}, "drop_path=0.1"),
+        ("timm/resnet18", {"widths": (8, 8, 16, 16)}, "widths=8,8,16,16"),
     ],
 )
 def test_an_option_that_a_trunk_does_not_support_is_said(trunk, options, named):

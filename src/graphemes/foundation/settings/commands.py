@@ -65,6 +65,15 @@ class TrainSettings(Learning, Folding, Machine, Places):
         return self
 
     @model_validator(mode="after")
+    def _patience_has_a_score(self) -> Self:
+        if self.patience and self.fold == "none":
+            raise ValueError(
+                f"patience={self.patience}: fold=none has no score to wait for; leave one of both"
+                " out"
+            )
+        return self
+
+    @model_validator(mode="after")
     def _share_is_of_something(self) -> Self:
         if self.synthetic_share is not None and self.synthetic is None:
             raise ValueError(

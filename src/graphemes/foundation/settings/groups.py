@@ -30,9 +30,11 @@ from graphemes.foundation.settings.types import (
     ShareOfEpochs,
     Shortcut,
     Size,
+    Sizes,
     SomePath,
     Stem,
     TrunkName,
+    Widths,
     Wish,
     Workers,
 )
@@ -126,10 +128,13 @@ class Architecture(Settings):
         "project", description="where a block changes shape: 1x1 convolution, zeros; none: plain"
     )
     stem: Annotated[Stem, NEWER] = Field(
-        "7x7", description="the first convolution, of stride 2; deep: three of 3x3"
+        "7x7", description="the first convolution, of stride 2 (3x3s1: 1); deep: three of 3x3"
     )
     stem_pool: Annotated[bool, NEWER] = Field(
         True, description="the stem's max pooling; false for small pictures"
+    )
+    widths: Annotated[Widths, NEWER] = Field(
+        (64, 128, 256, 512), description="channels of the four stages' 3x3 convolutions"
     )
     attention: Annotated[Attention, NEWER] = Field(
         "none", description="in every residual block, before its sum"
@@ -144,7 +149,7 @@ class Architecture(Settings):
         0.0, ge=0, lt=1, description="training: of the heads' inputs"
     )
     drop_path: Annotated[float, NEWER] = Field(
-        0.0, ge=0, lt=1, description="training: share of branches left out, in timm's trunks"
+        0.0, ge=0, lt=1, description="training: share of the last branch left out; before it, less"
     )
     grapheme_head: Annotated[bool, NEWER] = Field(
         False, description="a fourth layer, over the competition's 1,295 graphemes"
@@ -160,6 +165,15 @@ class Architecture(Settings):
     @model_validator(mode="after")
     def _trunk_supports_options(self) -> Self:
         check_trunk(self.trunk, self.trunk_options())
+        return self
+
+    @model_validator(mode="after")
+    def _dropped_branches_have_shortcuts(self) -> Self:
+        if self.drop_path and self.shortcut == "none":
+            raise ValueError(
+                f"drop_path={shown(self.drop_path)}: with shortcut=none nothing is left where a"
+                " branch is left out; leave one of both out"
+            )
         return self
 
     @model_validator(mode="after")
@@ -192,12 +206,30 @@ class Learning(Architecture):
         le=10,
         description="highest rate of AdamW; if not given, times the root of processes x accumulate",
     )
+    optimiser: Annotated[Literal["adamw", "muon", "sgd"], NEWER] = Field(
+        "adamw", description="muon takes adamw's lr; sgd its own, as lr=0.1 weight_decay=5e-4"
+    )
     weight_decay: float = Field(0.02, ge=0, le=10, description="of weights; norms, biases none")
     schedule: Literal["onecycle", "cosine"] = Field("onecycle", description="of the learning rate")
     warmup: float = Field(0.15, ge=0, lt=1, description="share of the steps spent warming up")
+    cycles: Annotated[int, NEWER] = Field(
+        1, ge=1, le=1000, description="how often the schedule runs, over equal parts of the epochs"
+    )
+    patience: Annotated[int, NEWER] = Field(
+        0, ge=0, le=10_000, description="end after so many epochs without a better score; 0: never"
+    )
+    swa: Annotated[int, NEWER] = Field(
+        0,
+        ge=0,
+        le=10_000,
+        description="last epochs (or cycles) whose mean is tried; 0: off",
+    )
     clip: float = Field(5.0, gt=0, description="greatest norm of a step's gradient")
     ema: float = Field(0.998, ge=0, lt=1, description="decay of the weights' running mean; 0: off")
     image_size: Size = Field(ImageSize(128, 128), description="of the pictures")
+    image_sizes: Annotated[Sizes | None, NEWER] = Field(
+        None, description="training: of equal parts of the epochs, where they aren't image_size"
+    )
     crop: Crop = Field("ink", description="cut scans to their ink, or take them whole")
     shift: float = Field(0.06, ge=0, le=0.5, description="training: share of the side")
     scale: float = Field(0.15, ge=0, le=0.9, description="training: 0.1 is 0.9 to 1.1")
@@ -295,6 +327,26 @@ class Learning(Architecture):
         if self.differs("erase_kind") and not self.erase:
             raise ValueError(
                 f"erase_kind={self.erase_kind}: nothing is erased; leave it out, or give erase=0.5"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _epochs_have_parts(self) -> Self:
+        for key, count in (("cycles", self.cycles), ("image_sizes", len(self.image_sizes or ()))):
+            if count > self.epochs:
+                raise ValueError(
+                    f"{key}={shown(getattr(self, key))}: epochs={self.epochs} has no {count} parts;"
+                    f" give at most {self.epochs}, or more epochs"
+                )
+        most, ends = (self.cycles, "cycles") if self.cycles > 1 else (self.epochs, "epochs")
+        if self.swa > most:
+            raise ValueError(
+                f"swa={self.swa}: there are {most} {ends} to take weights from; give at most {most}"
+            )
+        if self.swa and self.patience:
+            raise ValueError(
+                "swa, patience: which epochs are the last isn't known where patience may end them;"
+                " give one of them"
             )
         return self
 

@@ -4,9 +4,12 @@ import math
 from collections.abc import Callable
 from typing import Any
 
+from pydantic import ValidationError
+
+from graphemes.foundation.errors import SettingsError
 from graphemes.foundation.settings.commands import TrainSettings
 from graphemes.foundation.settings.types import Share
-from graphemes.foundation.settings.words import shown
+from graphemes.foundation.settings.words import contradiction, shown
 
 
 def quick(_images: int) -> dict[str, Any]:
@@ -57,7 +60,8 @@ def apply_recipe(settings: TrainSettings, demo: bool, images: int) -> TrainSetti
 
     With synthetic images and no word on their share, half of the pictures are synthetic. A step
     over k times the images has the root of k times the learning rate, as Adam's noise asks for:
-    Malladi et al. 2022 (arXiv:2205.10330).
+    Malladi et al. 2022 (arXiv:2205.10330). SGD has k times: Goyal et al. 2017 (arXiv:1706.02677).
+    Raises SettingsError where what was given contradicts what the recipe fills in.
     """
     chosen = settings.recipe
     if chosen == "auto":
@@ -66,5 +70,9 @@ def apply_recipe(settings: TrainSettings, demo: bool, images: int) -> TrainSetti
     if settings.synthetic is not None:
         values["synthetic_share"] = Share(0.5, 0.5)
     if (batches := settings.processes * settings.accumulate) > 1:
-        values["lr"] = values.get("lr", settings.lr) * math.sqrt(batches)
-    return settings.with_values(values)
+        times = batches if settings.optimiser == "sgd" else math.sqrt(batches)
+        values["lr"] = values.get("lr", settings.lr) * times
+    try:
+        return settings.with_values(values)
+    except ValidationError as error:
+        raise SettingsError(f"{contradiction(error)} (recipe={chosen})") from None

@@ -11,9 +11,9 @@ from graphemes.foundation.settings.types import TIMM
 from graphemes.foundation.settings.words import guess, shown
 
 # A trunk's own options; neck, dropout and the grapheme head lie outside of it: any supports them.
-OPTIONS = ("shortcut", "stem", "stem_pool", "attention", "pool", "drop_path")
+OPTIONS = ("shortcut", "stem", "stem_pool", "widths", "attention", "pool", "drop_path")
 RESNETS = ("resnet18", "resnet34", "resnet50", "resnet101", "resnet152")
-_OF_RESNETS = frozenset({"shortcut", "stem", "stem_pool", "attention", "pool"})
+_OF_RESNETS = frozenset(OPTIONS)
 SUPPORTED: dict[str, frozenset[str]] = {
     "article": frozenset({"pool"}),
     **dict.fromkeys(RESNETS, _OF_RESNETS),
@@ -37,12 +37,5 @@ def check_trunk(name: str, chosen: Mapping[str, Any]) -> None:
 
 
 def supporting_trunks(chosen: Mapping[str, Any]) -> tuple[str, ...]:
-    """Our own trunks that support these options. Raises ValueError if there is none."""
-    found = tuple(name for name, options in SUPPORTED.items() if chosen.keys() <= options)
-    if not found:
-        named = " and ".join(f"{key}={shown(chosen[key])}" for key in sorted(chosen))
-        raise ValueError(
-            f"{named}: none of our own trunks supports that option; name others with"
-            f" trunk={TIMM}NAME,..."
-        )
-    return found
+    """Our own trunks that support these options: the ResNets support all."""
+    return tuple(name for name, options in SUPPORTED.items() if chosen.keys() <= options)

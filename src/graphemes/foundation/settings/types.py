@@ -17,7 +17,7 @@ Wish = Literal["auto", "true", "false"]
 Pool = Literal["avg", "gem", "max", "avgmax"]
 GraphemePool = Literal["mean", "sum"]
 Shortcut = Literal["project", "pad", "none"]
-Stem = Literal["7x7", "3x3", "deep"]
+Stem = Literal["7x7", "3x3", "3x3s1", "deep"]
 Attention = Literal["none", "se", "scse", "cbam"]
 Mix = Literal["none", "cutmix", "mixup", "fmix", "resizemix", "any"]
 LossName = Literal["cross_entropy", "focal", "balanced", "adjusted"]
@@ -42,6 +42,27 @@ def _image_size(value: Any) -> ImageSize:
     if not sides or min(sides) < 16 or max(sides) > 1024:
         raise ValueError("no size")
     return ImageSize(sides[0], sides[-1])
+
+
+def _image_sizes(value: Any) -> tuple[ImageSize, ...]:
+    if isinstance(value, tuple):
+        return value
+    return tuple(_image_size(part) for part in str(value).split(","))
+
+
+def _widths(value: Any) -> tuple[int, ...]:
+    if isinstance(value, tuple):
+        return value
+    if not re.fullmatch(r"\d{1,4}(,\d{1,4}){3}", str(value)):
+        raise ValueError("no four widths")
+    widths = [int(part) for part in str(value).split(",")]
+    if any(w % 8 for w in widths) or widths[0] < 8 or widths[-1] > 2048 or widths != sorted(widths):
+        raise ValueError("no such widths")
+    return tuple(widths)
+
+
+def _listed(values: tuple[Any, ...] | None) -> str | None:
+    return None if values is None else ",".join(map(str, values))
 
 
 class Share(NamedTuple):
@@ -238,6 +259,18 @@ Size = Annotated[
     BeforeValidator(_image_size),
     PlainSerializer(str),
     Expected("a side or HEIGHTxWIDTH, 16 to 1024, as 64 or 137x236"),
+]
+Sizes = Annotated[
+    tuple[ImageSize, ...],
+    BeforeValidator(_image_sizes),
+    PlainSerializer(_listed),
+    Expected("sizes as image_size takes them, with commas between, as 32,48,64"),
+]
+Widths = Annotated[
+    tuple[int, ...],
+    BeforeValidator(_widths),
+    PlainSerializer(_listed),
+    Expected("four multiples of 8, 8 to 2048, none below the one before, as 64,128,256,512"),
 ]
 ShareOfEpochs = Annotated[
     Share,
