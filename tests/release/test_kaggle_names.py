@@ -42,7 +42,7 @@ torch.nn.functional.grid_sample torch.nn.functional.interpolate torch.nn.functio
 torch.nn.functional.relu torch.nn.init torch.nn.init.kaiming_normal_ torch.nn.init.ones_
 torch.nn.init.zeros_ torch.nn.modules.batchnorm._BatchNorm torch.nn.parallel.DistributedDataParallel
 torch.nn.utils torch.nn.utils.clip_grad_norm_ torch.no_grad torch.ones torch.ones_like torch.optim
-torch.optim.AdamW torch.optim.Optimizer torch.optim.lr_scheduler
+torch.optim.AdamW torch.optim.Optimizer torch.optim.SGD torch.optim.lr_scheduler
 torch.optim.lr_scheduler.LRScheduler torch.optim.lr_scheduler.LambdaLR
 torch.optim.lr_scheduler.OneCycleLR torch.optim.swa_utils.AveragedModel
 torch.optim.swa_utils.get_ema_multi_avg_fn torch.rand torch.randint torch.random

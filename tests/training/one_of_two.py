@@ -33,6 +33,8 @@ WAYS: dict[str, tuple[dict[str, object], bool]] = {
     "frozen": ({"batch_size": BATCH // 2}, True),
     "synchronised": ({"batch_size": BATCH // 2, "sync_norm": True}, False),
     "accumulated": ({"batch_size": BATCH // 4, "accumulate": 2}, True),
+    "sgd": ({"batch_size": BATCH // 2, "optimiser": "sgd"}, True),
+    "muon": ({"batch_size": BATCH // 2, "optimiser": "muon"}, True),
 }
 
 
@@ -127,7 +129,7 @@ def mixing_draws(ranks: Ranks, device: str = "cpu") -> list[int]:
 class OneEpoch(Deadline):
     """Time for one epoch."""
 
-    def leaves_an_epoch(self) -> bool:
+    def leaves_an_epoch(self, growth: float = 1.0) -> bool:
         return not self.slowest
 
 

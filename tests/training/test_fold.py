@@ -31,6 +31,9 @@ EPOCHS, STEPS, SIZE = 3, 4, 8
 SEEDS = (5, 1)
 
 
+MUONS = {"optimiser": "muon", "cycles": 2, "swa": 2, "schedule": "cosine"}
+
+
 class Tiny(nn.Module):
     """The network's interface on a convolution; its first weights come from numpy's streams."""
 
@@ -49,6 +52,16 @@ class Tiny(nn.Module):
     def forward(self, ink: Tensor) -> Logits:
         features = functional.relu(self.norm(self.convolution(ink))).mean((2, 3))
         return Logits(HEADS.map(lambda head: self.heads[head.name](self.drop(features))))
+
+
+class Deeper(Tiny):
+    """With a hidden layer, which Muon is for."""
+
+    def __init__(self, seed: int = 0) -> None:
+        super().__init__(seed)
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(seed)
+            self.convolution = nn.Sequential(self.convolution, nn.Conv2d(6, 6, 3))
 
 
 def batch(*place: int) -> Batch:
@@ -98,7 +111,7 @@ def job(tmp_path) -> FoldJob:
     return job_in(tmp_path / "fold1")
 
 
-def job_in(directory: Path) -> FoldJob:
+def job_in(directory: Path, **values: object) -> FoldJob:
     record = WeightsRecord(
         settings={"trunk": "tiny"},
         fold="1",
@@ -112,7 +125,9 @@ def job_in(directory: Path) -> FoldJob:
     return FoldJob(
         paths=FoldPaths(directory),
         seeds=SEEDS,
-        settings=Learning(epochs=EPOCHS, batch_size=SIZE, lr=0.02, warmup=0.15, ema=0.9),
+        settings=Learning(
+            **{"epochs": EPOCHS, "batch_size": SIZE, "lr": 0.02, "ema": 0.9, **values}
+        ),
         engine=Engine(torch.device("cpu"), "fp32"),
         batches=Epochs(),
         validate=validate,
@@ -141,7 +156,11 @@ def same(first: FoldPaths, second: FoldPaths) -> bool:
     """Whether two folds are alike to the last bit: best weights, last state, log but for times."""
     kept = [weights(place) for place in (first, second)]
     states = [torch.load(place.state / "last.pt", weights_only=True) for place in (first, second)]
-    last = [{**state["network"], **state["average"]} for state in states]
+    parts = ("network", "average", "snapshots")
+    last = [
+        {(part, name): tensor for part in parts for name, tensor in state.get(part, {}).items()}
+        for state in states
+    ]
     logs = [[untimed(entry) for entry in read_log(place)] for place in (first, second)]
     return logs[0] == logs[1] and all(
         left.keys() == right.keys() and all(torch.equal(left[name], right[name]) for name in left)
@@ -311,6 +330,101 @@ def test_an_interruption_in_validation_loses_only_its_epoch(job, whole):
         train_fold(dataclasses.replace(job, validate=interrupted), Tiny())
     train_fold(job, Tiny(seed=9))
     assert same(job.paths, whole)
+
+
+@pytest.mark.parametrize("values", [MUONS, {"optimiser": "sgd", "swa": 3, "ema": 0}])
+def test_each_optimiser_and_each_mean_goes_on_exactly(tmp_path, values):
+    straight, halting = (job_in(tmp_path / name, **values) for name in ("straight", "halting"))
+    done = train_fold(straight, Deeper())
+    for seed in (0, 7):
+        with pytest.raises(Stopped):
+            train_fold(pressed(halting), Deeper(seed))
+    assert train_fold(halting, Deeper(8)).swa == done.swa
+    assert same(straight.paths, halting.paths)
+    assert done.log[-1]["loss"] < done.log[0]["loss"]
+
+
+def means(job: FoldJob, states: list[dict[str, Tensor]]) -> FoldJob:
+    """The same job; its validations add what they are shown to `states`."""
+
+    def seen(network: nn.Module) -> Score:
+        states.append({name: t.clone() for name, t in network.state_dict().items()})
+        assert job.validate is not None
+        return job.validate(network)
+
+    return dataclasses.replace(job, validate=seen)
+
+
+@pytest.mark.parametrize(
+    ("values", "taken"), [({"swa": 2}, (1, 2)), ({"swa": 2, "cycles": 2, "ema": 0}, (0, 2))]
+)
+def test_the_mean_of_the_last_epochs_is_kept_where_it_is_better(tmp_path, capsys, values, taken):
+    job = job_in(tmp_path / "fold1", **values)
+    states: list[dict[str, Tensor]] = []
+    job = means(dataclasses.replace(job, validate=scoring(0.2, 0.6, 0.4, 0.7)), states)
+    done = train_fold(job, Tiny())
+    of = "cycles" if "cycles" in values else "epochs"
+    said = capsys.readouterr().out.splitlines()[-1]
+    assert said == f"fold 1 mean of the last 2 {of}: score 0.7000, kept"
+    assert (done.best_epoch, done.best_score, len(states)) == (3, 0.7, 4)
+    recall = {"root": 0.7, "vowel": 0.7, "consonant": 0.7}
+    assert done.swa == {"kept": True, "score": 0.7, "recall": recall}
+    assert read_log(job.paths)[-1]["swa"] == done.swa
+    assert read_log(job.paths)[-1]["score"] == 0.4
+    for name, tensor in weights(job.paths).items():
+        if name != TRAINED_ON and tensor.is_floating_point():
+            wanted = (states[taken[0]][name] + states[taken[1]][name]) / 2
+            torch.testing.assert_close(tensor, wanted, msg=name)
+
+
+def test_a_mean_that_is_no_better_is_not_kept(tmp_path, capsys):
+    job = job_in(tmp_path / "fold1", swa=3)
+    states: list[dict[str, Tensor]] = []
+    job = means(dataclasses.replace(job, validate=scoring(0.2, 0.6, 0.4, 0.6)), states)
+    done = train_fold(job, Tiny())
+    assert (done.best_epoch, done.best_score, done.swa["kept"]) == (2, 0.6, False)
+    assert capsys.readouterr().out.splitlines()[-1].endswith("score 0.6000, not kept")
+    kept = weights(job.paths)
+    assert all(torch.equal(kept[name], tensor) for name, tensor in states[1].items())
+
+
+def test_without_validation_the_mean_is_kept(tmp_path):
+    job = dataclasses.replace(job_in(tmp_path / "fold1", swa=2), validate=None)
+    done = train_fold(job, Tiny())
+    assert done.swa == {"kept": True}
+    state = torch.load(job.paths.state / "last.pt", weights_only=True)["snapshots"]
+    assert torch.equal(weights(job.paths)["norm.bias"], state["module.norm.bias"])
+    assert state["n_averaged"] == 2
+
+
+def test_patience_ends_a_training_that_gets_no_better(tmp_path, capsys):
+    job = job_in(tmp_path / "fold1", patience=2, epochs=9)
+    scored = dataclasses.replace(job, validate=scoring(0.2, 0.6, 0.6, 0.3))
+    done = train_fold(scored, Tiny())
+    assert (done.epochs, done.best_epoch, len(read_log(job.paths))) == (4, 2, 4)
+    ended = "fold 1: no better score in 2 epochs, so it ends after epoch 4 of 9"
+    assert capsys.readouterr().out.splitlines()[-1] == ended
+    job.paths.weights.unlink()  # killed before its end
+    again = train_fold(dataclasses.replace(job, validate=scoring()), Tiny(seed=9))
+    assert again.epochs == 4
+    assert job.paths.weights.exists()
+
+
+def test_larger_pictures_need_more_time(tmp_path, capsys):
+    """And an epoch of theirs isn't begun in the time of one of the smaller ones."""
+    deadline = Deadline(time.monotonic() + 5, slowest=2)
+    assert deadline.leaves_an_epoch()
+    assert not deadline.leaves_an_epoch(4)
+    asked: list[float] = []
+
+    class Asked(Deadline):
+        def leaves_an_epoch(self, growth: float = 1.0) -> bool:
+            asked.append(growth)
+            return True
+
+    job = job_in(tmp_path / "fold1", image_sizes="16,32", epochs=4)
+    train_fold(dataclasses.replace(job, deadline=Asked()), Tiny())
+    assert asked == [1, 1, 4, 1]
 
 
 def test_a_finished_state_is_not_trained_again(job, whole):

@@ -1,13 +1,24 @@
 """Decay where it belongs, a learning rate that rises and falls, a mean that forgets the start."""
 
 import copy
+import importlib
+import itertools
+import sys
 
 import pytest
 import torch
 from torch import nn
 
+from graphemes.foundation.errors import MissingPackage
 from graphemes.foundation.settings.groups import Learning
-from graphemes.training.optimisation import WeightAverage, make_optimiser, make_schedule
+from graphemes.network.timm_library import timm_library
+from graphemes.training.optimisation import (
+    SnapshotMean,
+    WeightAverage,
+    make_optimiser,
+    make_schedule,
+    need_optimiser,
+)
 
 
 def small() -> nn.Sequential:
@@ -54,6 +65,113 @@ def test_a_step_is_that_of_plain_adamw():
         torch.testing.assert_close(first, second, rtol=1e-5, atol=1e-7)
 
 
+def gradient(network: nn.Module, step: int) -> None:
+    """Put a gradient that isn't all rounding into every parameter."""
+    random = torch.Generator().manual_seed(step)
+    for p in network.parameters():
+        p.grad = torch.randn(p.shape, generator=random)
+
+
+def test_sgd_is_torchs_with_nesterovs_momentum():
+    ours, judged = small(), small()
+    optimiser = make_optimiser(ours, Learning(optimiser="sgd", lr=0.1, weight_decay=0.3))
+    groups = [
+        {"params": [p for p in judged.parameters() if p.ndim > 1], "weight_decay": 0.3},
+        {"params": [p for p in judged.parameters() if p.ndim == 1]},
+    ]
+    judge = torch.optim.SGD(groups, lr=0.1, momentum=0.9, nesterov=True, foreach=False)
+    for step in range(3):
+        for network, taken in ((ours, optimiser), (judged, judge)):
+            gradient(network, step)
+            taken.step()
+    for first, second in zip(ours.parameters(), judged.parameters(), strict=True):
+        torch.testing.assert_close(first, second, rtol=1e-5, atol=1e-7)
+
+
+class Whole(nn.Module):
+    """A trunk, a neck and heads by the names of the network's."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        stem, depthwise = nn.Conv2d(1, 8, 3), nn.Conv2d(8, 8, 3, groups=8)
+        self.trunk = nn.Sequential(stem, nn.BatchNorm2d(8), nn.Conv2d(8, 32, 3), depthwise)
+        self.neck = nn.Linear(32, 12)
+        self.heads = nn.ModuleDict({"root": nn.Linear(12, 9)})
+        self.graphemes = nn.Linear(12, 20)
+
+
+HIDDEN = {"trunk.2.weight", "neck.weight"}
+
+
+@pytest.fixture
+def whole() -> Whole:
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        return Whole()
+
+
+def test_muon_makes_the_hidden_steps_orthogonal_and_as_long_as_adamws(whole):
+    """Liu et al. 2025, equation 4: 0.2 x the root of the longer side, times a matrix of singular
+    values near 1, as five rounds of Newton-Schulz leave them.
+    """
+    settings = Learning(optimiser="muon", lr=0.01, weight_decay=0)
+    before = {name: p.detach().clone() for name, p in whole.named_parameters()}
+    gradient(whole, 0)
+    make_optimiser(whole, settings).step()
+    for name in HIDDEN:
+        step = (whole.get_parameter(name).detach() - before[name]).flatten(1)
+        values = torch.linalg.svdvals(step) / (0.01 * 0.2 * max(step.shape) ** 0.5)
+        assert values.min() > 0.6
+        assert values.max() < 1.4
+        assert 0.1 < step.square().mean().sqrt() / 0.01 < 0.3  # of AdamW's about 0.2 to 0.4
+
+
+def test_muon_leaves_first_and_last_layers_norms_and_biases_to_adamw(whole):
+    """As the schedule has it, which older timm's AdamW beside Muon didn't heed."""
+    judged = copy.deepcopy(whole)
+    settings = Learning(optimiser="muon", lr=0.01, weight_decay=0.3, schedule="cosine")
+    plain = settings.model_copy(update={"optimiser": "adamw"})
+    for network, asked in ((whole, settings), (judged, plain)):
+        optimiser = make_optimiser(network, asked)
+        schedule = make_schedule(optimiser, asked, 20)
+        for step in range(4):
+            gradient(network, step)
+            optimiser.step()
+            schedule.step()
+    for (name, ours), judge in zip(whole.named_parameters(), judged.parameters(), strict=True):
+        if name in HIDDEN:
+            assert (ours - judge).abs().max() > 0.01
+        else:
+            torch.testing.assert_close(ours, judge, rtol=1e-5, atol=1e-7, msg=name)
+
+
+def test_muon_decays_as_adamw_does(whole):
+    for kind in ("muon", "adamw"):
+        network = copy.deepcopy(whole)
+        for p in network.parameters():
+            p.grad = torch.zeros_like(p)
+        make_optimiser(network, Learning(optimiser=kind, lr=0.1, weight_decay=0.3)).step()
+        for name, p in network.named_parameters():
+            share = 1 - 0.1 * 0.3 if p.ndim > 1 else 1
+            torch.testing.assert_close(p, share * whole.get_parameter(name), msg=name)
+
+
+def test_a_timm_without_muon_is_said_before_the_work(monkeypatch, whole):
+    timm = timm_library()
+    monkeypatch.delattr(importlib.import_module("timm.optim"), "Muon")
+    need_optimiser(Learning())
+    for call in (lambda asked: make_optimiser(whole, asked), need_optimiser):
+        with pytest.raises(MissingPackage) as caught:
+            call(Learning(optimiser="muon"))
+        assert str(caught.value) == (
+            f"optimiser=muon: timm {timm.__version__} has none, 1.0.21 is the first that has; pip"
+            " install -U timm, or leave it out"
+        )
+    monkeypatch.setitem(sys.modules, "timm", None)
+    with pytest.raises(MissingPackage, match=r"^optimiser=muon: timm isn't installed; pip install"):
+        need_optimiser(Learning(optimiser="muon"))
+
+
 def rates(steps: int, **values: object) -> list[float]:
     """The learning rate of each step, and what it is after the last."""
     optimiser = make_optimiser(small(), Learning(lr=0.1, **values))
@@ -93,6 +211,36 @@ def test_short_runs_and_no_warm_up_work(kind, steps, warmup):
     if warmup == 0:
         assert found == sorted(found, reverse=True)
         assert found[0] == pytest.approx(0.1, rel=1 / steps)
+
+
+@pytest.mark.parametrize("kind", ["onecycle", "cosine"])
+@pytest.mark.parametrize("warmup", [0.0, 0.15, 0.5])
+@pytest.mark.parametrize(("epochs", "cycles"), [(6, 3), (7, 3), (2, 2)])
+def test_cycles_are_whole_schedules_one_after_another(kind, warmup, epochs, cycles):
+    """Each as torch's OneCycleLR, or the cosine, has it alone."""
+    found = rates(5 * epochs, schedule=kind, warmup=warmup, epochs=epochs, cycles=cycles)
+    ends = [0, *(epochs * (cycle + 1) // cycles for cycle in range(cycles))]
+    lengths = [5 * (end - start) for start, end in itertools.pairwise(ends)]
+    single = [rates(length, schedule=kind, warmup=warmup) for length in lengths]
+    wanted = [rate for one in single for rate in one[:-1]] + single[-1][-1:]
+    assert found == pytest.approx(wanted, rel=1e-9, abs=1e-12)
+
+
+def test_the_mean_of_snapshots_is_plain():
+    network = small()
+    mean, states = SnapshotMean(network), []
+    for moment in range(4):
+        random = torch.Generator().manual_seed(moment)
+        with torch.no_grad():
+            for tensor in floats(network.state_dict().items()).values():
+                tensor.copy_(torch.randn(tensor.shape, generator=random))
+        network[1].num_batches_tracked += 5
+        states.append(copy.deepcopy(network.state_dict()))
+        mean.update(network)
+        for name, tensor in floats(mean.network.state_dict().items()).items():
+            wanted = torch.stack([state[name] for state in states]).mean(0)
+            torch.testing.assert_close(tensor, wanted, msg=name)
+    assert mean.network[1].num_batches_tracked == 20
 
 
 def test_the_mean_is_a_recurrence_with_a_warmed_up_decay():

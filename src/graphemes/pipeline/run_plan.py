@@ -16,6 +16,7 @@ from graphemes.foundation.settings.commands import TrainSettings
 from graphemes.foundation.settings.recipes import apply_recipe
 from graphemes.network.ranks import Ranks
 from graphemes.network.sync_norm import need_plain_norms
+from graphemes.network.trunks import need_sizes
 from graphemes.pipeline.existing_results import (
     fold_status,
     guard_submission,
@@ -40,6 +41,7 @@ from graphemes.pipeline.synthetic_data import (
 from graphemes.pipeline.training_data import open_training_data
 from graphemes.pipeline.workspace import Workspace
 from graphemes.training.fold import Deadline
+from graphemes.training.optimisation import need_optimiser
 
 RESNET34_BYTES = 4 * 21_400_000  # of its weights
 
@@ -75,6 +77,7 @@ def plan_run(settings: TrainSettings, workspace: Workspace) -> RunPlan:
     synthetic = plan_synthetic(settings, workspace)
     length = epoch_length(settings, workspace.labelled_images, synthetic)
     settings = apply_recipe(settings, workspace.demo, length)
+    need_optimiser(settings)
     weights = _weights_bytes(settings, workspace.layout)
     need_writable(settings.submission or workspace.layout.submission)
     workspace.draw_demo()
@@ -117,7 +120,10 @@ def open_run(plan: RunPlan, deadline: Deadline) -> FoldTraining:
     guard_submission(submission, origin, overwrite=overwrite)
     for fold in plan.chosen:
         training.rows(fold)
-    need_space(layout.run_dir, folds_bytes(statuses.count("empty"), plan.weights_bytes), "training")
+    needed = folds_bytes(statuses.count("empty"), plan.weights_bytes)
+    if needed and settings.swa:
+        needed += plan.weights_bytes  # one more mean in the checkpoint
+    need_space(layout.run_dir, needed, "training")
     return training
 
 
@@ -145,6 +151,7 @@ def _weights_bytes(settings: TrainSettings, layout: Layout) -> int:
     network = fold_network(settings, resumed=_all_begun(settings, layout))
     if settings.sync_norm:
         need_plain_norms(network)
+    need_sizes(network.trunk, settings.image_sizes or ())
     return sum(tensor.nbytes for tensor in network.state_dict().values())
 
 

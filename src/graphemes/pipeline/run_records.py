@@ -45,6 +45,7 @@ class RunRecord:
     best_score: float | None
     last_epoch: int
     last_score: float | None
+    swa: dict[str, Any] | None  # the mean's score and recall, and whether it is kept
     image_passes: int
     synthetic_passes: int
     train_seconds: float
@@ -95,6 +96,7 @@ def make_record(
         best_score=history.best_score,
         last_epoch=last["epoch"],
         last_score=last.get("score"),
+        swa=history.swa,
         image_passes=history.image_passes,
         synthetic_passes=synthetic_passes,
         train_seconds=round(history.train_seconds, 3),

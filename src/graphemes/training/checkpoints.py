@@ -24,6 +24,7 @@ class History:
     train_seconds: float = 0.0
     best_epoch: int = 0
     best_score: float | None = None
+    swa: dict[str, Any] | None = None  # at the end: the mean's score and recall, whether it is kept
     log: list[dict[str, Any]] = field(default_factory=list)  # an entry an epoch
 
 
@@ -59,10 +60,11 @@ def load_checkpoint(path: Path, learner: Learner) -> History:
 
 
 def _parts(learner: Learner) -> dict[str, Any]:
-    return {
+    parts = {
         "network": learner.network,
         "average": learner.average.average,
         "optimiser": learner.optimiser,
         "schedule": learner.schedule,
         "scaler": learner.scaler,
     }
+    return parts if learner.snapshots is None else {**parts, "snapshots": learner.snapshots.average}

@@ -26,7 +26,12 @@ from graphemes.network.sync_norm import synchronise_norms
 from graphemes.training.class_losses import Counts
 from graphemes.training.losses import make_loss
 from graphemes.training.mixing import Mixing, make_mixing
-from graphemes.training.optimisation import WeightAverage, make_optimiser, make_schedule
+from graphemes.training.optimisation import (
+    SnapshotMean,
+    WeightAverage,
+    make_optimiser,
+    make_schedule,
+)
 
 Batch = tuple[Tensor, PerHead[Tensor]]  # ink (B, 1, H, W), labels (B,) of each head
 
@@ -52,6 +57,7 @@ class Learner:
     accumulate: int = 1  # batches a step
     steps: int = 1  # of the whole training
     mix: Mixing | None = None
+    snapshots: SnapshotMean | None = None  # of epochs' ends, where it is asked for
 
     @property
     def done(self) -> float:
@@ -101,6 +107,7 @@ def make_learner(
         accumulate=settings.accumulate,
         steps=steps,
         mix=make_mixing(settings),
+        snapshots=SnapshotMean(network) if settings.swa else None,
     )
 
 

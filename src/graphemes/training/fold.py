@@ -3,6 +3,7 @@
 N images of a fold.
 """
 
+import functools
 import json
 import shutil
 import time
@@ -20,7 +21,7 @@ from graphemes.foundation.errors import DataError, Stopped
 from graphemes.foundation.files import replacing, write_text
 from graphemes.foundation.heads import HEADS
 from graphemes.foundation.layout import FoldPaths
-from graphemes.foundation.progress import duration, progress, say
+from graphemes.foundation.progress import counted, duration, progress, say
 from graphemes.foundation.settings.groups import Learning
 from graphemes.network.devices import Engine
 from graphemes.network.ranks import ALONE, Ranks
@@ -36,6 +37,7 @@ from graphemes.training.epoch import (
     make_learner,
     train_epoch,
 )
+from graphemes.training.phases import snapshot_epochs, training_size
 
 
 @dataclass
@@ -45,9 +47,12 @@ class Deadline:
     at: float | None = None
     slowest: float = 0.0  # seconds of the longest epoch so far, in any of the run's folds
 
-    def leaves_an_epoch(self) -> bool:
-        """Whether one more epoch would end in time, with a tenth to spare."""
-        return self.at is None or time.monotonic() + 1.1 * self.slowest < self.at
+    def leaves_an_epoch(self, growth: float = 1.0) -> bool:
+        """Whether one more epoch would end in time, with a tenth to spare.
+
+        growth: how much longer than those before it takes.
+        """
+        return self.at is None or time.monotonic() + 1.1 * growth * self.slowest < self.at
 
     def note(self, seconds: float) -> None:
         """An epoch and its validation took so long."""
@@ -100,6 +105,8 @@ class FoldJob:
 def train_fold(job: FoldJob, network: nn.Module) -> History:
     """Train to the last epoch, from the checkpoint if there is one; weights and curves are written.
 
+    With patience the last epoch may come before all are done.
+
     Of several processes the first one writes, and decides what hangs on files and clocks.
 
     Raises Stopped when the deadline comes first, NotFinite when the loss breaks.
@@ -108,16 +115,38 @@ def train_fold(job: FoldJob, network: nn.Module) -> History:
     steps, ranks = epochs * job.batches.steps, job.ranks
     learner = make_learner(network, job.settings, job.engine, steps, ranks, counts=job.counts)
     history = _begin(job, learner)
-    while history.epochs < epochs:
-        if not ranks.of_first(job.deadline.leaves_an_epoch):
+    while not _ended(job, history):
+        growth = _growth(job.settings, history.epochs)
+        if not ranks.of_first(functools.partial(job.deadline.leaves_an_epoch, growth)):
             raise _out_of_time(job, history)
         started = time.monotonic()
         result = _train(job, learner, history.epochs, history.best_score)
         _finish_epoch(job, learner, history, result)
         job.deadline.note(time.monotonic() - started)
+    if history.epochs < epochs:
+        say(
+            f"fold {job.fold}: no better score in {counted(job.settings.patience, 'epoch')}, so it"
+            f" ends after epoch {history.epochs} of {epochs}"
+        )
     if ranks.is_first:
         _write_results(job, history)
     return history
+
+
+def _ended(job: FoldJob, history: History) -> bool:
+    patience = job.settings.patience
+    tired = bool(patience) and history.epochs - history.best_epoch >= patience
+    return tired or history.epochs >= job.settings.epochs
+
+
+def _growth(settings: Learning, epoch: int) -> float:
+    """How many times the pixels of the epoch before an epoch's pictures have; at least 1."""
+    return max(1.0, _pixels(settings, epoch) / _pixels(settings, max(0, epoch - 1)))
+
+
+def _pixels(settings: Learning, epoch: int) -> int:
+    size = training_size(settings, epoch)
+    return size.height * size.width
 
 
 def _write_results(job: FoldJob, history: History) -> None:
@@ -179,6 +208,8 @@ def _finish_epoch(job: FoldJob, learner: Learner, history: History, result: Epoc
     """
     started = time.monotonic()
     candidate = learner.average.network if job.settings.ema else learner.network
+    if learner.snapshots and history.epochs + 1 in snapshot_epochs(job.settings):
+        learner.snapshots.update(candidate)
     validated = job.validate(candidate) if job.validate else None
     history.epochs += 1
     history.image_passes += result.images
@@ -187,10 +218,41 @@ def _finish_epoch(job: FoldJob, learner: Learner, history: History, result: Epoc
     if best:
         history.best_epoch = history.epochs
         history.best_score = None if validated is None else validated.score
+    kept = candidate if best else None
+    if learner.snapshots and history.epochs == job.settings.epochs:
+        kept = _try_mean(job, learner.snapshots.network, history) or kept
     history.log.append(_entry(history, result, validated, time.monotonic() - started))
     if job.ranks.is_first:
-        _keep(job, learner, history, candidate if best else None)
+        _keep(job, learner, history, kept)
     say(_line(job, history, validated, best))
+    if history.swa is not None:
+        say(_mean_line(job, history))
+
+
+def _try_mean(job: FoldJob, mean: nn.Module, history: History) -> nn.Module | None:
+    """Validate the mean of the last epochs' weights, once; itself if it is the best there was.
+
+    Without validation it is what is kept.
+    """
+    judged = job.validate(mean) if job.validate else None
+    better = judged is None or history.best_score is None or judged.score > history.best_score
+    history.swa = {"kept": better}
+    if judged is not None:
+        history.swa |= {"score": judged.score, "recall": judged.recall._asdict()}
+    if not better:
+        return None
+    history.best_epoch = history.epochs
+    history.best_score = None if judged is None else judged.score
+    return mean
+
+
+def _mean_line(job: FoldJob, history: History) -> str:
+    assert history.swa is not None
+    of = counted(job.settings.swa, "cycle" if job.settings.cycles > 1 else "epoch")
+    text = f"fold {job.fold} mean of the last {of}"
+    if "score" in history.swa:
+        text += f": score {history.swa['score']:.4f}"
+    return f"{text}{', kept' if history.swa['kept'] else ', not kept'}"
 
 
 def _keep(job: FoldJob, learner: Learner, history: History, best: nn.Module | None) -> None:
@@ -234,13 +296,14 @@ def _entry(
     }
     if validated is not None:
         entry |= {"score": validated.score, "recall": validated.recall._asdict()}
-    return entry
+    return entry if history.swa is None else {**entry, "swa": history.swa}
 
 
 def _line(job: FoldJob, history: History, validated: Score | None, best: bool) -> str:
     entry = history.log[-1]
-    spent = _spent(history)
-    left = (job.settings.epochs - history.epochs) * sum(spent) / len(spent)
+    pixels = [_pixels(job.settings, epoch) for epoch in range(job.settings.epochs)]
+    ahead = sum(pixels[history.epochs :]) / sum(pixels[: history.epochs])
+    left = ahead * sum(_spent(history))
     text = f"fold {job.fold} epoch {history.epochs}/{job.settings.epochs}: loss {entry['loss']:.3f}"
     if validated is not None:
         pairs = zip(HEADS, validated.recall, strict=True)

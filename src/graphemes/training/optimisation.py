@@ -1,17 +1,29 @@
-"""AdamW, its learning rate over the steps, and the running mean of the weights."""
+"""The optimiser, its learning rate over the steps, and means of the weights."""
 
+import bisect
 import math
+from typing import Any
 
 from torch import nn
-from torch.optim import AdamW, Optimizer
+from torch.optim import SGD, AdamW, Optimizer
 from torch.optim.lr_scheduler import LambdaLR, LRScheduler, OneCycleLR
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
+from graphemes.foundation.errors import MissingPackage
 from graphemes.foundation.settings.groups import Learning
+from graphemes.network.timm_library import timm_library
+from graphemes.training.phases import cycle_ends
+
+_LAST = ("heads", "graphemes")  # the parts of a network whose weights are its last layers'
 
 
-def make_optimiser(network: nn.Module, settings: Learning) -> AdamW:
-    """AdamW with weight decay on convolutions and linear weights only, not on norms and biases."""
+def make_optimiser(network: nn.Module, settings: Learning) -> Optimizer:
+    """The optimiser, its decay on convolutions and linear weights only, not on norms and biases.
+
+    Of SGD the momentum is Nesterov's, 0.9. Raises MissingPackage (see need_optimiser).
+    """
+    if settings.optimiser == "muon":
+        return _muon(network, settings)
     weights = [p for p in network.parameters() if p.ndim > 1]
     others = [p for p in network.parameters() if p.ndim <= 1]
     groups = [
@@ -19,11 +31,78 @@ def make_optimiser(network: nn.Module, settings: Learning) -> AdamW:
         {"params": others, "weight_decay": 0.0},
     ]
     fused = next(network.parameters()).device.type in ("cpu", "cuda")
+    if settings.optimiser == "sgd":
+        return SGD(groups, lr=settings.lr, momentum=0.9, nesterov=True, fused=fused)
     return AdamW(groups, lr=settings.lr, fused=fused)
 
 
+def need_optimiser(settings: Learning) -> None:
+    """Raise MissingPackage for an optimiser that isn't here."""
+    if settings.optimiser == "muon":
+        _timms_muon()
+
+
+def _timms_muon() -> Any:
+    timm = timm_library("optimiser=muon")
+    from timm import optim  # noqa: PLC0415  # a plain run doesn't need it
+
+    if not hasattr(optim, "Muon"):
+        raise MissingPackage(
+            f"optimiser=muon: timm {timm.__version__} has none, 1.0.21 is the first that has; "
+            "pip install -U timm, or leave it out"
+        )
+    return optim.Muon
+
+
+def _muon(network: nn.Module, settings: Learning) -> Optimizer:
+    """Muon for hidden weights, AdamW for the rest: Jordan 2024, kellerjordan.github.io/posts/muon.
+
+    A convolution is one matrix with a row an output; Newton-Schulz goes over it in bfloat16. A step
+    is as long as one of AdamW's, 0.2 lr in the root of its mean square: Liu et al. 2025
+    (arXiv:2502.16982). So lr and weight_decay mean what they mean for AdamW.
+    """
+    hidden, last, others = [], [], []
+    for name, p in network.named_parameters():
+        if p.ndim <= 1:
+            others.append(p)
+        # Of one channel are the first convolution, which sees ink, and depthwise ones.
+        elif name.split(".")[0] in _LAST or 1 in p.shape[:2]:
+            last.append(p)
+        else:
+            hidden.append(p)
+    decay = settings.weight_decay
+    adamw = {"use_fallback": True, "nesterov": False, "betas": (0.9, 0.999), "eps": 1e-8}
+    groups = [
+        {"params": hidden, "weight_decay": decay, "use_muon": True},
+        {"params": last, "weight_decay": decay, **adamw},
+        {"params": others, "weight_decay": 0.0, **adamw},
+    ]
+    optimiser = _timms_muon()(
+        [group for group in groups if group["params"]],
+        lr=settings.lr,
+        momentum=0.95,
+        nesterov=True,
+        adjust_lr_fn="match_rms_adamw",
+        conv_mode="flatten",
+    )
+    optimiser.register_step_pre_hook(_one_rate)
+    return optimiser  # type: ignore[no-any-return]
+
+
+def _one_rate(optimiser: Optimizer, _args: Any, _kwargs: Any) -> None:
+    # Up to 1.0.26 at least, timm's AdamW beside Muon has a rate that no schedule moves.
+    for group in optimiser.param_groups:
+        group["adamw_lr"] = group["lr"]
+
+
 def make_schedule(optimiser: Optimizer, settings: Learning, steps: int) -> LRScheduler:
-    """The learning rate of each of `steps` steps: up over the warm-up, then down by a cosine."""
+    """The learning rate of each of `steps` steps: up over the warm-up, then down by a cosine.
+
+    cycles: so often, each over its part of the epochs: Loshchilov and Hutter 2017
+    (arXiv:1608.03983), with a warm-up.
+    """
+    if settings.cycles > 1:
+        return _restarting(optimiser, settings, steps)
     if settings.schedule == "onecycle":
         total = steps + 1  # the schedule is asked once more after the last step
         # torch divides by the rise's last step, counted from 0: a rise of one step is no number.
@@ -35,14 +114,36 @@ def make_schedule(optimiser: Optimizer, settings: Learning, steps: int) -> LRSch
             pct_start=settings.warmup + nudge,
             cycle_momentum=False,
         )
-    rising = max(1, round(settings.warmup * steps))
+    return LambdaLR(optimiser, lambda step: _cosine(step, steps, settings.warmup))
+
+
+def _restarting(optimiser: Optimizer, settings: Learning, steps: int) -> LRScheduler:
+    starts = [0, *(end * steps // settings.epochs for end in cycle_ends(settings))]
+    shape = _onecycle if settings.schedule == "onecycle" else _cosine
 
     def share(step: int) -> float:
-        if step < rising:
-            return (step + 1) / rising
-        return 0.5 * (1 + math.cos(math.pi * (step - rising) / max(1, steps - rising)))
+        cycle = min(bisect.bisect_right(starts, step), settings.cycles) - 1
+        length = starts[cycle + 1] - starts[cycle]
+        return shape(step - starts[cycle], length, settings.warmup)
 
     return LambdaLR(optimiser, share)
+
+
+def _cosine(step: int, steps: int, warmup: float) -> float:
+    rising = max(1, round(warmup * steps))
+    if step < rising:
+        return (step + 1) / rising
+    return 0.5 * (1 + math.cos(math.pi * (step - rising) / max(1, steps - rising)))
+
+
+def _onecycle(step: int, steps: int, warmup: float) -> float:
+    """What OneCycleLR has in a cycle of steps + 1, as a share of its highest rate."""
+    top = warmup * (steps + 1) - 1
+    if step <= top:
+        start, end, way = 1 / 25, 1.0, step / top if top else 0.0
+    else:
+        start, end, way = 1.0, 1 / 25e4, (step - top) / (steps - top)
+    return end + (start - end) * 0.5 * (1 + math.cos(math.pi * way))
 
 
 class WeightAverage:
@@ -61,7 +162,7 @@ class WeightAverage:
         if not self.decay:
             return
         steps = int(self.average.n_averaged)
-        decay = min(self.decay, (1 + steps) / (10 + steps))
+        decay = min(self.decay, self._highest_decay(steps))
         self.average.multi_avg_fn = get_ema_multi_avg_fn(decay)  # type: ignore[no-untyped-call]
         self.average.update_parameters(network)
         # A mean of whole numbers is cut to a lesser one: indices and counts are taken as they are.
@@ -69,7 +170,24 @@ class WeightAverage:
             if not kept.is_floating_point():
                 kept.copy_(now)
 
+    def _highest_decay(self, taken: int) -> float:
+        return (1 + taken) / (10 + taken)
+
     @property
     def network(self) -> nn.Module:
         """The network with the mean weights."""
         return self.average.module
+
+
+class SnapshotMean(WeightAverage):
+    """The plain mean of the weights and buffers at some moments: each weighs as much.
+
+    Izmailov et al. 2018 (arXiv:1803.05407) make the norms' statistics anew by a pass over the
+    images; here they are averaged too, which costs none.
+    """
+
+    def __init__(self, network: nn.Module) -> None:
+        super().__init__(network, 1.0)
+
+    def _highest_decay(self, taken: int) -> float:
+        return taken / (taken + 1)
