@@ -4,7 +4,7 @@ n validation rows of the fold.
 """
 
 import functools
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,6 +15,7 @@ from torch.utils.data import Sampler
 
 from graphemes.foundation.heads import PerHead
 from graphemes.foundation.settings.commands import TrainSettings
+from graphemes.foundation.settings.types import ImageSize
 from graphemes.images.augmentation import Augmentation
 from graphemes.images.dataset import JoinedDataset, Sample, StoreDataset, loader
 from graphemes.images.device_pictures import DevicePictures, placed_scan
@@ -24,17 +25,25 @@ from graphemes.network.ranks import ALONE, Ranks
 from graphemes.pipeline.fold_rows import FoldRows
 from graphemes.pipeline.training_data import TrainingData
 from graphemes.training.class_losses import Counts, class_counts
+from graphemes.training.phases import training_size
 
 
-@dataclass(frozen=True)
 class EpochLoader:
-    """The training batches of a fold: one loader, whose sampler is told the epoch.
+    """The training batches of a fold: one loader at a time, whose sampler is told the epoch.
 
-    The loader gives this process's part of the sampler's batches, which are the steps of all.
+    The loader gives this process's part of the sampler's batches, which are the steps of all. Where
+    the pictures' size changes there is a new one, with new workers.
     """
 
-    loader: Iterable[Sample]
-    sampler: Batches | MixedBatches
+    def __init__(
+        self,
+        sampler: Batches | MixedBatches,
+        size_at: Callable[[int], ImageSize],  # of an epoch's pictures
+        make: Callable[[ImageSize], Iterable[Sample]],
+    ) -> None:
+        self.sampler, self.size_at, self.make = sampler, size_at, make
+        self.size = size_at(0)
+        self.loader: Iterable[Sample] | None = make(self.size)
 
     @property
     def images(self) -> int:
@@ -46,21 +55,27 @@ class EpochLoader:
         """Of an epoch."""
         return len(self.sampler)
 
-    @property
-    def synthetic_passes(self) -> int:
-        """How many of the pictures of all epochs are synthetic."""
-        return sum(self.sampler.synthetic) if isinstance(self.sampler, MixedBatches) else 0
+    def synthetic_passes(self, epochs: int) -> int:
+        """How many of the pictures of the first so many epochs are synthetic."""
+        if not isinstance(self.sampler, MixedBatches):
+            return 0
+        return sum(self.sampler.synthetic[:epochs])
 
     @property
     def synthetic_share(self) -> float:
         """Of the pictures of all epochs."""
         if not isinstance(self.sampler, MixedBatches):
             return 0.0
-        return self.synthetic_passes / (self.images * len(self.sampler.synthetic))
+        epochs = len(self.sampler.synthetic)
+        return self.synthetic_passes(epochs) / (self.images * epochs)
 
     def epoch(self, number: int) -> Iterable[Sample]:
         """The batches of epoch 0, 1, ..."""
         self.sampler.epoch = number
+        if self.loader is None or self.size_at(number) != self.size:
+            self.loader = None  # first: its workers and their batches go before there are others
+            self.size = self.size_at(number)
+            self.loader = self.make(self.size)
         return self.loader
 
 
@@ -77,8 +92,15 @@ class FoldData:
 
     def training(self) -> EpochLoader:
         """The augmented pictures."""
+        sampler = self._sampler()
+        size_at = functools.partial(training_size, self.settings)
+        return EpochLoader(sampler, size_at, functools.partial(self._training_loader, sampler))
+
+    def _training_loader(
+        self, sampler: Batches | MixedBatches, size: ImageSize
+    ) -> Iterable[Sample]:
         s = self.settings
-        compose = make_transform(s.image_size, s.crop, Augmentation.of(s))
+        compose = make_transform(size, s.crop, Augmentation.of(s))
         draw = placed_scan if s.augment == "device" else apply_transform
         parts: list[StoreDataset] = []
         for data in (self.data, self.data.synthetic):
@@ -89,12 +111,11 @@ class FoldData:
                     pixels, frames, compose, labels, self.seeds, first=first, draw=draw
                 )
                 parts.append(part)
-        sampler = self._sampler()
         own = RankBatches(sampler, self.ranks.rank, self.ranks.size, s.accumulate)
         batches = self._loader(parts[0] if len(parts) == 1 else JoinedDataset(*parts), own)
         if s.augment == "device":
-            batches = DevicePictures(batches, s.image_size, self.device)
-        return EpochLoader(batches, sampler)
+            return DevicePictures(batches, size, self.device)
+        return batches
 
     def class_counts(self, synthetic: float) -> Counts:
         """(C,) of each head: its training images by class, so large a share shown being synthetic.

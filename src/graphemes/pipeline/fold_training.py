@@ -124,7 +124,7 @@ class FoldTraining:
             engine=engine,
             rows=rows,
             leakage=leakage,
-            synthetic_passes=batches.synthetic_passes,
+            synthetic_passes=batches.synthetic_passes(history.epochs),
             history=history,
         ).write(paths.run)
         shutil.rmtree(paths.state)
@@ -135,7 +135,8 @@ class FoldTraining:
         if s.synthetic_share is not None:
             share = f"share {s.synthetic_share} of {batches.images:,} pictures an epoch"
             text += f", plus {len(rows.synthetic):,} synthetic, {share}"
-        what = f"{s.trunk} at {s.image_size}, {counted(s.epochs, 'epoch')}"
+        grown = f"{', '.join(map(str, s.image_sizes))}, judged at " if s.image_sizes else ""
+        what = f"{s.trunk} at {grown}{s.image_size}, {counted(s.epochs, 'epoch')}"
         together = f", {s.processes} processes" if s.processes > 1 else ""
         if s.processes * s.accumulate > 1:
             together += f", {batches.images // batches.steps:,} images a step"
