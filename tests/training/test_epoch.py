@@ -165,3 +165,40 @@ def test_the_network_trains_while_it_is_trained():
     ours.network.eval()
     train_epoch(ours, [batch(4)], PLACE, nothing)
     assert ours.network.training
+
+
+class Necked(Flat):
+    """With a hidden layer, which Muon is for."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(0)
+            self.neck = nn.Linear(16, 16)
+
+    def forward(self, ink: Tensor) -> Logits:
+        return super().forward(self.neck(ink.flatten(1)).relu())
+
+
+class Scaling(Engine):
+    """Scales losses as fp16 does; torch's scaler works on a CPU, too."""
+
+    needs_scaler = True
+
+
+@pytest.mark.parametrize("optimiser", ["adamw", "muon", "sgd"])
+def test_a_scaled_loss_takes_the_same_step_or_none(optimiser):
+    plain, scaled, beyond = (learner(optimiser=optimiser, network=Necked()) for _ in range(3))
+    scaled.scaler = torch.amp.GradScaler("cpu", init_scale=2.0**12)
+    beyond.engine = Scaling(CPU, "fp32")
+    beyond.scaler = torch.amp.GradScaler("cpu", init_scale=2.0**127)  # float32 ends at 2^128
+    fresh = parameters(beyond.network)
+    for each in (plain, scaled):
+        train_epoch(each, [batch(8)] * 2, PLACE, nothing)
+    train_epoch(beyond, [(100 * batch(8)[0], batch(8)[1])], PLACE, nothing)
+    pairs = zip(parameters(plain.network), parameters(scaled.network), strict=True)
+    for one, other in pairs:
+        torch.testing.assert_close(one, other, rtol=1e-4, atol=1e-5)
+    assert not all(map(torch.equal, fresh, parameters(plain.network)))
+    assert all(map(torch.equal, fresh, parameters(beyond.network)))
+    assert beyond.scaler.get_scale() == 2.0**126
