@@ -6,7 +6,7 @@ import pytest
 
 from graphemes.__main__ import COMMANDS
 from graphemes.foundation.settings.commands import TrainSettings
-from graphemes.foundation.settings.recipes import RECIPES
+from graphemes.foundation.settings.recipes import RECIPES, Images
 from graphemes.foundation.settings.words import shown
 from readmes import (
     CODE,
@@ -82,7 +82,7 @@ def test_the_table_of_commands_is_that_of_the_door(readme):
 def test_the_eight_settings_have_the_defaults_that_are_told(readme):
     rows = tables(readme)["setting, default"]
     assert len(rows) == 8
-    quick = RECIPES["quick"](3000)
+    quick = RECIPES["quick"](Images(3000, 2400), TrainSettings())
     for cell, default, meaning in rows:
         key = CODE.findall(cell)[0]
         assert default.strip("`") == shown(TrainSettings.model_fields[key].default).strip("()")

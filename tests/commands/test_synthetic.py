@@ -14,9 +14,7 @@ from safetensors.torch import load_file
 
 from conftest import QUICK, through_the_door
 from graphemes.foundation.files import read_json, write_json
-from graphemes.foundation.settings.commands import TrainSettings
 from graphemes.images.scan_facts import read_facts
-from graphemes.pipeline.synthetic_data import SyntheticPlan, epoch_length
 from graphemes.pipeline.training_data import store_name
 from worlds import write_manifest, write_synthetic
 
@@ -296,17 +294,6 @@ def test_data_dir_cannot_be_its_own_synthetic_images(own, tmp_path, train):
     said = train(data_dir=own, work_dir=tmp_path / "w", synthetic=own)
     assert said.code == 2
     assert "is data_dir itself, whose images are validated too" in said.err
-
-
-def test_the_recipes_batch_goes_by_real_images_unless_synthetic_ones_do_all():
-    real, drawn = 3, SyntheticPlan(None, 7)
-    lengths = [
-        epoch_length(TrainSettings(synthetic="d", synthetic_share=share), real, drawn)
-        for share in ("0.5", "1:0.5", "1")
-    ]
-    assert lengths == [3, 3, 7]
-    assert epoch_length(TrainSettings(synthetic="d"), real, drawn) == 3
-    assert epoch_length(TrainSettings(), real, None) == 3
 
 
 def test_doctor_counts_them(drawn, own, untested, tmp_path, run):

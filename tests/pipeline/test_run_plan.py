@@ -42,7 +42,7 @@ def test_a_run_of_two_folds_builds_one_network_to_plan(untested, work, built):
     workspace = find_workspace(settings)
     plan = plan_run(settings, workspace)
     assert plan.chosen == ["0", "2"]
-    assert plan.settings.recipe == "reference"  # what was auto is filled
+    assert plan.settings.recipe == "laptop"  # what was auto is filled
     assert plan.weights_bytes == sum(x.nbytes for x in built[0].state_dict().values())
     training = open_run(plan, Deadline())
     assert len(built) == 1

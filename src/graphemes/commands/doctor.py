@@ -8,7 +8,7 @@ from graphemes.foundation.layout import ROOT, Layout
 from graphemes.foundation.machine import machine_name, usable_cores, usable_memory
 from graphemes.foundation.progress import say
 from graphemes.foundation.settings.commands import DoctorSettings, TrainSettings
-from graphemes.foundation.settings.recipes import apply_recipe
+from graphemes.foundation.settings.recipes import Images, apply_recipe
 from graphemes.foundation.versions import PACKAGES, commit, too_old, versions
 from graphemes.network.devices import choose_engine, idle_gpu
 from graphemes.pipeline.data_check import check_shards, check_synthetic, check_tables
@@ -39,7 +39,9 @@ def run(settings: DoctorSettings) -> None:
         say("a run     has nothing to train on here: no images")
         return
     say_needs(layout, rows, folds)
-    say_shared_needs(settings, apply_recipe(TrainSettings(), demo, labelled))
+    on_gpu = choose_engine(settings.device, settings.precision).device.type != "cpu"
+    images = Images(labelled, labelled)
+    say_shared_needs(settings, apply_recipe(TrainSettings(), demo, images, on_gpu))
 
 
 def _software() -> Iterator[str]:

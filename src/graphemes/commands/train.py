@@ -34,8 +34,8 @@ def _train(settings: TrainSettings, ranks: Ranks) -> None:
 
     if ranks.is_first:
         remove_demo_folds(workspace.layout, training.identity)
-    for fold in plan.chosen:
-        training.train(fold)
+    for to_come, fold in zip(reversed(range(len(plan.chosen))), plan.chosen, strict=True):
+        training.train(fold, to_come)
     if not ranks.is_first:
         return
     ranks.work_alone()

@@ -5,11 +5,13 @@ import os
 import sys
 import time
 from collections.abc import Callable, Iterator
+from typing import Any
 
 from graphemes.foundation.errors import UserError
 
 Say = Callable[[str], None]
 Advance = Callable[..., None]
+_drawn: list[Any] = []  # bars on the terminal
 PLAIN_SECONDS = 30.0  # between two plain lines: a Kaggle log stays readable
 
 
@@ -18,6 +20,8 @@ def say(line: str) -> None:
 
     BrokenPipeError says that nobody reads any more.
     """
+    for bar in _drawn:  # or the line would go on behind it
+        bar.clear()
     try:
         print(line, flush=True)
     except BrokenPipeError:
@@ -79,7 +83,11 @@ def _bar(label: str, total: int, unit: str) -> Iterator[Advance]:
                 bar.set_postfix(facts, refresh=False)
             bar.update(count)
 
-        yield advance
+        _drawn.append(bar)
+        try:
+            yield advance
+        finally:
+            _drawn.remove(bar)
 
 
 def _plain(label: str, total: int, unit: str) -> Advance:

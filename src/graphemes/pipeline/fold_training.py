@@ -71,12 +71,15 @@ class FoldTraining:
         """The store rows of a fold."""
         return rows_of_fold(self.data, self.table, fold, self.settings, self.settings.seed)
 
-    def train(self, fold: str) -> None:
-        """One fold, from wherever it is to its run record, in all processes together."""
+    def train(self, fold: str, to_come: int = 0) -> None:
+        """One fold, from wherever it is to its run record, in all processes together.
+
+        to_come: how many folds this run trains after it, for its forecast.
+        """
         paths, ranks = self.workspace.layout.fold(fold), self.workspace.ranks
         with fold_lock(paths) if ranks.is_first else contextlib.nullcontext():
             if ranks.of_first(lambda: self._begin(fold, paths)) != "finished":
-                self._train(fold, paths, self.rows(fold))
+                self._train(fold, paths, self.rows(fold), to_come)
 
     def _begin(self, fold: str, paths: FoldPaths) -> Status:
         """How far the fold is; unless it is finished its folder is ready to go on with."""
@@ -90,7 +93,7 @@ class FoldTraining:
         begin_fold(paths, self.identity)
         return status
 
-    def _train(self, fold: str, paths: FoldPaths, rows: FoldRows) -> None:
+    def _train(self, fold: str, paths: FoldPaths, rows: FoldRows, to_come: int) -> None:
         seeds = (self.settings.seed, NO_FOLD if fold == "none" else int(fold))
         engine, ranks = self.workspace.engine, self.workspace.ranks
         pictures = FoldData(self.settings, self.data, rows, seeds, engine.device, ranks)
@@ -110,6 +113,8 @@ class FoldTraining:
             deadline=self.deadline,
             ranks=ranks,
             counts=pictures.class_counts(synthetic=batches.synthetic_share),
+            validation_images=len(rows.validated),
+            to_come=to_come,
         )
         seed, resumed = INITIAL_WEIGHTS.seed(*seeds), ranks.of_first(paths.checkpoint.exists)
         history = train_fold(job, fold_network(self.settings, seed, resumed=resumed))

@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from graphemes.foundation.errors import DataError, SettingsError
 from graphemes.foundation.files import need_space, need_writable
 from graphemes.foundation.layout import FoldPaths, Layout
-from graphemes.foundation.progress import say
+from graphemes.foundation.progress import counted, say
 from graphemes.foundation.settings.commands import TrainSettings
-from graphemes.foundation.settings.recipes import apply_recipe
+from graphemes.foundation.settings.recipes import Images, apply_recipe
 from graphemes.network.ranks import Ranks
 from graphemes.network.sync_norm import need_plain_norms
 from graphemes.network.trunks import need_sizes
@@ -32,9 +32,9 @@ from graphemes.pipeline.prediction import (
     origin_of_tests,
     plan_prediction,
 )
+from graphemes.pipeline.run_images import run_images
 from graphemes.pipeline.synthetic_data import (
     SyntheticPlan,
-    epoch_length,
     open_synthetic,
     plan_synthetic,
 )
@@ -75,9 +75,11 @@ def of_these_ranks(settings: TrainSettings, ranks: Ranks) -> TrainSettings:
 def plan_run(settings: TrainSettings, workspace: Workspace) -> RunPlan:
     """The plan of these settings. Raises UserError for whatever stands in its way."""
     synthetic = plan_synthetic(settings, workspace)
-    length = epoch_length(settings, workspace.labelled_images, synthetic)
-    settings = apply_recipe(settings, workspace.demo, length)
+    images = run_images(settings, workspace, synthetic)
+    on_gpu = workspace.engine.device.type != "cpu"
+    settings = apply_recipe(settings, workspace.demo, images, on_gpu)
     need_optimiser(settings)
+    say(_passes(settings, images))
     weights = _weights_bytes(settings, workspace.layout)
     need_writable(settings.submission or workspace.layout.submission)
     workspace.draw_demo()
@@ -87,6 +89,14 @@ def plan_run(settings: TrainSettings, workspace: Workspace) -> RunPlan:
     folds = unfolded(workspace.labels) if whole else plan_folds(settings, workspace)
     chosen = chosen_folds(settings, folds.table)
     return RunPlan(workspace, settings, folds, chosen, prediction, synthetic, weights)
+
+
+def _passes(settings: TrainSettings, images: Images) -> str:
+    epochs = counted(settings.epochs, "epoch")
+    return (
+        f"recipe {settings.recipe}: {settings.epochs * images.epoch:,} image passes a fold"
+        f" ({epochs} of {images.epoch:,})"
+    )
 
 
 def _prediction(workspace: Workspace) -> PredictionPlan | None:

@@ -65,12 +65,6 @@ def open_synthetic(plan: SyntheticPlan | None) -> TrainingData | None:
     return open_training_data(plan.workspace)
 
 
-def epoch_length(settings: TrainSettings, real: int, synthetic: SyntheticPlan | None) -> int:
-    """How many labelled images an epoch is as long as: the real ones, or synthetic ones alone."""
-    alone = settings.synthetic_share is not None and settings.synthetic_share.whole
-    return synthetic.images if synthetic is not None and alone else real
-
-
 def _plan_drawing(images: int, seed: int, workspace: Workspace) -> SyntheticPlan:
     graphemes = [*competition_graphemes(), *unseen_graphemes(map(typeface, SHIPPED))]
     asked = Collection(graphemes, images, seed=seed, balance=BALANCE)

@@ -37,6 +37,7 @@ from graphemes.training.epoch import (
     make_learner,
     train_epoch,
 )
+from graphemes.training.forecast import MARGIN, Forecast
 from graphemes.training.phases import snapshot_epochs, training_size
 
 
@@ -52,7 +53,7 @@ class Deadline:
 
         growth: how much longer than those before it takes.
         """
-        return self.at is None or time.monotonic() + 1.1 * growth * self.slowest < self.at
+        return self.at is None or time.monotonic() + MARGIN * growth * self.slowest < self.at
 
     def note(self, seconds: float) -> None:
         """An epoch and its validation took so long."""
@@ -95,6 +96,8 @@ class FoldJob:
     deadline: Deadline
     ranks: Ranks = ALONE
     counts: Counts | None = None  # training images of each class
+    validation_images: int = 0
+    to_come: int = 0  # folds that this run trains after this one
 
     @property
     def fold(self) -> str:
@@ -115,12 +118,13 @@ def train_fold(job: FoldJob, network: nn.Module) -> History:
     steps, ranks = epochs * job.batches.steps, job.ranks
     learner = make_learner(network, job.settings, job.engine, steps, ranks, counts=job.counts)
     history = _begin(job, learner)
+    forecast = _forecast(job, history)
     while not _ended(job, history):
         growth = _growth(job.settings, history.epochs)
         if not ranks.of_first(functools.partial(job.deadline.leaves_an_epoch, growth)):
             raise _out_of_time(job, history)
         started = time.monotonic()
-        result = _train(job, learner, history.epochs, history.best_score)
+        result = _train(job, learner, history, forecast)
         _finish_epoch(job, learner, history, result)
         job.deadline.note(time.monotonic() - started)
     if history.epochs < epochs:
@@ -190,13 +194,27 @@ def _best(paths: FoldPaths, history: History) -> Path:
     return paths.state / f"best-{history.best_epoch}.safetensors"
 
 
-def _train(job: FoldJob, learner: Learner, epoch: int, best_score: float | None) -> EpochResult:
+def _forecast(job: FoldJob, history: History) -> Forecast:
+    return Forecast(
+        fold=job.fold,
+        epochs=job.settings.epochs,
+        done=history.epochs,
+        images=job.batches.images,
+        validation_images=job.validation_images,
+        to_come=job.to_come,
+        ends=job.deadline.at,
+    )
+
+
+def _train(job: FoldJob, learner: Learner, history: History, forecast: Forecast) -> EpochResult:
+    epoch = history.epochs
     label = f"fold {job.fold} epoch {epoch + 1}/{job.settings.epochs}"
-    if best_score is not None:
-        label += f" (best score {best_score:.3f})"
+    if history.best_score is not None:
+        label += f" (best score {history.best_score:.3f})"
     try:
         with progress(label, job.batches.images) as advance:
-            return train_epoch(learner, job.batches.epoch(epoch), (*job.seeds, epoch), advance)
+            watched = forecast.watching(advance)
+            return train_epoch(learner, job.batches.epoch(epoch), (*job.seeds, epoch), watched)
     except NotFinite as error:
         raise NotFinite(f"fold {job.fold}, {error}") from None
 

@@ -4,39 +4,77 @@ import pytest
 
 from graphemes.foundation.settings.commands import TrainSettings
 from graphemes.foundation.settings.groups import Learning
-from graphemes.foundation.settings.recipes import RECIPES, apply_recipe
+from graphemes.foundation.settings.recipes import RECIPES, Images, apply_recipe, chosen_recipe
 from graphemes.foundation.settings.types import Share
 from graphemes.foundation.settings.words import read_words
 
-COMPETITION = 200_840
+COMPETITION = Images(200_840, 160_672)
 
 
 def given(*words: str) -> TrainSettings:
     return read_words(TrainSettings, list(words))
 
 
-def filled(*words: str, demo: bool = False, images: int = COMPETITION) -> TrainSettings:
-    return apply_recipe(given(*words), demo, images)
+def filled(
+    *words: str, demo: bool = False, images: Images = COMPETITION, gpu: bool = False
+) -> TrainSettings:
+    return apply_recipe(given(*words), demo, images, gpu)
 
 
-def test_the_demo_gets_the_quick_recipe_and_real_data_the_reference():
-    assert filled(demo=True).recipe == "quick"
-    assert filled(demo=False).recipe == "reference"
-    assert filled("recipe=reference", demo=True).recipe == "reference"
+def values_of(name: str, images: Images = COMPETITION) -> dict:
+    return RECIPES[name](images, TrainSettings())
+
+
+def test_a_recipe_is_chosen_by_the_data_and_by_what_is_here():
+    for gpu, real in ((False, "laptop"), (True, "kaggle")):
+        assert filled(demo=True, gpu=gpu).recipe == "quick"
+        assert filled(demo=False, gpu=gpu).recipe == real
+        for demo in (True, False):  # a name for what auto picks on real data
+            assert filled("recipe=reference", demo=demo, gpu=gpu) == filled(
+                f"recipe={real}", demo=demo, gpu=gpu
+            )
+        for name in RECIPES:
+            assert chosen_recipe(name, demo=True, gpu=gpu) == name
     quick = filled("recipe=quick", demo=False)
     assert quick == filled(demo=True)
-    assert quick.epochs == RECIPES["quick"](COMPETITION)["epochs"]
+    assert quick.epochs == values_of("quick")["epochs"]
+
+
+@pytest.mark.parametrize(
+    ("labelled", "folds", "epochs"),
+    [
+        (12_000, 12, 17),  # mark 1
+        (160_000, 8, 9),
+        (200_840, 5, 8),
+        (81_250, 5, 20),  # where the two rules meet
+        (3_000, 5, 20),
+        (100_000_000, 5, 1),  # an epoch alone is more than the budget
+    ],
+)
+def test_a_laptop_makes_so_many_passes_whatever_the_number_of_images(labelled, folds, epochs):
+    images = Images(labelled, labelled - labelled // folds)
+    chosen = filled(images=images)
+    passes = chosen.epochs * images.epoch
+    assert chosen.epochs == epochs
+    assert epochs == 1 or passes <= min(1_300_000, 16 * labelled)
+    assert passes + images.epoch > min(1_300_000, 16 * labelled)  # one epoch more doesn't fit
+    assert str(chosen.image_size) == "64x64"
+
+
+def test_what_a_user_gives_goes_before_a_recipes_budget():
+    assert filled("recipe=laptop", "epochs=3").epochs == 3
+    assert filled("recipe=best", "image_size=32", gpu=True).image_size == (32, 32)
 
 
 @pytest.mark.parametrize("name", RECIPES)
 def test_only_what_was_not_given_is_filled(name):
     """Somebody who types a default means it."""
-    values = RECIPES[name](COMPETITION)
+    values = values_of(name)
     plain = TrainSettings()
     typed = {key: getattr(plain, key) for key in values}
     for key in values:
         settings = TrainSettings(recipe=name, **{key: typed[key]})
-        chosen = apply_recipe(settings, demo=True, images=COMPETITION)
+        chosen = apply_recipe(settings, True, COMPETITION, False)
         assert getattr(chosen, key) == typed[key]
         others = values.keys() - {key}
         wanted = plain.with_values(values)
@@ -46,20 +84,22 @@ def test_only_what_was_not_given_is_filled(name):
 @pytest.mark.parametrize("name", RECIPES)
 def test_what_a_recipe_leaves_out_keeps_its_default(name):
     chosen = filled(f"recipe={name}")
-    left = TrainSettings.model_fields.keys() - RECIPES[name](COMPETITION).keys() - {"recipe"}
+    left = TrainSettings.model_fields.keys() - values_of(name).keys() - {"recipe"}
     assert all(getattr(chosen, key) == getattr(TrainSettings(), key) for key in left)
 
 
-def test_the_quick_recipe_is_quicker():
-    quick, reference = filled(demo=True), filled(demo=False)
-    assert quick.epochs < reference.epochs
-    assert quick.image_size.height < reference.image_size.height
+def test_each_recipe_is_longer_than_the_one_before():
+    chosen = [filled(f"recipe={name}") for name in ("quick", "laptop", "kaggle", "best")]
+    costs = [one.epochs * one.image_size.height * one.image_size.width for one in chosen]
+    assert costs == sorted(set(costs))
 
 
 def test_fewer_images_are_learnt_from_in_smaller_batches():
-    sizes = [filled(images=images).batch_size for images in (100, 20_000, COMPETITION)]
+    few = Images(100, 80)
+    every = (few, Images(20_000, 16_000), COMPETITION)
+    sizes = [filled(images=images).batch_size for images in every]
     assert sizes == sorted(set(sizes))
-    assert filled("batch_size=7", images=100).batch_size == 7
+    assert filled("batch_size=7", images=few).batch_size == 7
 
 
 def test_half_of_the_pictures_are_synthetic_unless_somebody_says_otherwise():
@@ -70,13 +110,13 @@ def test_half_of_the_pictures_are_synthetic_unless_somebody_says_otherwise():
 
 def test_filling_twice_changes_nothing():
     once = filled("epochs=2", demo=True)
-    assert apply_recipe(once, demo=True, images=COMPETITION) == once
+    assert apply_recipe(once, True, COMPETITION, True) == once
 
 
 @pytest.mark.parametrize("name", RECIPES)
-@pytest.mark.parametrize("images", [2, 10_000, COMPETITION])
+@pytest.mark.parametrize("images", [Images(2, 1), Images(10_000, 8_000), COMPETITION])
 def test_recipes_hold_valid_learning_settings_and_say_what_they_are_for(name, images):
-    values = RECIPES[name](images)
+    values = values_of(name, images)
     assert values.keys() <= Learning.model_fields.keys()
     assert TrainSettings().with_values(values).model_fields_set == values.keys()
     assert RECIPES[name].__doc__

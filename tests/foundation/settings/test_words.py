@@ -108,7 +108,7 @@ def test_a_part_of_a_list_given_twice_is_refused(model, word, part):
         ("schedule=linear", "onecycle or cosine"),
         ("precision=fp8", "auto, fp32, bf16 or fp16"),
         ("resume=maybe", "auto, true or false"),
-        ("recipe=best", "auto, quick or reference"),
+        ("recipe=good", "auto, quick, laptop, kaggle, best or reference"),
         ("crop=all", "ink or none"),
         ("erase=1.5", "a number, at least 0, at most 1"),
         ("elastic=-0.1", "a number, at least 0, at most 1"),

@@ -37,8 +37,10 @@ from graphemes.foundation.settings.types import (
 class TrainSettings(Learning, Folding, Machine, Places):
     """Settings of train."""
 
-    recipe: Literal["auto", "quick", "reference"] = Field(
-        "auto", description="values for what isn't given; auto: quick on the demo, else reference"
+    recipe: Literal["auto", "quick", "laptop", "kaggle", "best", "reference"] = Field(
+        "auto",
+        description="values for what isn't given; auto: quick on the demo, else (reference) kaggle"
+        " on a GPU, laptop without",
     )
     fold: FoldChoice = Field((0,), description="which folds to train; none: every row, unvalidated")
     synthetic: SyntheticSource | None = Field(

@@ -1,8 +1,11 @@
-"""Recipes: values for the settings that weren't given, with what they cost and reach."""
+"""Recipes: values for the settings that weren't given, with what they cost and reach.
+
+A recipe's budget is counted in image passes: pictures drawn for a training step, real or synthetic.
+"""
 
 import math
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 from pydantic import ValidationError
 
@@ -12,7 +15,21 @@ from graphemes.foundation.settings.types import Share
 from graphemes.foundation.settings.words import contradiction, shown
 
 
-def quick(_images: int) -> dict[str, Any]:
+class Images(NamedTuple):
+    """How many images a run has."""
+
+    labelled: int  # that take part, the validated ones too
+    epoch: int  # pictures of an epoch, in the fold that has most
+
+    def epochs_within(self, passes: int) -> int:
+        """How many whole epochs so many image passes are; one where they don't fill it."""
+        return max(1, passes // max(1, self.epoch))
+
+
+Recipe = Callable[[Images, TrainSettings], dict[str, Any]]
+
+
+def quick(_images: Images, _given: TrainSettings) -> dict[str, Any]:
     """For the demo's drawings: under five minutes on two cores, score 0.540, root recall 0.450.
 
     At 32 pixels the last stage's maps are single points, where weight gradients cost least; larger
@@ -32,47 +49,97 @@ def quick(_images: int) -> dict[str, Any]:
     }
 
 
-def reference(images: int) -> dict[str, Any]:
-    """For the competition's 200,840 images: the settings' own defaults, made for a GPU.
+def laptop(images: Images, _given: TrainSettings) -> dict[str, Any]:
+    """For real images without a GPU: 16 passes an image, at most 1.3 million, at 64x64.
 
-    With fewer images the batches are smaller, so that there are steps enough to learn from.
+    On two cores with bf16 those are 150 minutes at most; without bf16 five times that. Not measured
+    yet as a whole: its values are those of the longest trainings here.
     """
+    passes = min(16 * images.labelled, 1_300_000)
+    return {
+        "epochs": images.epochs_within(passes),
+        "batch_size": _batch_size(images),
+        "image_size": "64",
+    }
+
+
+def kaggle(images: Images, _given: TrainSettings) -> dict[str, Any]:
+    """For a GPU: 48 passes an image at 128x128, so that a fold fits a 9-hour session on a T4.
+
+    Not measured. Of the competition's 200,840 images and five folds those are 60 epochs, which a
+    T4 ends in time if it trains 300 images a second.
+    """
+    return {
+        "epochs": images.epochs_within(48 * images.labelled),
+        "batch_size": _batch_size(images),
+        "image_size": "128",
+    }
+
+
+def best(images: Images, _given: TrainSettings) -> dict[str, Any]:
+    """For who has a GPU for a day: 160 passes an image at 128x128.
+
+    Not measured. Of the competition's 200,840 images those are 32 million passes, a day at 370 a
+    second.
+    """
+    return {
+        "epochs": images.epochs_within(160 * images.labelled),
+        "batch_size": _batch_size(images),
+        "image_size": "128",
+    }
+
+
+def _batch_size(images: Images) -> int:
+    """Of fewer images smaller batches are made, so that there are steps enough to learn from."""
     sizes = [(20_000, 32), (50_000, 64)]
-    return {"batch_size": next((size for below, size in sizes if images < below), 128)}
+    return next((size for below, size in sizes if images.labelled < below), 128)
 
 
-RECIPES: dict[str, Callable[[int], dict[str, Any]]] = {"quick": quick, "reference": reference}
+RECIPES: dict[str, Recipe] = {"quick": quick, "laptop": laptop, "kaggle": kaggle, "best": best}
+
+
+def chosen_recipe(wish: str, *, demo: bool, gpu: bool) -> str:
+    """The name of the recipe that is asked for: auto goes by the data and by what is here.
+
+    reference is what auto picks on real data.
+    """
+    if wish == "auto" and demo:
+        return "quick"
+    if wish in ("auto", "reference"):
+        return "kaggle" if gpu else "laptop"
+    return wish
 
 
 def notes() -> dict[str, str]:
     """What the recipes say of a setting, for help: {"epochs": "recipe quick: 5"}."""
     found: dict[str, list[str]] = {}
+    sizes = [Images(count, count * 4 // 5) for count in (1_000, 40_000, 200_840)]
     for name, recipe in RECIPES.items():
-        filled = [recipe(images) for images in (1_000, 40_000, 200_840)]
+        filled = [recipe(images, TrainSettings()) for images in sizes]
         for key in filled[0]:
             values = dict.fromkeys(shown(values[key]) for values in filled)
             found.setdefault(key, []).append(f"{name}: {' to '.join(values)}")
     return {key: f"recipe {', '.join(parts)}" for key, parts in found.items()}
 
 
-def apply_recipe(settings: TrainSettings, demo: bool, images: int) -> TrainSettings:
-    """The settings for so many labelled images, the recipe's values where the user gave none.
+def apply_recipe(settings: TrainSettings, demo: bool, images: Images, gpu: bool) -> TrainSettings:
+    """The settings for so many images, the recipe's values where the user gave none.
 
-    With synthetic images and no word on their share, half of the pictures are synthetic. A step
-    over k times the images has the root of k times the learning rate, as Adam's noise asks for:
-    Malladi et al. 2022 (arXiv:2205.10330). SGD has k times: Goyal et al. 2017 (arXiv:1706.02677).
-    Raises SettingsError where what was given contradicts what the recipe fills in.
+    gpu: whether it will run on one. With synthetic images and no word on their share, half of the
+    pictures are synthetic. A step over k times the images has the root of k times the learning
+    rate, as Adam's noise asks for: Malladi et al. 2022 (arXiv:2205.10330). SGD has k times: Goyal
+    et al. 2017 (arXiv:1706.02677). Raises SettingsError where what was given contradicts what the
+    recipe fills in.
     """
-    chosen = settings.recipe
-    if chosen == "auto":
-        chosen = "quick" if demo else "reference"
-    values = {**RECIPES[chosen](images), "recipe": chosen}
+    chosen = chosen_recipe(settings.recipe, demo=demo, gpu=gpu)
+    values = RECIPES[chosen](images, settings)
     if settings.synthetic is not None:
         values["synthetic_share"] = Share(0.5, 0.5)
     if (batches := settings.processes * settings.accumulate) > 1:
         times = batches if settings.optimiser == "sgd" else math.sqrt(batches)
         values["lr"] = values.get("lr", settings.lr) * times
     try:
-        return settings.with_values(values)
+        filled = settings.with_values(values)
     except ValidationError as error:
         raise SettingsError(f"{contradiction(error)} (recipe={chosen})") from None
+    return filled.model_copy(update={"recipe": chosen})
