@@ -34,7 +34,8 @@ DYNAMIC = {
     "synthesis/lettering/packages.py",
 }
 # Stories that run a study; to all others studies are unknown.
-STUDIOUS = {"commands/bench.py", "commands/networks.py", "commands/synthesise.py"}
+STUDIOUS = {"commands/ablate.py", "commands/bench.py", "commands/networks.py"}
+STUDIOUS |= {"commands/synthesise.py"}
 FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)
 
 

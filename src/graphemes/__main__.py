@@ -43,6 +43,7 @@ COMMANDS = {
     "synthesise": "draw handwriting in the competition's layout, or compare it with real images",
     "networks": "what each network costs, how fast it is here, what it reached here",
     "bench": "how fast everything is here, against the plain way; what=degradation is a study",
+    "ablate": "settings varied one by one over seeds, held against the run without them",
     "pack": "a folder to upload to Kaggle: the package, weights, two notebooks",
     "export": "networks for other programs: ONNX, torch.export, Hugging Face's layout, fp16",
     "test": "ruff, mypy, pytest",

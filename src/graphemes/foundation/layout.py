@@ -129,6 +129,11 @@ class Layout:
         return self.run_dir / "export"
 
     @property
+    def ablation(self) -> Path:
+        """The table of the runs that an ablation compares; its picture lies beside, as .png."""
+        return self.run_dir / "ablation.parquet"
+
+    @property
     def scores(self) -> Path:
         """The scores of this run's folds."""
         return self.run_dir / "scores.json"

@@ -1,10 +1,11 @@
 """The settings of training and of what uses its results; and one table of all commands' models."""
 
 from pathlib import Path
-from typing import Literal, Self
+from typing import ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 
+from graphemes.foundation.errors import SettingsError
 from graphemes.foundation.settings.exports import ExportSettings
 from graphemes.foundation.settings.groups import (
     Folding,
@@ -32,6 +33,8 @@ from graphemes.foundation.settings.types import (
     SyntheticSource,
     Wish,
 )
+from graphemes.foundation.settings.variations import Seeds, Variations, words_of
+from graphemes.foundation.settings.words import read_words, shown
 
 
 class TrainSettings(Learning, Folding, Machine, Places):
@@ -82,6 +85,100 @@ class TrainSettings(Learning, Folding, Machine, Places):
                 f"synthetic_share={self.synthetic_share}: there are no synthetic images;"
                 " add synthetic=DIRECTORY or a number to draw, or leave it out"
             )
+        return self
+
+
+class AblateSettings(TrainSettings):
+    """Settings of ablate: those of train, for all of its runs, and what differs between them."""
+
+    vary: Variations | None = Field(
+        None, description="what to try beside the baseline, each alone: its settings joined by +"
+    )
+    seeds: Seeds = Field(1, description="of each variation's runs; the folds stay the first one's")
+    passes: int | None = Field(
+        None, ge=1, description="images that each run trains on, in place of epochs"
+    )
+    minutes: float | None = Field(
+        None, gt=0, le=1_000_000, description="for all runs; one that wouldn't end in time waits"
+    )
+    keep: bool = Field(False, description="keep the weights too, not only records and tables")
+
+    # What has to be the same in all runs, or is no matter of a single one.
+    _SHARED: ClassVar[frozenset[str]] = frozenset(Places.model_fields) | {
+        "fold",
+        "folds",
+        "seed",
+        "resume",
+        "time_limit",
+        "overwrite",
+        "submission",
+        "processes",
+    }
+
+    @property
+    def chosen_seeds(self) -> tuple[int, ...]:
+        """The seed of each run of a variation."""
+        if isinstance(self.seeds, tuple):
+            return self.seeds
+        return tuple(range(self.seed, self.seed + self.seeds))
+
+    def varied(self, variation: str) -> TrainSettings:
+        """The settings of one variation's runs; those of the baseline of "". Raises SettingsError.
+
+        Seed, name and epochs that `passes` asks for are still to be filled.
+        """
+        words = words_of(variation)
+        shared = next((word for word in words if word.partition("=")[0] in self._SHARED), None)
+        if shared is not None:
+            key = shared.partition("=")[0]
+            raise SettingsError(
+                f"vary: {variation}: {key} is one for all runs; give it beside vary"
+            )
+        given = {
+            key: getattr(self, key)
+            for key in TrainSettings.model_fields
+            if key in self.model_fields_set
+        }
+        try:
+            settings = read_words(TrainSettings, words, given)
+        except SettingsError as error:
+            raise SettingsError(f"vary: {variation}: {error}") from None
+        if self.passes is not None and "epochs" in settings.model_fields_set:
+            where = f"vary: {variation}: " if variation else ""
+            raise SettingsError(
+                f"{where}passes, epochs: two ways to say how long; give one of them"
+            )
+        return settings
+
+    @model_validator(mode="after")
+    def _runs_are_trainings_to_compare(self) -> Self:
+        reasons = {
+            "submission": "no submission is made",
+            "time_limit": "minutes= is for all runs",
+        }
+        for key, reason in reasons.items():
+            if getattr(self, key) is not None:
+                raise ValueError(f"{key}: ablate has no use for it, {reason}; leave it out")
+        if self.fold == "none":
+            raise ValueError("fold=none: nothing would be judged; expected folds, as fold=0")
+        if self.processes > 1:
+            raise ValueError(
+                f"processes={self.processes}: ablate trains in one process; leave it out"
+            )
+        if self.resume == "true":
+            raise ValueError(
+                "resume=true: ablate goes on by itself with what is there; leave it out"
+            )
+        if isinstance(self.seeds, tuple) and "seed" in self.model_fields_set:
+            raise ValueError(
+                f"seed={self.seed}: seeds={shown(self.seeds)} names all seeds; leave seed out"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _variations_can_be_trained(self) -> Self:
+        for variation in ("", *(self.vary or ())):
+            self.varied(variation)
         return self
 
 
@@ -175,6 +272,7 @@ MODELS: dict[str, type[Settings]] = {
     "synthesise": SynthesiseSettings,
     "networks": NetworksSettings,
     "bench": BenchSettings,
+    "ablate": AblateSettings,
     "pack": PackSettings,
     "export": ExportSettings,
 }

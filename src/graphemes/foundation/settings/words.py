@@ -2,6 +2,7 @@
 
 import difflib
 import math
+from collections.abc import Mapping
 from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
@@ -12,8 +13,10 @@ from graphemes.foundation.settings.types import Expected
 Model = TypeVar("Model", bound=BaseModel)
 
 
-def read_words(model: type[Model], words: list[str]) -> Model:
-    """The settings of `key=value` words.
+def read_words(
+    model: type[Model], words: list[str], beside: Mapping[str, Any] | None = None
+) -> Model:
+    """The settings of `key=value` words, and of values `beside` them, before which the words go.
 
     Raises SettingsError with a guess, the bounds, or what contradicts what.
     """
@@ -28,7 +31,7 @@ def read_words(model: type[Model], words: list[str]) -> Model:
             raise SettingsError(f"unknown setting '{key}'{guess(key, list(model.model_fields))}")
         values[key] = value
     try:
-        return model.model_validate(values)
+        return model.model_validate({**(beside or {}), **values})
     except ValidationError as error:
         raise SettingsError(_refusal(model, values, error)) from None
 

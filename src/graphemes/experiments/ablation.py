@@ -1,0 +1,121 @@
+"""ablate: its runs one after the other, each in a process of its own; what is trained is kept."""
+
+import time
+from collections.abc import Sequence
+
+from graphemes.experiments.ablation_picture import draw_ablation
+from graphemes.experiments.ablation_process import train_apart
+from graphemes.experiments.ablation_runs import Ablation, Run, plan_ablation
+from graphemes.experiments.ablation_table import (
+    Row,
+    compare,
+    read_rows,
+    result_row,
+    table_lines,
+    write_rows,
+)
+from graphemes.foundation.errors import UserError
+from graphemes.foundation.progress import counted, duration, say
+from graphemes.foundation.settings.commands import AblateSettings
+from graphemes.foundation.settings.variations import BASELINE
+
+
+class Results:
+    """What is known of the runs so far, on disk after each of them."""
+
+    def __init__(self, ablation: Ablation) -> None:
+        self.path = ablation.layout.ablation
+        self.order = [run.name for run in ablation.runs]
+        before = read_rows(self.path)
+        self.seconds = {row.run: row.seconds for row in before if row.seconds is not None}
+        self.others = [row for row in before if row.run not in self.order]
+        self.rows = [
+            result_row(run, self.seconds.get(run.name)) for run in ablation.runs if run.finished
+        ]
+        self.took = {
+            (row.variation, row.run): row.seconds or row.train_seconds for row in self.rows
+        }
+
+    def expected(self, run: Run) -> float:
+        """Seconds a run will take: the most that one of its kind took, else any; 0: unknown."""
+        kind = run.variation or BASELINE
+        own = [took for (variation, _), took in self.took.items() if variation == kind]
+        return max(own or self.took.values(), default=0.0)
+
+    def add(self, run: Run, seconds: float) -> None:
+        """A run that has just ended."""
+        row = result_row(run, seconds)
+        self.rows = sorted([*self.rows, row], key=lambda one: self.order.index(one.run))
+        self.took[row.variation, row.run] = seconds
+        self.write()
+
+    def write(self) -> None:
+        """The table of all runs, those of earlier calls too, and the picture of this call's."""
+        write_rows(self.path, [*self.others, *self.rows])
+        draw_ablation(self.path.with_suffix(".png"), compare(self.rows), _title(self.rows))
+
+
+def run_ablation(settings: AblateSettings) -> None:
+    """Train what isn't trained yet, as far as the minutes go; print and write what is known.
+
+    Raises UserError at the end if a run failed; the others are done all the same.
+    """
+    started = time.monotonic()
+    ends = None if settings.minutes is None else started + 60 * settings.minutes
+    ablation = plan_ablation(settings)
+    ablation.folds.write()
+    results = Results(ablation)
+    left = [run for run in ablation.runs if not run.finished]
+    say(
+        f"ablate: {counted(len(ablation.runs), 'run')}, {len(results.rows)} of them finished before"
+    )
+    failed: dict[str, str] = {}
+    while left and (ends is None or time.monotonic() + results.expected(left[0]) <= ends):
+        run = left.pop(0)
+        say(f"ablate: {run.name}, {len(left)} after it")
+        try:
+            results.add(run, _train(run))
+        except UserError as error:
+            say(f"{run.name}: FAILED: {error}")
+            failed[run.name] = str(error)
+            continue
+        if not settings.keep:
+            run.drop_weights()
+    _tell(results)
+    if left:
+        _say_left(left, results, settings.minutes)
+    if failed:
+        told = "; ".join(f"{name} ({text})" for name, text in failed.items())
+        raise UserError(f"{len(failed)} of {len(ablation.runs)} runs failed: {told}")
+
+
+def _train(run: Run) -> float:
+    """Train what a run lacks; the seconds of its process."""
+    started = time.monotonic()
+    run.make_way()
+    train_apart(run.missing)
+    return time.monotonic() - started
+
+
+def _tell(results: Results) -> None:
+    if not results.rows:
+        return
+    results.write()
+    for line in table_lines(compare(results.rows)):
+        say(line)
+    say("gain: over the baseline's runs of the same seeds, +- its standard error")
+    say(f"{results.path}: written, and the picture beside it")
+
+
+def _say_left(left: Sequence[Run], results: Results, minutes: float | None) -> None:
+    seconds = sum(results.expected(run) for run in left)
+    say(
+        f"minutes={minutes:g}: {counted(len(left), 'run')} left, about {duration(seconds)}, next"
+        f" {left[0].name}; the same command goes on with them"
+    )
+
+
+def _title(rows: Sequence[Row]) -> str:
+    last = rows[-1]
+    commit = (last.commit or "unknown")[:12]
+    return f"fold {last.folds}, {last.images:,} images judged, {last.device}, commit {commit}"

@@ -1,0 +1,91 @@
+"""The picture of an ablation: each variation's score over its seeds, against the baseline's."""
+
+import re
+import textwrap
+from collections.abc import Sequence
+from pathlib import Path
+
+from matplotlib import style
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from graphemes.experiments.ablation_table import Result, with_spread
+from graphemes.foundation.files import replacing
+from graphemes.foundation.settings.variations import BASELINE
+
+_LEGEND = (
+    "score, out of fold: mean and standard deviation over seeds (dots)\n"
+    "blue, orange: gain, loss of more than twice its standard error, paired by seed"
+)
+_WIDE = 34  # letters of a line of a variation's name
+_BETTER, _WORSE, _SAME, _PLAIN = "#2b6cb0", "#dd6b20", "#718096", "#1a202c"
+_LINE, _GAP, _BELOW = 0.16, 0.26, 0.09  # inches
+
+
+def draw_ablation(path: Path, results: Sequence[Result], title: str) -> None:
+    """Write a PNG: the mean of each variation with its standard deviation, its seeds as dots."""
+    names = [_wrapped(result.variation) for result in results]
+    heights = [_LINE * (name.count("\n") + 1) + _GAP for name in names]
+    places = [sum(heights[:row]) + heights[row] / 2 for row in range(len(heights))]
+    looks = {"font.size": 8.5, "axes.spines.top": False, "axes.spines.right": False}
+    with style.context(looks, after_reset=True):  # whatever a matplotlibrc here says
+        figure = Figure(figsize=(9, max(2.2, sum(heights) + 1.2)), layout="constrained")
+        axes = figure.subplots()
+        for place, result in zip(places, results, strict=True):
+            _draw(axes, place, result)
+        _draw_baseline(axes, results)
+        axes.set_yticks(places, names)
+        axes.tick_params(left=False)
+        axes.spines["left"].set_visible(False)
+        axes.set_ylim(sum(heights), 0)
+        axes.margins(x=0.08)
+        axes.set_xlabel(_LEGEND)
+        figure.suptitle(title, fontsize=9)
+        with replacing(path) as temporary:
+            figure.savefig(temporary, format="png", dpi=110)
+
+
+def _wrapped(variation: str) -> str:
+    """A long name in lines, broken between its settings where that is enough."""
+    parts = re.split(r"(?<=\+)", variation)
+    lines = [""]
+    for part in parts:
+        if lines[-1] and len(lines[-1]) + len(part) > _WIDE:
+            lines.append("")
+        lines[-1] += part
+    return "\n".join(piece for line in lines for piece in textwrap.wrap(line, _WIDE))
+
+
+def _draw(axes: Axes, place: float, result: Result) -> None:
+    colour = _colour(result)
+    values = [row.score for row in result.rows]
+    below = [place + _BELOW] * len(values)
+    axes.plot(values, below, "o", ms=3.5, color=colour, alpha=0.6, mew=0)
+    axes.errorbar(
+        [result.score], [place], xerr=result.deviation, fmt="D", ms=5, color=colour, capsize=3
+    )
+    text = f"{with_spread(result.score, result.deviation)}, n={len(values)}"
+    if result.gain is not None:
+        text += f"\ngain {with_spread(result.gain, result.error, '+.4f')}"
+    text = text.replace("+-", "\u00b1")
+    right = axes.get_yaxis_transform()  # across: shares of the axes
+    axes.text(1.01, place, text, transform=right, va="center", color=colour)
+
+
+def _draw_baseline(axes: Axes, results: Sequence[Result]) -> None:
+    """The baseline's mean as a line through all, its deviation as a band."""
+    for result in results:
+        if result.variation == BASELINE:
+            axes.axvline(result.score, color=_PLAIN, lw=0.8, zorder=0)
+            if result.deviation:
+                left, right = result.score - result.deviation, result.score + result.deviation
+                axes.axvspan(left, right, color=_PLAIN, alpha=0.07, lw=0, zorder=0)
+
+
+def _colour(result: Result) -> str:
+    """Blue or orange for a gain or loss of more than twice its standard error."""
+    if result.variation == BASELINE:
+        return _PLAIN
+    if result.gain is None or result.error is None or abs(result.gain) <= 2 * result.error:
+        return _SAME
+    return _BETTER if result.gain > 0 else _WORSE

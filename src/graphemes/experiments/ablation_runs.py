@@ -1,0 +1,151 @@
+"""The runs of an ablation: each refusal before the first of them, and which are trained already."""
+
+import dataclasses
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from graphemes.foundation.errors import UserError
+from graphemes.foundation.files import need_space
+from graphemes.foundation.layout import FoldPaths, Layout
+from graphemes.foundation.progress import silence
+from graphemes.foundation.settings.commands import AblateSettings, TrainSettings
+from graphemes.foundation.settings.variations import folder_name
+from graphemes.pipeline.existing_results import clear_fold, fold_status, place_taken_error
+from graphemes.pipeline.fold_plan import FoldPlan
+from graphemes.pipeline.fold_rows import data_digests, rows_of_fold
+from graphemes.pipeline.identity import RunIdentity, run_identity
+from graphemes.pipeline.run_images import run_images
+from graphemes.pipeline.run_plan import RunPlan, folds_bytes, plan_run
+from graphemes.pipeline.run_records import read_identity
+from graphemes.pipeline.synthetic_data import open_synthetic, plan_synthetic
+from graphemes.pipeline.training_data import open_training_data
+from graphemes.pipeline.workspace import Workspace, find_workspace
+
+
+@dataclass(frozen=True)
+class Run:
+    """One training of an ablation."""
+
+    variation: str  # as it was written; "" for the baseline
+    settings: TrainSettings  # whole, with its own seed and name
+    folds: tuple[FoldPaths, ...]
+    identity: RunIdentity
+
+    @property
+    def name(self) -> str:
+        """Of its folder."""
+        return str(self.settings.name)
+
+    @property
+    def finished(self) -> bool:
+        """Whether all its folds have its record and a table; its weights may be gone."""
+        return all(
+            _ended(paths) and not read_identity(paths.run).differences(self.identity)
+            for paths in self.folds
+        )
+
+    @property
+    def missing(self) -> TrainSettings:
+        """The settings of a training of what isn't finished."""
+        numbers = [paths.number for paths in self.folds if not _ended(paths)]
+        return self.settings.model_copy(update={"fold": tuple(numbers)})
+
+    def make_way(self) -> None:
+        """Remove what isn't this run's at its places: that may go, or the plan had refused."""
+        for paths in self.folds:
+            if _ended(paths) and read_identity(paths.run).differences(self.identity):
+                clear_fold(paths)
+
+    def drop_weights(self) -> None:
+        """Remove the weights; record, log, curves and table stay."""
+        for paths in self.folds:
+            paths.weights.unlink(missing_ok=True)
+
+
+@dataclass(frozen=True)
+class Ablation:
+    """All runs, seed by seed, the baseline first, and the folds that they share."""
+
+    layout: Layout
+    runs: list[Run]
+    folds: FoldPlan
+
+
+def plan_ablation(settings: AblateSettings) -> Ablation:
+    """The runs that the settings ask for. Draws and decodes what isn't there; no result is written.
+
+    Raises UserError for whatever stands in the way of any of them.
+    """
+    workspace = find_workspace(settings)
+    plans = dict(_plans(settings, workspace))
+    folds = plans[""].folds
+    runs = [
+        _run(variation, plan, seed, folds, settings)
+        for seed in settings.chosen_seeds
+        for variation, plan in plans.items()
+    ]
+    trained = len(runs) if settings.keep else 1
+    bytes_ = max(folds_bytes(trained, plan.weights_bytes) for plan in plans.values())
+    need_space(workspace.layout.run_dir, bytes_, "training")
+    return Ablation(workspace.layout, runs, folds)
+
+
+def _plans(settings: AblateSettings, workspace: Workspace) -> Iterator[tuple[str, RunPlan]]:
+    """The plan of each variation, the baseline's first, which alone is heard."""
+    seed = settings.chosen_seeds[0]
+    yield "", plan_run(_sized(settings, "", seed, workspace), workspace)
+    with silence():
+        for variation in settings.vary or ():
+            try:
+                plan = plan_run(_sized(settings, variation, seed, workspace), workspace)
+            except UserError as error:
+                raise UserError(f"vary: {variation}: {error}") from None
+            yield variation, plan
+
+
+def _sized(
+    settings: AblateSettings, variation: str, seed: int, workspace: Workspace
+) -> TrainSettings:
+    """A variation's settings, with the epochs that make as many passes as are asked for."""
+    one = settings.varied(variation).model_copy(update={"seed": seed})
+    if settings.passes is None:
+        return one
+    images = run_images(one, workspace, plan_synthetic(one, workspace))
+    values = {"epochs": images.epochs_within(settings.passes)}
+    if settings.passes < images.epoch:  # also of validation, where there are so many
+        values["limit"] = max(2, settings.passes)
+    return one.model_copy(update=values)
+
+
+def _run(
+    variation: str, plan: RunPlan, seed: int, folds: FoldPlan, settings: AblateSettings
+) -> Run:
+    workspace = plan.workspace
+    name = f"{settings.name or 'ablate'}-{folder_name(variation)}-{seed}"
+    layout = Layout(workspace.layout.work_dir, name)
+    own = plan.settings.model_copy(update={"seed": seed, "name": name})
+    synthetic = plan_synthetic(own, dataclasses.replace(workspace, layout=layout))
+    data = open_training_data(workspace, open_synthetic(synthetic))
+    for fold in plan.chosen:
+        rows_of_fold(data, folds.table, fold, own, seed)
+    digests = data_digests(data, folds.table)
+    identity = run_identity(own, seed, digests, demo=workspace.demo)
+    run = Run(variation, own, tuple(layout.fold(fold) for fold in plan.chosen), identity)
+    for paths in run.folds:
+        _need_own_or_free(paths, identity, overwrite=settings.overwrite)
+    return run
+
+
+def _ended(paths: FoldPaths) -> bool:
+    return paths.run.is_file() and paths.oof.is_file()
+
+
+def _need_own_or_free(paths: FoldPaths, asked: RunIdentity, *, overwrite: bool) -> None:
+    """Raise PlaceTaken where something else is that nobody allowed to replace."""
+    if not _ended(paths):
+        fold_status(paths, asked, overwrite=overwrite)
+        return
+    kept = read_identity(paths.run)
+    found = kept.differences(asked)
+    if found and not overwrite and not kept.demo:
+        raise place_taken_error(paths.directory, found)

@@ -1,0 +1,187 @@
+"""An ablation trains each variation beside the baseline, keeps what is done, and pairs seeds."""
+
+import math
+import statistics
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from conftest import QUICK
+from graphemes.evaluation.oof import read_oof
+from graphemes.experiments import ablation
+from graphemes.experiments.ablation_picture import draw_ablation
+from graphemes.experiments.ablation_process import train_apart, train_folds
+from graphemes.experiments.ablation_table import Row, compare, read_rows, table_lines, write_rows
+from graphemes.foundation.errors import UserError
+from graphemes.foundation.files import read_json
+from graphemes.foundation.layout import numbered
+from worlds import macro_recall
+
+TINY = {**QUICK, "trunk": "timm/test_resnet", "device": "cpu", "precision": "fp32"}
+
+
+def row(variation: str, seed: int, score: float, **changed) -> Row:
+    known = Row(
+        run=f"ablate-{variation}-{seed}",
+        variation=variation,
+        seed=seed,
+        folds="0",
+        images=100,
+        score=score,
+        root=score - 0.02,
+        vowel=score + 0.02,
+        consonant=score + 0.02,
+        last_score=score,
+        image_passes=160_000,
+        train_seconds=900.0,
+        images_per_second=177.0,
+        seconds=None,
+        commit=None,
+        device="CPU",
+        machine="here",
+        data="d",
+        folds_digest="f",
+        settings="{}",
+    )
+    return replace(known, **changed)
+
+
+ROWS = [row("baseline", seed, score) for seed, score in enumerate((0.80, 0.90, 0.85))]
+ROWS += [row("lr=1", seed, score) for seed, score in enumerate((0.81, 0.92, 0.86))]
+ROWS += [row("ema=0", 7, 0.5), row("clip=1", 1, 0.7)]
+
+
+def test_gains_are_paired_by_seed():
+    base, lr, ema, clip = compare(ROWS)
+    assert (base.variation, base.gain, base.error) == ("baseline", None, None)
+    assert base.score == pytest.approx(0.85)
+    assert base.deviation == pytest.approx(np.std([0.8, 0.9, 0.85], ddof=1))
+    # What seeds do to both is ten times what the learning rate does.
+    gains = [0.01, 0.02, 0.01]
+    assert lr.gain == pytest.approx(np.mean(gains))
+    assert lr.error == pytest.approx(statistics.stdev(gains) / math.sqrt(3))
+    assert (ema.gain, ema.deviation) == (None, None)  # no baseline of that seed
+    assert clip.gain == pytest.approx(-0.2)
+    assert clip.error is None
+
+
+def test_the_table_has_a_line_a_variation_and_the_parquet_a_row_a_run(tmp_path):
+    lines = table_lines(compare(ROWS))
+    assert [line.split()[-1] for line in lines[1:]] == ["baseline", "lr=1", "ema=0", "clip=1"]
+    assert "0.8633 +- 0.0551 +0.0133 +- 0.0033" in lines[2]
+    assert "160,000" in lines[2]
+    assert "15m00s" in lines[2]
+    path = tmp_path / "ablation.parquet"
+    assert read_rows(path) == []
+    write_rows(path, ROWS)
+    assert read_rows(path) == ROWS
+    assert list(pd.read_parquet(path)["score"]) == [one.score for one in ROWS]
+
+
+def test_the_picture_is_as_high_as_its_names(tmp_path):
+    long = "+".join(f"some_setting_{number}=some_value" for number in range(9))
+    heights = []
+    for rows in (ROWS[:1], ROWS, [*ROWS, row(long, 0, 0.8)]):
+        draw_ablation(tmp_path / "a.png", compare(rows), "a title")
+        header = (tmp_path / "a.png").read_bytes()[:24]
+        assert header[:4] == b"\x89PNG"
+        heights.append(int.from_bytes(header[20:24], "big"))
+    assert heights == sorted(set(heights))
+
+
+@pytest.fixture
+def ablate(run, untested, work, monkeypatch):
+    """ablate(vary=...): a tiny one whose trainings run in this process; what it said."""
+    monkeypatch.setattr(ablation, "train_apart", train_folds)
+
+    def call(**settings):
+        words = {**TINY, **settings, "data_dir": untested, "work_dir": work}
+        return run("ablate", **{key: value for key, value in words.items() if value is not None})
+
+    return call
+
+
+def test_runs_share_folds_and_are_kept(ablate, work):
+    said = ablate(vary="lr=0.01", seeds=2)
+    assert said.code == 0, said.err
+    assert "ablate: 4 runs, 0 of them finished before" in said.out
+    place = work / "folds" / "ablation.parquet"
+    rows = pd.read_parquet(place).set_index("run")
+    names = [f"ablate-{what}-{seed}" for seed in (0, 1) for what in ("baseline", "lr-0.01")]
+    assert list(rows.index) == names
+    assert rows["folds_digest"].nunique() == rows["data"].nunique() == 1
+    assert list(rows["seed"]) == [0, 0, 1, 1]
+    for name, found in rows.iterrows():
+        (paths,) = numbered(work / "folds" / name)
+        assert not paths.weights.exists()  # a table and a record are enough
+        record, table = read_json(paths.run), read_oof(paths.oof)
+        assert record["seed"] == found["seed"]
+        assert record["settings"]["lr"] == (0.01 if "lr" in name else 0.003)
+        root = macro_recall(table.truth.root, table.probabilities.root.argmax(1))
+        assert found["root"] == pytest.approx(root)
+        assert found["score"] == pytest.approx(record["best_score"])
+        assert found["image_passes"] == record["image_passes"] == 32
+    assert (work / "folds" / "ablation.png").is_file()
+    assert not (work / "submissions").exists()
+
+    before = {path: path.stat().st_mtime_ns for path in work.rglob("run.json")}
+    again = ablate(vary="lr=0.01;ema=0", seeds=2, minutes=1e-9)
+    assert again.code == 0, again.err
+    assert "6 runs, 4 of them finished before" in again.out
+    assert "2 runs left, about " in again.out
+    assert "next ablate-ema-0-0; the same command goes on with them" in again.out
+    fewer = ablate()
+    assert "1 run, 1 of them finished before" in fewer.out
+    assert list(pd.read_parquet(place)["run"])[-1] == names[0]  # after those of other calls
+    assert len(pd.read_parquet(place)) == 4
+    other = ablate(clip=1)
+    assert other.code == 2
+    assert "ablate-baseline-0/fold0: made with other settings or data (clip is 5.0" in other.err
+    assert {path: path.stat().st_mtime_ns for path in work.rglob("run.json")} == before
+    replaced = ablate(clip=1, overwrite="true", keep="true")
+    assert replaced.code == 0, replaced.err
+    (paths,) = numbered(work / "folds" / names[0])
+    assert read_json(paths.run)["settings"]["clip"] == 1.0
+    assert paths.finished
+
+
+def test_a_run_that_fails_is_told_and_costs_no_other(ablate, work, monkeypatch):
+    def unwilling(settings):
+        if settings.lr == 9:
+            raise UserError("the loss is nan")
+        train_folds(settings)
+
+    monkeypatch.setattr(ablation, "train_apart", unwilling)
+    said = ablate(vary="lr=9;ema=0", name="x", passes=20, epochs=None)
+    assert said.code == 2
+    assert "1 of 3 runs failed: x-lr-9-0 (the loss is nan)" in said.err
+    rows = pd.read_parquet(work / "folds" / "x" / "ablation.parquet")
+    assert list(rows["variation"]) == ["baseline", "ema=0"]
+    assert list(rows["image_passes"]) == [16, 16]  # of 20: a whole batch
+    refused = ablate(vary="trunk=timm/nothing", name="x")
+    assert refused.code == 2
+    assert "vary: trunk=timm/nothing: trunk=timm/nothing: timm " in refused.err
+
+
+@pytest.mark.slow
+def test_two_variations_are_trained_in_processes_of_their_own(run, untested, work):
+    words = {**TINY, "data_dir": untested, "work_dir": work, "fold": "0,1"}
+    said = run("ablate", **words, vary="lr=0.01;stem_pool=false+trunk=resnet18")
+    assert said.code == 0, said.err
+    assert said.out.count("epoch 1/1: loss ") == 6
+    rows = pd.read_parquet(work / "folds" / "ablation.parquet")
+    assert list(rows["variation"]) == ["baseline", "lr=0.01", "stem_pool=false+trunk=resnet18"]
+    assert (rows["seconds"] > rows["train_seconds"]).all()
+    assert set(rows["folds"]) == {"0,1"}
+
+
+@pytest.mark.slow
+def test_what_a_training_refuses_comes_back_from_its_process(tmp_path):
+    from graphemes.foundation.settings.commands import TrainSettings
+
+    gone = Path(tmp_path / "gone")
+    with pytest.raises(UserError, match="gone"):
+        train_apart(TrainSettings(data_dir=gone, work_dir=tmp_path / "w"))
