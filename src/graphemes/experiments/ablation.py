@@ -104,6 +104,10 @@ def _tell(results: Results) -> None:
     for line in table_lines(compare(results.rows)):
         say(line)
     say("gain: over the baseline's runs of the same seeds, +- its standard error")
+    if len({row.images for row in results.rows}) > 1:  # limit, exclude
+        say(
+            "WARNING: they are judged on different images, so what they gain is no more than a hint"
+        )
     say(f"{results.path}: written, and the picture beside it")
 
 
