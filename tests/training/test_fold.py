@@ -24,6 +24,7 @@ from graphemes.foundation.settings.groups import Learning
 from graphemes.network.devices import Engine
 from graphemes.network.model import Logits
 from graphemes.network.weights import TRAINED_ON, WeightsRecord, trained_on
+from graphemes.training import forecast
 from graphemes.training.epoch import Batch, NotFinite
 from graphemes.training.fold import Deadline, FoldJob, train_fold
 
@@ -197,6 +198,20 @@ def test_a_fold_is_trained_to_its_end(job, capsys):
     assert said[0].endswith(" left")
     assert "left" not in said[-1]
     assert [path.name for path in job.paths.directory.rglob("*.tmp")] == []
+
+
+def test_a_forecast_comes_before_the_first_epochs_end_and_changes_nothing(
+    job, whole, capsys, monkeypatch
+):
+    for name, value in (("WARM", 1), ("BATCHES", 2), ("SECONDS", 0.0)):
+        monkeypatch.setattr(forecast, name, value)
+    train_fold(dataclasses.replace(job, to_come=1), Tiny())
+    said = capsys.readouterr().out.splitlines()
+    assert said[0].startswith("fold 1: about ")
+    assert " for 3 epochs, " in said[0]
+    assert " with the 1 fold after it (from the first 3 batches, " in said[0]
+    assert [line[:12] for line in said[1:]] == ["fold 1 epoch"] * EPOCHS
+    assert same(job.paths, whole)
 
 
 def test_the_log_has_a_line_an_epoch(whole):
