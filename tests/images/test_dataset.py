@@ -238,9 +238,10 @@ def test_two_stores_are_carried_by_their_names(pixels, tmp_path):
     assert len(pickled) < 100_000
     again = pickle.loads(pickled)
     assert all(same(again[0, row], both[0, row]) for row in (0, N - 1, N, N + 8))
-    drawn = np.array(both.after.pixels)
-    in_memory = StoreDataset(drawn, both.after.frames, both.after.compose, first=N)
-    assert not JoinedDataset(both.before, in_memory).travels
+    before, after = both.parts
+    drawn = np.array(after.pixels)
+    in_memory = StoreDataset(drawn, after.frames, after.compose, first=N)
+    assert not JoinedDataset(before, in_memory).travels
 
 
 @pytest.mark.parametrize("workers", [1, 2])

@@ -95,6 +95,8 @@ CHANGED = {
     "smoothing": 0.1,
     "hard_examples": 0.5,
     "head_weights": HeadWeights(1, 1, 1),
+    "pseudo": Path(__file__),  # any file
+    "pseudo_threshold": 0.5,
 }
 
 
@@ -134,6 +136,8 @@ def test_files_count_by_what_is_in_them(tmp_path):
     for path, text in ((first, "x"), (second, "x"), (other, "y")):
         path.write_text(text)
     assert asked(init=first) == asked(init=second)
+    assert asked(pseudo=first) == asked(pseudo=second)
+    assert differences(asked(pseudo=first), asked(pseudo=other))[0].startswith("pseudo is ")
     assert asked(init=first).settings["init"] == file_digest(first)
     assert differences(asked(exclude=first), asked(exclude=other))[0].startswith("exclude is ")
     with pytest.raises(DataError, match="gone: can't be read"):

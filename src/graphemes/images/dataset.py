@@ -4,6 +4,7 @@ N images of the store, B of a batch, H x W pixels of a picture.
 """
 
 import functools
+import itertools
 import multiprocessing
 import os
 import signal
@@ -99,19 +100,20 @@ class StoreDataset(Dataset[Sample]):
 
 
 class JoinedDataset(Dataset[Sample]):
-    """The pictures of two stores as one: the second's rows begin where the first's end."""
+    """The pictures of several stores as one: each one's rows begin where the last one's end."""
 
-    def __init__(self, before: StoreDataset, after: StoreDataset) -> None:
-        assert after.first == before.first + len(before.pixels), "rows that overlap or leave a gap"
-        self.before, self.after = before, after
+    def __init__(self, *parts: StoreDataset) -> None:
+        for before, after in itertools.pairwise(parts):
+            assert after.first == before.first + len(before.pixels), "rows overlap or leave a gap"
+        self.parts = parts
 
     def __getitem__(self, key: SampleKey) -> Sample:
-        return (self.before if key[1] < self.after.first else self.after)[key]
+        return next(part for part in reversed(self.parts) if part.first <= key[1])[key]
 
     @property
     def travels(self) -> bool:
-        """Whether a spawned process can open both stores' pixels itself."""
-        return self.before.travels and self.after.travels
+        """Whether a spawned process can open all stores' pixels itself."""
+        return all(part.travels for part in self.parts)
 
 
 def loader(

@@ -1,4 +1,4 @@
-"""The pictures of a fold in batches: those it trains on, real and synthetic, and its validation.
+"""The pictures of a fold in batches: those it trains on, of all kinds, and its validation.
 
 n validation rows of the fold.
 """
@@ -103,14 +103,11 @@ class FoldData:
         compose = make_transform(size, s.crop, Augmentation.of(s))
         draw = placed_scan if s.augment == "device" else apply_transform
         parts: list[StoreDataset] = []
-        for data in (self.data, self.data.synthetic):
-            if data is not None:
-                first = sum(len(part.pixels) for part in parts)
-                pixels, frames, labels = data.store.pixels, data.store.frames, data.by_row
-                part = StoreDataset(
-                    pixels, frames, compose, labels, self.seeds, first=first, draw=draw
-                )
-                parts.append(part)
+        for data in self.data.parts:
+            first = sum(len(part.pixels) for part in parts)
+            pixels, frames, labels = data.store.pixels, data.store.frames, data.by_row
+            part = StoreDataset(pixels, frames, compose, labels, self.seeds, first=first, draw=draw)
+            parts.append(part)
         own = RankBatches(sampler, self.ranks.rank, self.ranks.size, s.accumulate)
         batches = self._loader(parts[0] if len(parts) == 1 else JoinedDataset(*parts), own)
         if s.augment == "device":
@@ -154,9 +151,9 @@ class FoldData:
         s, rows = self.settings, self.rows
         parts = self.ranks.size * s.accumulate
         if s.synthetic_share is None:
-            return Batches(rows.trained, parts * s.batch_size, self.seeds, parts)
+            return Batches(rows.shuffled, parts * s.batch_size, self.seeds, parts)
         return MixedBatches(
-            rows.trained,
+            rows.shuffled,
             rows.synthetic,
             parts * s.batch_size,
             share=s.synthetic_share,

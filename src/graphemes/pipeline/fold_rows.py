@@ -3,7 +3,7 @@
 N labelled images, n of a fold's part.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -23,12 +23,21 @@ _TRAINED, _VALIDATED = 0, 1  # parts of a fold, in SUBSET's key
 
 @dataclass(frozen=True)
 class FoldRows:
-    """One fold's store rows, (n,) each; those of synthetic images begin where the store ends."""
+    """One fold's store rows, (n,) each.
+
+    Those of synthetic images begin where the store ends, pseudo-labelled ones' where those end.
+    """
 
     real: npt.NDArray[np.int64]  # the fold's real training part
     trained: npt.NDArray[np.int64]  # the same, or nothing where synthetic images train alone
     validated: npt.NDArray[np.int64]
     synthetic: npt.NDArray[np.int64]
+    pseudo: npt.NDArray[np.int64] = field(default_factory=lambda: np.empty(0, np.int64))
+
+    @property
+    def shuffled(self) -> npt.NDArray[np.int64]:
+        """What an epoch goes through once, if no synthetic images take turns: real and pseudo."""
+        return np.concatenate([self.trained, self.pseudo]) if len(self.pseudo) else self.trained
 
 
 def rows_of_fold(
@@ -49,9 +58,7 @@ def rows_of_fold(
             rows = np.sort(random.permutation(rows)[: settings.limit])
         parts.append(rows)
     real, validated = parts
-    synthetic = np.empty(0, np.int64)
-    if data.synthetic is not None:
-        synthetic = len(data.store.ids) + data.synthetic.rows
+    synthetic, pseudo = (_joining(data, part) for part in (data.synthetic, data.pseudo))
     alone = settings.synthetic_share is not None and settings.synthetic_share.whole
     trained = real[:0] if alone else real
     count = len(synthetic if alone else trained)
@@ -62,7 +69,15 @@ def rows_of_fold(
         raise DataError(f"fold {fold}: {count} training images, expected {needed}")
     if fold != "none" and not len(validated):
         raise DataError(f"fold {fold}: no validation images left; look at folds and exclude")
-    return FoldRows(real, trained, validated, synthetic)
+    return FoldRows(real, trained, validated, synthetic, pseudo)
+
+
+def _joining(data: TrainingData, part: TrainingData | None) -> npt.NDArray[np.int64]:
+    """The rows of what joins the labelled images, behind all stores before its own."""
+    if part is None:
+        return np.empty(0, np.int64)
+    before = data.parts[: [one is part for one in data.parts].index(True)]
+    return sum(len(one.store.ids) for one in before) + part.rows
 
 
 def excluded(path: Path | None, labels: pd.DataFrame) -> npt.NDArray[np.bool_]:
@@ -95,4 +110,6 @@ def data_digests(data: TrainingData, table: pd.DataFrame) -> dict[str, str]:
     digests = {"data": data.store.digest, "folds": folds_digest(table)}
     if data.synthetic is not None:
         digests["synthetic"] = data.synthetic.digest
+    if data.pseudo is not None:
+        digests["pseudo"] = data.pseudo.digest
     return digests

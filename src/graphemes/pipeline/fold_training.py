@@ -137,6 +137,8 @@ class FoldTraining:
     def _described(self, fold: str, rows: FoldRows, batches: EpochLoader) -> str:
         s = self.settings
         text = f"{len(rows.trained):,} training and {len(rows.validated):,} validation images"
+        if len(rows.pseudo):
+            text += f", plus {len(rows.pseudo):,} pseudo-labelled"
         if s.synthetic_share is not None:
             share = f"share {s.synthetic_share} of {batches.images:,} pictures an epoch"
             text += f", plus {len(rows.synthetic):,} synthetic, {share}"

@@ -11,13 +11,15 @@ _DEFAULTS = {
     key: value for key, value in Learning().model_dump(mode="json").items() if key in LATER
 }
 
+_JOINING = {"synthetic": "synthetic images", "pseudo": "pseudo-labelled images"}
+
 
 @dataclass(frozen=True)
 class RunIdentity:
     """Equal identities, equal weights: fold by fold of one run."""
 
     settings: dict[str, Any]  # as JSON values, with the seed
-    digests: dict[str, str]  # of data, folds and, where they join, synthetic images
+    digests: dict[str, str]  # of data, folds and, where they join, synthetic and pseudo images
     classes: list[int]
     demo: bool
 
@@ -30,7 +32,7 @@ class RunIdentity:
             if old.get(key) != new.get(key)
         ]
         found += [
-            f"its {name}{' images' if name == 'synthetic' else ''} differ"
+            f"its {_JOINING.get(name, name)} differ"
             for name in {**asked.digests, **self.digests}
             if self.digests.get(name) != asked.digests.get(name)
         ]
@@ -67,7 +69,7 @@ def learning_settings(settings: Learning) -> dict[str, Any]:
     """The settings that decide which weights come out, as JSON values; files by their digest."""
     dumped = settings.model_dump(mode="json")
     chosen = {key: dumped[key] for key in Learning.model_fields}
-    for key in ("init", "exclude"):
+    for key in ("init", "exclude", "pseudo"):
         path = getattr(settings, key)
         chosen[key] = None if path is None else file_digest(path)
     for key in LATER:

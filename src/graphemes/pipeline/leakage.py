@@ -27,6 +27,7 @@ class Leakage:
     validated: int
     seen_by_init: int  # validation images that init's weights were trained on
     among_synthetic: int  # validation images that are, pixel for pixel, synthetic ones too
+    among_pseudo: int  # or pseudo-labelled ones
     init: Path | None
 
     def warnings(self) -> list[str]:
@@ -43,23 +44,29 @@ class Leakage:
                 f"WARNING: {self.among_synthetic:,} {of} are among the synthetic ones:"
                 " the score will be too high"
             )
+        if self.among_pseudo:
+            found.append(
+                f"WARNING: {self.among_pseudo:,} {of} are among the pseudo-labelled ones:"
+                " the score will be too high"
+            )
         return found
 
 
 def find_leakage(data: TrainingData, rows: FoldRows, init: Path | None) -> Leakage:
-    """Look at a fold's rows, the synthetic images and the training images of init's weights.
+    """Look at a fold's rows, what joins them, and the training images of init's weights.
 
     A grapheme is seen where a real training row of the fold, or of init's, has its three labels.
-    Drawings don't make one seen: what they are worth on graphemes that no real image shows is what
-    is asked.
+    Pseudo labels, being guesses, make none seen. Nor do drawings: what they are worth on graphemes
+    that no real image shows is what is asked.
     """
     fingerprints = data.store.fingerprints
     of_init = trained_on(init) if init and is_ours(init) else _NONE
-    of_synthetic = _NONE
-    if data.synthetic is not None:
-        of_synthetic = data.synthetic.store.fingerprints[data.synthetic.rows]
+    of_synthetic, of_pseudo = (
+        _NONE if part is None else part.store.fingerprints[part.rows]
+        for part in (data.synthetic, data.pseudo)
+    )
     everything = fingerprints[rows.trained]
-    for others in (of_synthetic, of_init):
+    for others in (of_synthetic, of_pseudo, of_init):
         if len(others):
             everything = np.union1d(everything, others)
     validated = fingerprints[rows.validated]
@@ -69,6 +76,7 @@ def find_leakage(data: TrainingData, rows: FoldRows, init: Path | None) -> Leaka
         validated=len(validated),
         seen_by_init=int(np.isin(validated, of_init).sum()),
         among_synthetic=int(np.isin(validated, of_synthetic).sum()),
+        among_pseudo=int(np.isin(validated, of_pseudo).sum()),
         init=init,
     )
 

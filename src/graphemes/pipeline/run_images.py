@@ -13,9 +13,14 @@ from graphemes.pipeline.workspace import Workspace
 
 
 def run_images(
-    settings: TrainSettings, workspace: Workspace, synthetic: SyntheticPlan | None
+    settings: TrainSettings,
+    workspace: Workspace,
+    synthetic: SyntheticPlan | None,
+    pseudo: int = 0,
 ) -> Images:
     """The images of a run, after exclude and limit; the same for each of its folds.
+
+    pseudo: test images that join the training rows, whatever limit says.
 
     An epoch is as long as the real training rows of the fold that has most, or as synthetic ones
     where these train alone. Raises DataError for a file of ids or folds that can't be read.
@@ -25,8 +30,8 @@ def run_images(
         return Images(synthetic.images, synthetic.images)
     labelled, epoch = _unlimited(settings, workspace)
     if settings.limit is not None and settings.limit < epoch:
-        return Images(labelled * settings.limit // epoch, settings.limit)
-    return Images(labelled, epoch)
+        labelled, epoch = labelled * settings.limit // epoch, settings.limit
+    return Images(labelled + pseudo, epoch + pseudo)
 
 
 def _unlimited(settings: TrainSettings, workspace: Workspace) -> tuple[int, int]:

@@ -32,6 +32,7 @@ from graphemes.pipeline.prediction import (
     origin_of_tests,
     plan_prediction,
 )
+from graphemes.pipeline.pseudo_labels import PseudoPlan, need_test_images, open_pseudo, plan_pseudo
 from graphemes.pipeline.run_images import run_images
 from graphemes.pipeline.synthetic_data import (
     SyntheticPlan,
@@ -56,6 +57,7 @@ class RunPlan:
     chosen: list[str]  # the folds to train, as they are named in paths
     prediction: PredictionPlan | None
     synthetic: SyntheticPlan | None
+    pseudo: PseudoPlan | None
     weights_bytes: int
 
 
@@ -74,8 +76,8 @@ def of_these_ranks(settings: TrainSettings, ranks: Ranks) -> TrainSettings:
 
 def plan_run(settings: TrainSettings, workspace: Workspace) -> RunPlan:
     """The plan of these settings. Raises UserError for whatever stands in its way."""
-    synthetic = plan_synthetic(settings, workspace)
-    images = run_images(settings, workspace, synthetic)
+    synthetic, pseudo = plan_synthetic(settings, workspace), plan_pseudo(settings)
+    images = run_images(settings, workspace, synthetic, len(pseudo.labels) if pseudo else 0)
     on_gpu = workspace.engine.device.type != "cpu"
     settings = apply_recipe(settings, workspace.demo, images, on_gpu)
     need_optimiser(settings)
@@ -83,12 +85,13 @@ def plan_run(settings: TrainSettings, workspace: Workspace) -> RunPlan:
     weights = _weights_bytes(settings, workspace.layout)
     need_writable(settings.submission or workspace.layout.submission)
     workspace.draw_demo()
+    need_test_images(pseudo, workspace)
     excluded(settings.exclude, workspace.labels)
     prediction = _prediction(workspace)
     whole = settings.fold == "none"
     folds = unfolded(workspace.labels) if whole else plan_folds(settings, workspace)
     chosen = chosen_folds(settings, folds.table)
-    return RunPlan(workspace, settings, folds, chosen, prediction, synthetic, weights)
+    return RunPlan(workspace, settings, folds, chosen, prediction, synthetic, pseudo, weights)
 
 
 def _passes(settings: TrainSettings, images: Images) -> str:
@@ -113,7 +116,8 @@ def open_run(plan: RunPlan, deadline: Deadline) -> FoldTraining:
 
     Draws and decodes what isn't there yet; no result is written or removed. Raises UserError.
     """
-    data = open_training_data(plan.workspace, open_synthetic(plan.synthetic))
+    pseudo = open_pseudo(plan.pseudo, plan.workspace)
+    data = open_training_data(plan.workspace, open_synthetic(plan.synthetic), pseudo)
     training = FoldTraining(plan.settings, plan.workspace, data, plan.folds.table, deadline)
     settings, layout = plan.settings, plan.workspace.layout
     asked, overwrite = training.identity, settings.overwrite

@@ -38,9 +38,11 @@ class RunRecord:
     machine: str
     training_images: int
     synthetic_images: int
+    pseudo_images: int
     validation_images: int
     validation_images_seen_by_init: int
     validation_images_among_synthetic: int
+    validation_images_among_pseudo: int
     epoch: int
     best_score: float | None
     last_epoch: int
@@ -89,9 +91,11 @@ def make_record(
         machine=machine_name(),
         training_images=len(rows.trained),
         synthetic_images=len(rows.synthetic),
+        pseudo_images=len(rows.pseudo),
         validation_images=len(rows.validated),
         validation_images_seen_by_init=leakage.seen_by_init,
         validation_images_among_synthetic=leakage.among_synthetic,
+        validation_images_among_pseudo=leakage.among_pseudo,
         epoch=history.best_epoch,
         best_score=history.best_score,
         last_epoch=last["epoch"],

@@ -23,17 +23,23 @@ from graphemes.pipeline.workspace import Workspace
 
 @dataclass(frozen=True)
 class TrainingData:
-    """The labelled images, and the synthetic ones that join those of them that are trained on."""
+    """The labelled images, and what joins those of them that are trained on."""
 
     store: Store
     labels: pd.DataFrame  # N rows of train.csv: image_id and three label columns
     rows: npt.NDArray[np.int64]  # (N,) where each labelled image stands in the store
     synthetic: "TrainingData | None" = None
+    pseudo: "TrainingData | None" = None  # test images with labels that networks gave them
 
     @functools.cached_property
     def by_row(self) -> PerHead[npt.NDArray[np.int64]]:
         """PerHead[(R,)] labels by store row, -1 where there is none."""
         return HEADS.map(lambda head: self._spread(self.labels[head.column].to_numpy()))
+
+    @property
+    def parts(self) -> list["TrainingData"]:
+        """Itself and what joins it, in the order in which a fold's rows count through them."""
+        return [data for data in (self, self.synthetic, self.pseudo) if data is not None]
 
     @property
     def digest(self) -> str:
@@ -53,7 +59,11 @@ def store_name(directory: Path, part: str) -> str:
     return f"{readable}-{digest(str(directory).encode())[:8]}-{part}"
 
 
-def open_training_data(workspace: Workspace, synthetic: TrainingData | None = None) -> TrainingData:
+def open_training_data(
+    workspace: Workspace,
+    synthetic: TrainingData | None = None,
+    pseudo: TrainingData | None = None,
+) -> TrainingData:
     """The store of the training shards, with the labels of train.csv, and what joins them.
 
     Raises DataError if they don't fit.
@@ -69,7 +79,7 @@ def open_training_data(workspace: Workspace, synthetic: TrainingData | None = No
     unlabelled = len(store.ids) - len(workspace.labels)
     if unlabelled:
         say(f"{unlabelled:,} images of the shards have no label in train.csv: ignored")
-    return TrainingData(store, workspace.labels, check(store.ids), synthetic)
+    return TrainingData(store, workspace.labels, check(store.ids), synthetic, pseudo)
 
 
 def rows_of_labels(workspace: Workspace, ids: list[str]) -> npt.NDArray[np.int64]:

@@ -29,6 +29,13 @@ CONTRADICTIONS = {
         "grapheme_pool=sum: tables hold probabilities that are pooled already; leave it out, or"
         " give weights="
     ),
+    "train pseudo_threshold=0.5": (
+        "pseudo_threshold=0.5: there are no pseudo labels; add pseudo=PATH, or leave it out"
+    ),
+    "train pseudo=p.parquet synthetic=d synthetic_share=1": (
+        "pseudo, synthetic_share=1: synthetic images train alone, so pseudo labels would not; leave"
+        " one of them out"
+    ),
     "folds by=grapheme folds=mine.csv": (
         "by=grapheme makes new folds, folds=PATH reads a file; give one of them"
     ),
@@ -193,6 +200,7 @@ def test_python_is_told_the_same():
         "train fold=9 folds=mine.csv",
         "train fold=none folds=2",
         "train precision=fp16",
+        "train pseudo=p.parquet pseudo_threshold=0.9 synthetic=d synthetic_share=0.5:1",
         "score weights=w.safetensors grapheme_pool=none",
         "folds by=grapheme",
         "synthesise compare=d images=100",

@@ -311,6 +311,27 @@ class Learning(Architecture):
         None, description="of an epoch's pictures, with synthetic= (0.5); 1: synthetic ones alone"
     )
 
+    pseudo: Annotated[SomePath | None, NEWER] = Field(
+        None, description="predict's probabilities.parquet: surely read test images train too"
+    )
+    pseudo_threshold: Annotated[float, NEWER] = Field(
+        0.95, gt=0, le=1, description="with pseudo: least probability of each of the three labels"
+    )
+
+    @model_validator(mode="after")
+    def _threshold_is_of_something(self) -> Self:
+        if self.differs("pseudo_threshold") and self.pseudo is None:
+            raise ValueError(
+                f"pseudo_threshold={shown(self.pseudo_threshold)}: there are no pseudo labels; add"
+                " pseudo=PATH, or leave it out"
+            )
+        if self.pseudo and self.synthetic_share is not None and self.synthetic_share.whole:
+            raise ValueError(
+                "pseudo, synthetic_share=1: synthetic images train alone, so pseudo labels would"
+                " not; leave one of them out"
+            )
+        return self
+
     @model_validator(mode="after")
     def _begins_one_way(self) -> Self:
         if self.pretrained and self.init:

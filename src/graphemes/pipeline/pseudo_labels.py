@@ -1,0 +1,117 @@
+"""Pseudo labels: test images that networks read surely join a run's training rows, and no others.
+
+The file is one that predict writes beside a submission, of data_dir's test images. N images of it,
+n of them sure.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from graphemes.competition.csv_columns import some
+from graphemes.competition.shards import find_shards, open_shard
+from graphemes.competition.text_columns import is_text
+from graphemes.evaluation.decide import likeliest
+from graphemes.evaluation.probability_files import read_columns, read_probabilities
+from graphemes.foundation.errors import DataError
+from graphemes.foundation.heads import HEADS, Probabilities
+from graphemes.foundation.progress import progress, say
+from graphemes.foundation.settings.commands import TrainSettings
+from graphemes.images.store import open_store
+from graphemes.pipeline.training_data import TrainingData, store_name
+from graphemes.pipeline.workspace import Workspace
+
+
+@dataclass(frozen=True)
+class PseudoPlan:
+    """The sure images of a file, before one is decoded."""
+
+    path: Path
+    labels: pd.DataFrame  # n rows: image_id and three label columns
+    images: int  # N
+
+
+def plan_pseudo(settings: TrainSettings) -> PseudoPlan | None:
+    """The images that the settings' file reads surely; None where none is given.
+
+    Raises DataError for a file that isn't predict's, and where no image is sure.
+    """
+    path = settings.pseudo
+    if path is None:
+        return None
+    if not path.is_file():
+        raise DataError(
+            f"pseudo={path}: no such file; expected the probabilities.parquet that predict writes"
+            " beside a submission"
+        )
+    ids, found = _read(path)
+    sure = np.min([head.max(axis=1) for head in found], axis=0)  # (N,) of the least sure label
+    chosen = sure >= settings.pseudo_threshold
+    if not chosen.any():
+        raise DataError(
+            f"pseudo={path}: of {len(ids):,} images none has three labels of probability"
+            f" {settings.pseudo_threshold:g} or more, the surest {sure.max():.3g}; lower"
+            " pseudo_threshold, or leave pseudo out"
+        )
+    guess = likeliest(found)
+    labels = {head.column: column[chosen] for head, column in zip(HEADS, guess, strict=True)}
+    names = [name for name, kept in zip(ids, chosen, strict=True) if kept]
+    say(
+        f"pseudo labels: {len(names):,} of {len(ids):,} images of {path.name} train too, with three"
+        f" labels of probability {settings.pseudo_threshold:g} or more; what made the file may have"
+        " trained on images that are validated here, so scores can be a little too good"
+    )
+    return PseudoPlan(path, pd.DataFrame({"image_id": names, **labels}), len(ids))
+
+
+def need_test_images(plan: PseudoPlan | None, workspace: Workspace) -> None:
+    """Raise DataError for an image that is in none of data_dir's test shards."""
+    if plan is None:
+        return
+    ids: set[str] = set()
+    for path in find_shards(workspace.directory, "test"):
+        with open_shard(path) as shard:
+            ids.update(shard.ids)
+    _need_known(plan, workspace, ids)
+
+
+def open_pseudo(plan: PseudoPlan | None, workspace: Workspace) -> TrainingData | None:
+    """The test images with the labels of the sure ones: a store in the run's cache."""
+    if plan is None:
+        return None
+    store = open_store(
+        find_shards(workspace.directory, "test"),
+        workspace.layout.cache,
+        store_name(workspace.directory, "test"),
+        say,
+        progress,
+        check=lambda ids: _need_known(plan, workspace, set(ids)),
+        invert=workspace.invert,
+    )
+    rows = [store.row_of[name] for name in plan.labels["image_id"]]
+    return TrainingData(store, plan.labels, np.array(rows, np.int64))
+
+
+def _read(path: Path) -> tuple[list[str], Probabilities]:
+    """The ids, each once, and the probabilities. Raises DataError."""
+    names = ["image_id", *(head.probability_column for head in HEADS)]
+    table, _ = read_columns(path, names)
+    if not is_text(table["image_id"].type):
+        raise DataError(f"{path}: image_id: expected strings, got {table['image_id'].type}")
+    ids: list[str] = table["image_id"].to_pylist()
+    if len(set(ids)) < len(ids):
+        twice = pd.Series(ids)[pd.Series(ids).duplicated()].unique().tolist()
+        raise DataError(f"{path}: expected each image_id once, got twice {some(twice)}")
+    return ids, HEADS.map(lambda head: read_probabilities(path, table, head))
+
+
+def _need_known(plan: PseudoPlan, workspace: Workspace, ids: set[str]) -> None:
+    unknown = [name for name in plan.labels["image_id"] if name not in ids]
+    if unknown:
+        raise DataError(
+            f"pseudo={plan.path}: {len(unknown):,} of its images are in no test shard of"
+            f" {workspace.directory}, first '{unknown[0]}'; expected a file that predict made of"
+            " that data_dir's test images"
+        )
