@@ -28,7 +28,7 @@ from graphemes.evaluation.score_report import make_report, scores_json
 from graphemes.foundation.errors import UserError
 from graphemes.foundation.heads import PerHead, Probabilities
 from graphemes.foundation.settings.commands import PredictSettings
-from graphemes.foundation.settings.types import GraphemePool
+from graphemes.foundation.settings.types import GraphemePool, Tta
 from graphemes.foundation.settings.words import read_words
 from graphemes.pipeline import reader as pipeline
 from graphemes.pipeline.image_sources import ImageSource, OneImage
@@ -112,12 +112,13 @@ def load(
     precision: Literal["auto", "fp32", "bf16", "fp16"] = "auto",
     batch_size: int = 128,
     grapheme_pool: GraphemePool | Literal["none"] | None = None,
+    tta: Tta | None = None,
 ) -> Reader:
     """A reader of trained networks.
 
     path: a weights file, a fold's folder, a run's folder with its folds (their mean answers), an
-    exported folder, or several of these. device, precision, grapheme_pool: as the command
-    line's settings.
+    exported folder, or several of these. device, precision, grapheme_pool, tta: as the
+    command line's settings; tta as the networks were trained with, if it isn't given.
 
     >>> reader = load("folds")
     >>> load("nowhere")
@@ -127,6 +128,8 @@ def load(
     given = {"device": device, "precision": precision, "batch_size": batch_size}
     if grapheme_pool is not None:
         given["grapheme_pool"] = grapheme_pool
+    if tta is not None:
+        given["tta"] = tta
     with _value_errors():
         asked = read_words(PredictSettings, [f"{key}={value}" for key, value in given.items()])
         found = pipeline.load_reader(
@@ -135,6 +138,7 @@ def load(
             precision=asked.precision,
             batch_size=asked.batch_size,
             grapheme_pool=asked.grapheme_pool,
+            tta=asked.tta,
         )
     return Reader(found)
 

@@ -9,7 +9,7 @@ import torch
 from graphemes.foundation.errors import MissingPackage, NetworkError
 from graphemes.foundation.heads import HEADS, PerHead
 from graphemes.foundation.settings.groups import Architecture
-from graphemes.foundation.settings.types import ImageSize
+from graphemes.foundation.settings.types import ImageSize, Tta
 from graphemes.inference.export import (
     OUTPUTS,
     PICTURES,
@@ -48,10 +48,12 @@ def graph(program):
     return convert(program, PICTURES, OUTPUTS)
 
 
-def by_torch(networks: list[GraphemeNetwork], ink: torch.Tensor) -> PerHead[np.ndarray]:
+def by_torch(
+    networks: list[GraphemeNetwork], ink: torch.Tensor, tta: Tta = "none"
+) -> PerHead[np.ndarray]:
     batches = [(ink, PerHead(*[torch.zeros(len(ink))] * 3))]
     engine = Engine(torch.device("cpu"), "fp32")
-    return probabilities(networks, batches, engine, lambda count, **_: None)
+    return probabilities(networks, batches, engine, lambda count, **_: None, tta)
 
 
 def assert_close(got, wanted, most: float) -> None:
@@ -91,6 +93,19 @@ def test_our_own_trunks_are_exported_too(tmp_path):
     program = make_program(MeanReader(own), picture_example(SIZE))
     save(convert(program, PICTURES, OUTPUTS), tmp_path / "graph.onnx")
     assert_close(Session(tmp_path / "graph.onnx")(INK.numpy()), by_torch(own, INK), 1e-5)
+
+
+def test_views_are_averaged_inside(networks, tmp_path):
+    """Shifts in a program of torch's, scales in a graph: what each is made of is in the other."""
+    moved = make_program(MeanReader(networks[:1], tta="shifts"), picture_example(SIZE))
+    with torch.no_grad():
+        found = [head.numpy() for head in moved.module()(INK)]
+    assert_close(found, by_torch(networks[:1], INK, "shifts"), 1e-5)
+    zoomed = make_program(MeanReader(networks[:1], tta="scales"), picture_example(SIZE))
+    save(convert(zoomed, PICTURES, OUTPUTS), tmp_path / "graph.onnx")
+    got = Session(tmp_path / "graph.onnx")(INK[:1].numpy())
+    assert_close(got, by_torch(networks[:1], INK[:1], "scales"), 1e-5)
+    assert np.abs(got.root - by_torch(networks[:1], INK[:1]).root).max() > 1e-5
 
 
 def test_int8_is_near_and_small(graph, networks, tmp_path):

@@ -97,6 +97,7 @@ CHANGED = {
     "head_weights": HeadWeights(1, 1, 1),
     "pseudo": Path(__file__),  # any file
     "pseudo_threshold": 0.5,
+    "tta": "shifts",
 }
 
 
@@ -129,6 +130,13 @@ def test_runs_without_synthetic_images_fit_those_of_before_there_were_any():
         "synthetic_share is None, asked for 0.8:0.2",
         "its synthetic images differ",
     ]
+
+
+def test_other_views_are_another_run_of_the_same_weights():
+    assert differences(asked(), asked(tta="shifts")) == ["tta is none, asked for shifts"]
+    assert asked().differs_in_views_alone(asked(tta="shifts"))
+    assert not asked().differs_in_views_alone(asked())
+    assert not asked().differs_in_views_alone(asked(tta="shifts", epochs=3))
 
 
 def test_files_count_by_what_is_in_them(tmp_path):

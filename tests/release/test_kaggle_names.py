@@ -36,7 +36,8 @@ torch.nn.Identity torch.nn.Linear torch.nn.MaxPool2d torch.nn.Module torch.nn.Mo
 torch.nn.ModuleDict torch.nn.Parameter torch.nn.ReLU torch.nn.Sequential torch.nn.SyncBatchNorm
 torch.nn.SyncBatchNorm.convert_sync_batchnorm torch.nn.attention.SDPBackend
 torch.nn.attention.SDPBackend.MATH torch.nn.attention.sdpa_kernel torch.nn.functional
-torch.nn.functional.adaptive_avg_pool2d torch.nn.functional.avg_pool2d
+torch.nn.functional.adaptive_avg_pool2d torch.nn.functional.affine_grid
+torch.nn.functional.avg_pool2d
 torch.nn.functional.binary_cross_entropy_with_logits torch.nn.functional.cross_entropy
 torch.nn.functional.grid_sample torch.nn.functional.interpolate torch.nn.functional.pad
 torch.nn.functional.relu torch.nn.init torch.nn.init.kaiming_normal_ torch.nn.init.ones_

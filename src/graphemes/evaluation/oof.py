@@ -38,6 +38,11 @@ class OofTable:
     seen: Booleans | None = None  # (N,) whether its fold trained on its grapheme; None: unknown
     source: str = "a table in memory"  # the file it was read from, for sentences
 
+    @property
+    def tta(self) -> str:
+        """Which views of a picture were averaged; earlier tables have no word of it."""
+        return self.digests.get("tta", "none")
+
     def warnings(self) -> list[str]:
         """A line for each digest that should be there: without it nothing can be compared."""
         return [
@@ -143,6 +148,12 @@ def concatenate(tables: Sequence[OofTable]) -> OofTable:
     assert tables, "nothing to concatenate"
     for name in MUST_AGREE:
         _check_digest(tables, name)
+    for table in tables[1:]:
+        if table.tta != tables[0].tta:
+            raise DataError(
+                f"{table.source}: made with tta={table.tta}, {tables[0].source} with"
+                f" tta={tables[0].tta}; score each by itself, or make one of them again"
+            )
     image_ids = [image_id for table in tables for image_id in table.image_ids]
     twice = _twice(image_ids)
     if twice:

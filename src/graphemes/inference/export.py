@@ -14,8 +14,9 @@ from torch import Tensor, nn
 
 from graphemes.foundation.errors import NetworkError, one_line
 from graphemes.foundation.heads import HEADS, HEIGHT, WIDTH, PerHead, Probabilities
-from graphemes.foundation.settings.types import Crop, ImageSize
+from graphemes.foundation.settings.types import Crop, ImageSize, Tta
 from graphemes.inference.scan_graph import ScanToPicture
+from graphemes.inference.views import views
 from graphemes.network.model import GraphemeNetwork
 from graphemes.network.weights import check_half
 
@@ -26,20 +27,24 @@ OUTPUTS = [f"probability_{head.name}" for head in HEADS]
 
 
 class MeanReader(nn.Module):
-    """Pictures (B, 1, H, W) float32 to three probabilities (B, C): the mean over networks.
+    """Pictures (B, 1, H, W) float32 to three probabilities (B, C).
 
-    half: whether the networks' weights and sums are float16; softmax and mean never are.
+    They are the mean over networks and, with `tta`, over views, which are made inside. half:
+    whether the networks' weights and sums are float16; softmax and mean never are.
     """
 
-    def __init__(self, networks: Sequence[GraphemeNetwork], *, half: bool = False) -> None:
+    def __init__(
+        self, networks: Sequence[GraphemeNetwork], *, half: bool = False, tta: Tta = "none"
+    ) -> None:
         super().__init__()
-        self.half_precision = half
+        self.half_precision, self.tta = half, tta
         self.networks = nn.ModuleList(halved(network) if half else network for network in networks)
 
     def forward(self, ink: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """(B, 1, H, W) float32 -> (B, 168), (B, 11), (B, 7) float32."""
-        ink = ink.to(torch.float16) if self.half_precision else ink
-        found = [network(ink).probabilities() for network in self.networks]
+        number = torch.float16 if self.half_precision else torch.float32
+        seen = [view.to(number) for view in views(ink, self.tta)]
+        found = [network(view).probabilities() for view in seen for network in self.networks]
         root, vowel, consonant = (torch.stack(parts).mean(0) for parts in zip(*found, strict=True))
         return root, vowel, consonant
 

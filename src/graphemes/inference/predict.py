@@ -12,6 +12,8 @@ from torch import Tensor, nn
 
 from graphemes.foundation.heads import HEADS, PerHead, Probabilities
 from graphemes.foundation.progress import Advance
+from graphemes.foundation.settings.types import Tta
+from graphemes.inference.views import VIEWS, views
 from graphemes.network.devices import Engine
 from graphemes.network.model import Logits
 
@@ -21,8 +23,9 @@ def probabilities(
     batches: Iterable[tuple[Tensor, PerHead[Tensor]]],
     engine: Engine,
     advance: Advance,
+    tta: Tta = "none",
 ) -> Probabilities:
-    """The mean over the networks of their probabilities, in the batches' order."""
+    """The mean over networks and views of their probabilities, in the batches' order."""
     parts: PerHead[list[npt.NDArray[np.float32]]] = HEADS.map(lambda _: [])
     for network in networks:
         # Through train: some of timm's models keep what they worked out since they went to eval,
@@ -30,7 +33,7 @@ def probabilities(
         # versions).
         network.train().eval()
     for ink, _ in batches:
-        for part, value in zip(parts, _batch(networks, ink, engine), strict=True):
+        for part, value in zip(parts, _batch(networks, ink, engine, tta), strict=True):
             part.append(value.cpu().numpy())
         advance(len(ink))
     return PerHead(
@@ -42,13 +45,14 @@ def probabilities(
 
 
 @torch.inference_mode()
-def _batch(networks: Sequence[nn.Module], ink: Tensor, engine: Engine) -> PerHead[Tensor]:
+def _batch(networks: Sequence[nn.Module], ink: Tensor, engine: Engine, tta: Tta) -> PerHead[Tensor]:
     ink = ink.to(engine.device, non_blocking=True, memory_format=torch.channels_last)
     sums = None
-    for network in networks:
-        with engine.autocast():
-            logits: Logits = network(ink)
-        softmax = logits.probabilities()
-        sums = softmax if sums is None else PerHead(*map(torch.add, sums, softmax))
+    for view in views(ink, tta):
+        for network in networks:
+            with engine.autocast():
+                logits: Logits = network(view)
+            softmax = logits.probabilities()
+            sums = softmax if sums is None else PerHead(*map(torch.add, sums, softmax))
     assert sums is not None, "no networks"
-    return sums.map(lambda head: head / len(networks))
+    return sums.map(lambda head: head / (len(networks) * VIEWS[tta]))

@@ -4,7 +4,7 @@ safetensors holds the tensors, and one metadata entry, `graphemes`, a JSON objec
 """
 
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -99,6 +99,13 @@ def check_half(name: str, tensor: torch.Tensor) -> None:
         )
 
 
+def write_settings(path: Path, settings: dict[str, Any]) -> None:
+    """Let a file's record have these settings, of the same network; whole or not at all."""
+    tensors, record = _read(path)
+    if record.settings != settings:
+        save_weights(path, tensors, replace(record, settings=settings), trained_on(path))
+
+
 def load_weights(path: Path) -> tuple[GraphemeNetwork, WeightsRecord]:
     """The network on the CPU, ready to infer, and its record. DataError says what's off."""
     tensors, record = _read(path)
@@ -158,7 +165,9 @@ def network_settings(path: Path, record: WeightsRecord) -> Learning:
     keys = [key for key in Architecture.model_fields if key not in LATER]
     recorded = {key: record.settings.get(key) for key in (*keys, "image_size", "crop")}
     recorded |= {
-        key: record.settings[key] for key in Architecture.model_fields if key in record.settings
+        key: record.settings[key]
+        for key in (*Architecture.model_fields, "tta")
+        if key in record.settings
     }
     try:
         return Learning.model_validate(recorded)

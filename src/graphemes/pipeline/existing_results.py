@@ -26,7 +26,8 @@ from graphemes.pipeline.identity import RunIdentity
 from graphemes.pipeline.run_records import read_identity
 
 _ORIGINS = {"test": "other test images", "invert": "scans turned by another invert="}
-Status = Literal["empty", "unfinished", "finished", "unknown"]
+# "other views": finished, with a table of another tta, which overwrite=true makes again.
+Status = Literal["empty", "unfinished", "finished", "other views", "unknown"]
 
 
 def fold_status(paths: FoldPaths, asked: RunIdentity, *, overwrite: bool) -> Status:
@@ -43,6 +44,13 @@ def fold_status(paths: FoldPaths, asked: RunIdentity, *, overwrite: bool) -> Sta
     found = kept.differences(asked)
     if not found:
         return status
+    if kept.differs_in_views_alone(asked) and not kept.demo:
+        if overwrite:
+            return "other views" if status == "finished" else status
+        raise PlaceTaken(
+            f"{paths.directory}: its weights are the asked ones, but {found[0]}; overwrite=true"
+            " keeps them and makes its table again, name=WORD keeps both"
+        )
     if overwrite or kept.demo:
         return "empty"
     raise place_taken_error(paths.directory, found)

@@ -129,7 +129,7 @@ def torch_reader(ready: ReadyNetworks, engine: Engine) -> Reader:
 
     def read(ink: npt.NDArray[Any]) -> Probabilities:
         batches = [(torch.from_numpy(ink), nothing)]
-        return probabilities(ready.networks, batches, engine, lambda count, **_: None)
+        return probabilities(ready.networks, batches, engine, lambda count, **_: None, ready.tta)
 
     return read
 

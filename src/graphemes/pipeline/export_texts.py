@@ -9,8 +9,10 @@ from graphemes.foundation.classes import SPELLINGS
 from graphemes.foundation.files import file_digest
 from graphemes.foundation.heads import HEADS, HEIGHT, WIDTH
 from graphemes.foundation.layout import ROOT, FoldPaths
+from graphemes.foundation.settings.types import Tta
 from graphemes.foundation.versions import commit, versions
 from graphemes.inference.export import OUTPUTS, PICTURES, SCANS
+from graphemes.inference.views import VIEWS
 from graphemes.pipeline.export_checks import Comparison
 from graphemes.pipeline.run_records import RunRecord
 from graphemes.pipeline.trained_networks import ReadyNetworks
@@ -55,11 +57,13 @@ def about_networks(
     }
     return {
         "input": source,
-        "outputs": "probabilities of each head's classes, after softmax, the mean over networks",
+        "outputs": "probabilities of each head's classes, after softmax, the mean over networks"
+        + _of_views(ready.tta),
         "heads": heads,
         "dtype": dtype,
         "image_size": str(size),
         "crop": ready.crop,
+        "tta": ready.tta,
         "settings": first.settings,
         "digests": first.digests,
         "demo": first.demo,
@@ -75,6 +79,10 @@ def about_networks(
         ],
         "exported_by": {"commit": commit(ROOT), "versions": versions()},
     }
+
+
+def _of_views(tta: Tta) -> str:
+    return "" if tta == "none" else f" and {VIEWS[tta]} views of a picture (tta={tta}), inside"
 
 
 def _trained(weights: Path) -> dict[str, Any]:

@@ -126,7 +126,7 @@ class _Work:
 
     def mean_reader(self) -> MeanReader:
         """The networks as one module."""
-        return MeanReader(self.ready.networks, half=self.halves)
+        return MeanReader(self.ready.networks, half=self.halves, tta=self.ready.tta)
 
     def batches(self) -> Iterator[npt.NDArray[np.float32]]:
         """The images as pictures of our transforms."""

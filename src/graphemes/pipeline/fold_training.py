@@ -1,6 +1,7 @@
 """One run's folds, trained one by one: from what is there to weights, table, run record."""
 
 import contextlib
+import dataclasses
 import functools
 import shutil
 from dataclasses import dataclass
@@ -17,11 +18,12 @@ from graphemes.foundation.layout import FoldPaths
 from graphemes.foundation.progress import counted, progress, say
 from graphemes.foundation.seeds import INITIAL_WEIGHTS, NO_FOLD
 from graphemes.foundation.settings.commands import TrainSettings
+from graphemes.foundation.settings.types import Tta
 from graphemes.foundation.versions import versions
 from graphemes.inference.predict import probabilities
 from graphemes.network.initial_weights import initial_network
 from graphemes.network.model import GraphemeNetwork, build_network
-from graphemes.network.weights import WeightsRecord, load_weights
+from graphemes.network.weights import WeightsRecord, load_weights, write_settings
 from graphemes.pipeline.existing_results import (
     Status,
     begin_fold,
@@ -33,7 +35,7 @@ from graphemes.pipeline.fold_data import EpochLoader, FoldData
 from graphemes.pipeline.fold_rows import FoldRows, data_digests, rows_of_fold
 from graphemes.pipeline.identity import RunIdentity, run_identity
 from graphemes.pipeline.leakage import Leakage, find_leakage
-from graphemes.pipeline.run_records import make_record
+from graphemes.pipeline.run_records import RunRecord, make_record
 from graphemes.pipeline.training_data import TrainingData
 from graphemes.pipeline.workspace import Workspace
 from graphemes.training.fold import Deadline, FoldJob, train_fold
@@ -78,7 +80,10 @@ class FoldTraining:
         """
         paths, ranks = self.workspace.layout.fold(fold), self.workspace.ranks
         with fold_lock(paths) if ranks.is_first else contextlib.nullcontext():
-            if ranks.of_first(lambda: self._begin(fold, paths)) != "finished":
+            status = ranks.of_first(lambda: self._begin(fold, paths))
+            if status == "other views":
+                self._tabulate_again(fold, paths, self.rows(fold))
+            elif status != "finished":
                 self._train(fold, paths, self.rows(fold), to_come)
 
     def _begin(self, fold: str, paths: FoldPaths) -> Status:
@@ -87,6 +92,11 @@ class FoldTraining:
         if status == "finished":
             say(f"fold {fold}: finished with these settings and data: kept")
             shutil.rmtree(paths.state, ignore_errors=True)  # of a run killed at its very end
+            return status
+        if status == "other views":
+            say(
+                f"fold {fold}: its weights are kept; its table is made with tta={self.settings.tta}"
+            )
             return status
         if status == "empty" or self.settings.resume == "false":
             clear_fold(paths)
@@ -122,6 +132,8 @@ class FoldTraining:
             self._write_oof(fold, paths, pictures, leakage)
         if not ranks.is_first:
             return
+        # An epoch before this resumption may have had another tta.
+        write_settings(paths.weights, self.identity.settings)
         make_record(
             self.settings,
             identity=self.identity,
@@ -133,6 +145,21 @@ class FoldTraining:
             history=history,
         ).write(paths.run)
         shutil.rmtree(paths.state)
+
+    def _tabulate_again(self, fold: str, paths: FoldPaths, rows: FoldRows) -> None:
+        """The table of a finished fold with another tta, said in its weights and run record."""
+        seeds = (self.settings.seed, NO_FOLD if fold == "none" else int(fold))
+        engine, ranks = self.workspace.engine, self.workspace.ranks
+        pictures = FoldData(self.settings, self.data, rows, seeds, engine.device, ranks)
+        if len(rows.validated):
+            leakage = find_leakage(self.data, rows, self.settings.init)
+            self._write_oof(fold, paths, pictures, leakage)
+        if not ranks.is_first:
+            return
+        write_settings(paths.weights, self.identity.settings)
+        record = RunRecord.read(paths.run)
+        settings = {**record.settings, "tta": self.settings.tta}
+        dataclasses.replace(record, identity=self.identity, settings=settings).write(paths.run)
 
     def _described(self, fold: str, rows: FoldRows, batches: EpochLoader) -> str:
         s = self.settings
@@ -159,13 +186,13 @@ class FoldTraining:
         return self.workspace.ranks.of_first(judged)
 
     def _probabilities(
-        self, label: str, pictures: FoldData, network: nn.Module
+        self, label: str, pictures: FoldData, network: nn.Module, tta: Tta = "none"
     ) -> Probabilities | None:
         """Of the validation images in order, each process having read its part; in the first."""
         ranks = self.workspace.ranks
         with progress(label, len(pictures.validated_here)) as advance:
             engine = self.workspace.engine
-            part = probabilities([network], pictures.validation, engine, advance)
+            part = probabilities([network], pictures.validation, engine, advance, tta)
         parts = ranks.gathered(part)
         if not ranks.is_first:
             return None
@@ -186,7 +213,8 @@ class FoldTraining:
     def _write_oof(self, fold: str, paths: FoldPaths, pictures: FoldData, leakage: Leakage) -> None:
         """The table from the weights file itself, so that it says what that file does."""
         network = self._trained_network(paths)
-        found = self._probabilities(f"fold {fold} out of fold", pictures, network)
+        tta = self.settings.tta
+        found = self._probabilities(f"fold {fold} out of fold", pictures, network, tta)
         if found is None:
             return
         rows = pictures.rows.validated
@@ -195,7 +223,7 @@ class FoldTraining:
             folds=np.full(len(rows), int(fold)),
             truth=pictures.truth,
             probabilities=found,
-            digests=self.identity.digests,
+            digests={**self.identity.digests, "tta": tta},
             seen=leakage.seen,
         )
         write_oof(paths.oof, table)

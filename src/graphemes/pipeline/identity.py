@@ -1,6 +1,6 @@
 """What makes a fold the one that is asked for: settings, data, classes."""
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any, Self
 
 from graphemes.foundation.files import file_digest
@@ -37,6 +37,13 @@ class RunIdentity:
             if self.digests.get(name) != asked.digests.get(name)
         ]
         return found if self.classes == asked.classes else [*found, "its classes differ"]
+
+    def differs_in_views_alone(self, asked: Self) -> bool:
+        """Whether all but tta is the same: weights as asked for, tables of other views."""
+        ours, theirs = (
+            replace(one, settings={**one.settings, "tta": None}) for one in (self, asked)
+        )
+        return bool(self.differences(asked)) and not ours.differences(theirs)
 
     def as_json(self) -> dict[str, Any]:
         """The value that `from_json` takes."""

@@ -35,6 +35,7 @@ def read_images(settings: PredictSettings, images: Path) -> None:
         precision=settings.precision,
         batch_size=settings.batch_size,
         grapheme_pool=settings.grapheme_pool,
+        tta=settings.tta,
     )
     say(f"reading {len(files):,} picture(s) with {len(reader.ready.networks)} network(s)")
     with progress("reading", len(files)) as advance:

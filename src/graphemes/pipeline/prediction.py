@@ -60,7 +60,8 @@ def predict_run(
         return
     path = settings.submission or workspace.layout.submission
     pool = settings.grapheme_pool if isinstance(settings, PredictSettings) else None
-    ready = load_networks(weights, workspace.engine, pool)
+    tta = settings.tta if isinstance(settings, PredictSettings) else None
+    ready = load_networks(weights, workspace.engine, pool, tta)
     if ready.records[0].demo and not workspace.demo:
         say("WARNING: these weights have learned the demo's drawings, not handwriting")
     origin = _origin(ready, workspace, list(plan.shards))
@@ -186,8 +187,9 @@ class _Work:
 
     def _predicted(self, path: Path, store: Store, rows: npt.NDArray[np.int64]) -> Probabilities:
         with progress(f"predicting {path.name}", len(rows)) as advance:
-            batched = self._batches(store, rows)
-            return probabilities(self.ready.networks, batched, self.workspace.engine, advance)
+            ready, batched = self.ready, self._batches(store, rows)
+            engine = self.workspace.engine
+            return probabilities(ready.networks, batched, engine, advance, ready.tta)
 
     def _batches(self, store: Store, rows: npt.NDArray[np.int64]) -> Any:
         compose = make_transform(self.ready.image_size, self.ready.crop)

@@ -25,7 +25,7 @@ from graphemes.foundation.errors import DataError, SettingsError
 from graphemes.foundation.heads import HEADS, PerHead, Probabilities
 from graphemes.foundation.machine import usable_cores
 from graphemes.foundation.progress import Advance
-from graphemes.foundation.settings.types import GraphemePool
+from graphemes.foundation.settings.types import GraphemePool, Tta
 from graphemes.images.transforms import Transform, apply_transform, make_transform
 from graphemes.inference.grad_cam import Heat, grad_cam
 from graphemes.inference.predict import probabilities
@@ -76,7 +76,9 @@ class Reader:
             raise SettingsError(f"explain takes one picture, got {len(source)}")
         ink = apply_transform(self._transform(), source.scan(0))
         batch = [(ink[None], HEADS.map(lambda _: torch.zeros(1)))]
-        found = probabilities(self.ready.networks, batch, self.engine, lambda _: None)
+        found = probabilities(
+            self.ready.networks, batch, self.engine, lambda _: None, self.ready.tta
+        )
         labels = likeliest(found).map(lambda column: int(column[0]))
         with _EXPLAINING:
             heats = [grad_cam(network, ink, labels, self.engine) for network in self._copies]
@@ -92,7 +94,8 @@ class Reader:
         return make_transform(self.ready.image_size, self.ready.crop)
 
     def _probabilities(self, source: Images, advance: Advance) -> Probabilities:
-        return probabilities(self.ready.networks, self._batches(source), self.engine, advance)
+        ready, batches = self.ready, self._batches(source)
+        return probabilities(ready.networks, batches, self.engine, advance, ready.tta)
 
     def _batches(self, source: Images) -> Iterator[tuple[Tensor, PerHead[Tensor]]]:
         """Batches of pictures; while the network reads one, files of the next are opened."""
@@ -115,6 +118,7 @@ def load_reader(
     precision: str = "auto",
     batch_size: int = 128,
     grapheme_pool: GraphemePool | Literal["none"] | None = None,
+    tta: Tta | None = None,
 ) -> Reader:
     """The reader of a weights file, of a fold's folder or of a run's with its folds.
 
@@ -125,7 +129,8 @@ def load_reader(
     named = [path] if isinstance(path, Path) else path
     if not named:
         raise DataError("no weights: expected the path of a file or a folder")
-    return Reader(load_networks(find_weights(named), engine, grapheme_pool), engine, batch_size)
+    ready = load_networks(find_weights(named), engine, grapheme_pool, tta)
+    return Reader(ready, engine, batch_size)
 
 
 def answers(found: Probabilities, names: Sequence[str] | None = None) -> pd.DataFrame:

@@ -43,6 +43,8 @@ def score_run(layout: Layout, asked: RunIdentity | None = None) -> None:
     table = concatenate(_read_all(paths, layout))
     report = make_report(table)
     write_json(layout.scores, scores_json(report))
+    if table.tta != "none":
+        say(f"the score is of tables made with tta={table.tta}; an epoch's was of single pictures")
     _print(report)
     say(f"{layout.scores}: written")
 
@@ -101,11 +103,13 @@ def score_weights(named: Sequence[Path], settings: ScoreSettings) -> None:
     """Score weights on the labelled images that none of them was trained on."""
     workspace = find_workspace(settings)
     paths = find_weights(named, say)
-    ready = load_networks(paths, workspace.engine, settings.grapheme_pool)
+    ready = load_networks(paths, workspace.engine, settings.grapheme_pool, settings.tta)
     workspace.draw_demo()
     data = open_training_data(workspace)
     rows = _untrained_rows(data, paths)
     say(f"{len(rows):,} of {len(data.rows):,} labelled images are outside the training rows")
+    if ready.tta != "none":
+        say(f"each is read in several views (tta={ready.tta}), whose probabilities are averaged")
     table = _table(data, rows, ready, workspace.engine, settings)
     _print(make_report(table), by_fold=False)
 
@@ -128,7 +132,7 @@ def _table(
     batches = Batches(rows, settings.batch_size)
     batched = loader(scans, batches, settings.workers, engine.device)
     with progress("scoring", len(rows)) as advance:
-        found = probabilities(ready.networks, batched, engine, advance)
+        found = probabilities(ready.networks, batched, engine, advance, ready.tta)
     return OofTable(
         image_ids=[data.store.ids[row] for row in rows],
         folds=np.zeros(len(rows), np.int64),

@@ -9,7 +9,7 @@ from graphemes.foundation.errors import DataError, SettingsError
 from graphemes.foundation.layout import CALL, FoldPaths, Layout, numbered
 from graphemes.foundation.progress import Say
 from graphemes.foundation.settings.groups import Learning
-from graphemes.foundation.settings.types import Crop, FoldChoice, GraphemePool, ImageSize
+from graphemes.foundation.settings.types import Crop, FoldChoice, GraphemePool, ImageSize, Tta
 from graphemes.network.devices import Engine
 from graphemes.network.model import GraphemeNetwork
 from graphemes.network.weights import (
@@ -29,6 +29,7 @@ class ReadyNetworks:
     records: list[WeightsRecord]
     image_size: ImageSize
     crop: Crop
+    tta: Tta
     otherwise: dict[str, str]  # settings that were asked to differ from their training
 
 
@@ -118,16 +119,19 @@ def load_networks(
     paths: Sequence[Path],
     engine: Engine,
     grapheme_pool: GraphemePool | Literal["none"] | None = None,
+    tta: Tta | None = None,
 ) -> ReadyNetworks:
     """Networks that must agree in data, folds and pictures; DataError says which does not.
 
     grapheme_pool: another than they were trained with, or none; SettingsError if one has no
-    grapheme head.
+    grapheme head. tta: another than that of their tables.
     """
     loaded = [load_weights(path) for path in paths]
     records = [record for _, record in loaded]
     for path, record in zip(paths, records, strict=True):
         _agree(path, record, paths[0], records[0])
+        if tta is None:
+            _agree_in_views(path, record, paths[0], records[0])
     _refuse_fold_twice(paths, records)
     first = network_settings(paths[0], records[0])
     networks = [network.to(engine.device) for network, _ in loaded]
@@ -141,7 +145,11 @@ def load_networks(
             )
         network.grapheme_pool = None if grapheme_pool == "none" else grapheme_pool
         otherwise["grapheme_pool"] = str(grapheme_pool)
-    return ReadyNetworks(networks, records, first.image_size, first.crop, otherwise)
+    if tta not in (None, first.tta):
+        otherwise["tta"] = str(tta)
+    return ReadyNetworks(
+        networks, records, first.image_size, first.crop, tta or first.tta, otherwise
+    )
 
 
 def trained_settings(path: Path) -> Learning:
@@ -195,3 +203,14 @@ def _agree(path: Path, record: WeightsRecord, first_path: Path, first: WeightsRe
                 f"{path}: {what} is {got}, expected {expected} as in {first_path};"
                 " average only the folds of one run, or clear the odd one away"
             )
+
+
+def _agree_in_views(
+    path: Path, record: WeightsRecord, first_path: Path, first: WeightsRecord
+) -> None:
+    got, expected = (one.settings.get("tta", "none") for one in (record, first))
+    if got != expected:
+        raise DataError(
+            f"{path}: tta is {got}, expected {expected} as in {first_path}; give tta={expected} or"
+            f" tta={got}, for all of them"
+        )

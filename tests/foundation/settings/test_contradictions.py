@@ -29,6 +29,10 @@ CONTRADICTIONS = {
         "grapheme_pool=sum: tables hold probabilities that are pooled already; leave it out, or"
         " give weights="
     ),
+    "score tta=shifts": (
+        "tta=shifts: tables hold probabilities that are averaged already; leave it out, or give"
+        " weights="
+    ),
     "train pseudo_threshold=0.5": (
         "pseudo_threshold=0.5: there are no pseudo labels; add pseudo=PATH, or leave it out"
     ),
@@ -201,6 +205,7 @@ def test_python_is_told_the_same():
         "train fold=none folds=2",
         "train precision=fp16",
         "train pseudo=p.parquet pseudo_threshold=0.9 synthetic=d synthetic_share=0.5:1",
+        "score weights=w.safetensors tta=shifts",
         "score weights=w.safetensors grapheme_pool=none",
         "folds by=grapheme",
         "synthesise compare=d images=100",

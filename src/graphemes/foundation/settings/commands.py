@@ -31,6 +31,7 @@ from graphemes.foundation.settings.types import (
     SomePath,
     SomePaths,
     SyntheticSource,
+    Tta,
     Wish,
 )
 from graphemes.foundation.settings.variations import Seeds, Variations, words_of
@@ -210,11 +211,19 @@ class ScoreSettings(Machine, Places):
     grapheme_pool: GraphemePool | Literal["none"] | None = Field(
         None, description="of weights with a grapheme_head; none: the three heads alone"
     )
+    tta: Tta | None = Field(
+        None, description="with weights=: views of a picture averaged (default: as trained)"
+    )
 
     @model_validator(mode="after")
     def _scores_one_way(self) -> Self:
         if self.oof and self.weights:
             raise ValueError("oof and weights are two ways to score; give one of them")
+        if self.tta and not self.weights:
+            raise ValueError(
+                f"tta={self.tta}: tables hold probabilities that are averaged already; leave it"
+                " out, or give weights="
+            )
         if self.grapheme_pool and not self.weights:
             raise ValueError(
                 f"grapheme_pool={self.grapheme_pool}: tables hold probabilities that are pooled"
@@ -231,6 +240,9 @@ class PredictSettings(Machine, Places):
     )
     weights: SomePaths | None = Field(
         None, description="weights files or folders of them (default: the run's finished folds)"
+    )
+    tta: Tta | None = Field(
+        None, description="views of a picture that are averaged (default: as trained)"
     )
     batch_size: int = Field(128, ge=1, le=65_536, description="images at a time")
     grapheme_pool: GraphemePool | Literal["none"] | None = Field(

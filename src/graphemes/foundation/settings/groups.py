@@ -34,6 +34,7 @@ from graphemes.foundation.settings.types import (
     SomePath,
     Stem,
     TrunkName,
+    Tta,
     Widths,
     Wish,
     Workers,
@@ -316,6 +317,10 @@ class Learning(Architecture):
     )
     pseudo_threshold: Annotated[float, NEWER] = Field(
         0.95, gt=0, le=1, description="with pseudo: least probability of each of the three labels"
+    )
+    # Not of the weights, but of what is made with them: tables, submissions, and with it decisions.
+    tta: Annotated[Tta, NEWER] = Field(
+        "none", description="views of a picture averaged in tables and predictions, not in epochs"
     )
 
     @model_validator(mode="after")

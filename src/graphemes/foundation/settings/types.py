@@ -21,6 +21,7 @@ Stem = Literal["7x7", "3x3", "3x3s1", "deep"]
 Attention = Literal["none", "se", "scse", "cbam"]
 Mix = Literal["none", "cutmix", "mixup", "fmix", "resizemix", "any"]
 LossName = Literal["cross_entropy", "focal", "balanced", "adjusted"]
+Tta = Literal["none", "shifts", "scales"]
 TIMM = "timm/"  # before the name of a trunk of that library
 
 
