@@ -139,6 +139,11 @@ class Layout:
         return self.run_dir / "scores.json"
 
     @property
+    def shares(self) -> Path:
+        """How much runs count that are averaged, for each set of them; of all runs."""
+        return self.folds_csv.with_name("shares.json")
+
+    @property
     def submission(self) -> Path:
         """Where this run's submission goes, unless the user says otherwise."""
         return self.work_dir / "submissions" / f"{self.name or 'submission'}.csv"

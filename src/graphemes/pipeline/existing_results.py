@@ -25,7 +25,11 @@ from graphemes.foundation.progress import say
 from graphemes.pipeline.identity import RunIdentity
 from graphemes.pipeline.run_records import read_identity
 
-_ORIGINS = {"test": "other test images", "invert": "scans turned by another invert="}
+_ORIGINS = {
+    "test": "other test images",
+    "invert": "scans turned by another invert=",
+    "shares": "other shares or runs",
+}
 # "other views": finished, with a table of another tta, which overwrite=true makes again.
 Status = Literal["empty", "unfinished", "finished", "other views", "unknown"]
 

@@ -14,6 +14,7 @@ from graphemes.competition.pointers import shard_stamp
 from graphemes.competition.shards import find_shards, open_shard
 from graphemes.competition.submission import SubmissionRows, read_rows, write_submission
 from graphemes.evaluation.decide import likeliest
+from graphemes.evaluation.ensemble import mixed
 from graphemes.evaluation.probability_files import write_probabilities
 from graphemes.foundation.errors import DataError
 from graphemes.foundation.files import digest, file_digest, locked
@@ -27,8 +28,9 @@ from graphemes.images.sampling import Batches
 from graphemes.images.store import Store
 from graphemes.images.transforms import make_transform
 from graphemes.inference.predict import probabilities
-from graphemes.pipeline.existing_results import guard_submission, submission_origin
-from graphemes.pipeline.identity import RunIdentity
+from graphemes.pipeline.ensembles import Member, member_lines, origin_of_members
+from graphemes.pipeline.existing_results import guard_submission
+from graphemes.pipeline.run_shares import RunShare
 from graphemes.pipeline.trained_networks import (
     ReadyNetworks,
     load_networks,
@@ -58,15 +60,43 @@ def predict_run(
     if plan is None:
         say(f"{workspace.directory}: no test images, or not all and their tables, so no submission")
         return
-    path = settings.submission or workspace.layout.submission
     pool = settings.grapheme_pool if isinstance(settings, PredictSettings) else None
     tta = settings.tta if isinstance(settings, PredictSettings) else None
-    ready = load_networks(weights, workspace.engine, pool, tta)
-    if ready.records[0].demo and not workspace.demo:
+    members = [Member(load_networks(weights, workspace.engine, pool, tta))]
+    _predict(workspace, settings, members, weights, plan)
+
+
+def predict_runs(
+    workspace: Workspace, settings: PredictSettings, runs: Sequence[RunShare], plan: PredictionPlan
+) -> None:
+    """Write the submission of several runs' averaged probabilities, unless it is there already."""
+    members = [
+        Member(
+            load_networks(run.weights, workspace.engine, settings.grapheme_pool, settings.tta),
+            run.share,
+            run.name,
+        )
+        for run in runs
+    ]
+    weights = [path for run in runs for path in run.weights]
+    _predict(workspace, settings, members, weights, plan)
+
+
+def _predict(
+    workspace: Workspace,
+    settings: PredictSettings | TrainSettings,
+    members: Sequence[Member],
+    weights: Sequence[Path],
+    plan: PredictionPlan,
+) -> None:
+    path = settings.submission or workspace.layout.submission
+    if any(member.ready.records[0].demo for member in members) and not workspace.demo:
         say("WARNING: these weights have learned the demo's drawings, not handwriting")
-    origin = _origin(ready, workspace, list(plan.shards))
+    origin = {**origin_of_members(members), **origin_of_tests(workspace, list(plan.shards))}
     summaries = [file_digest(file) for file in weights]
     made_from = {**origin, "weights": ",".join(summaries)}
+    if len(members) > 1:
+        made_from["runs"] = ",".join(member.name for member in members)
     with locked(path.with_name(f".{path.name}.lock")):
         kept = guard_submission(path, origin, overwrite=settings.overwrite)
         if made_from.items() <= kept.items():
@@ -82,7 +112,9 @@ def predict_run(
         if plan.ignored:
             say(f"{plan.ignored:,} images of the test shards are asked for by no row: ignored")
         say(f"predicting {len(plan.rows.image_ids):,} test images with {len(weights)} network(s)")
-        work = _Work(ready, workspace, settings)
+        for line in member_lines(members):
+            say(line)
+        work = _Work(members, workspace, settings)
         _write(path, plan, work.probabilities(plan.shards), made_from)
     say(f"{path}: {len(plan.rows.row_ids):,} rows written")
 
@@ -148,14 +180,6 @@ def _write(
     write_submission(path, plan.rows, ids, likeliest(found), before)
 
 
-def _origin(ready: ReadyNetworks, workspace: Workspace, shards: list[Path]) -> dict[str, str]:
-    """What the submission is made from: the run and the test images."""
-    record = ready.records[0]
-    settings = {**record.settings, **ready.otherwise}
-    run = submission_origin(RunIdentity(settings, record.digests, record.classes, record.demo))
-    return {**run, **origin_of_tests(workspace, shards)}
-
-
 def origin_of_tests(workspace: Workspace, shards: Iterable[Path]) -> dict[str, str]:
     """What tells test images from others, as far as is cheap to know."""
     tables = [workspace.directory / name for name in ("sample_submission.csv", "test.csv")]
@@ -166,7 +190,7 @@ def origin_of_tests(workspace: Workspace, shards: Iterable[Path]) -> dict[str, s
 
 @dataclass(frozen=True)
 class _Work:
-    ready: ReadyNetworks
+    members: Sequence[Member]
     workspace: Workspace
     settings: PredictSettings | TrainSettings
 
@@ -186,13 +210,19 @@ class _Work:
         return _together(found)
 
     def _predicted(self, path: Path, store: Store, rows: npt.NDArray[np.int64]) -> Probabilities:
-        with progress(f"predicting {path.name}", len(rows)) as advance:
-            ready, batched = self.ready, self._batches(store, rows)
-            engine = self.workspace.engine
-            return probabilities(ready.networks, batched, engine, advance, ready.tta)
+        """Of decoded images: each run reads pictures of its own size."""
+        engine, parts = self.workspace.engine, []
+        for member in self.members:
+            of = f" with {member.name}" if len(self.members) > 1 else ""
+            with progress(f"predicting {path.name}{of}", len(rows)) as advance:
+                ready, batched = member.ready, self._batches(member.ready, store, rows)
+                parts.append(probabilities(ready.networks, batched, engine, advance, ready.tta))
+        if len(parts) == 1:
+            return parts[0]
+        return mixed(parts, [member.share for member in self.members])
 
-    def _batches(self, store: Store, rows: npt.NDArray[np.int64]) -> Any:
-        compose = make_transform(self.ready.image_size, self.ready.crop)
+    def _batches(self, ready: ReadyNetworks, store: Store, rows: npt.NDArray[np.int64]) -> Any:
+        compose = make_transform(ready.image_size, ready.crop)
         scans = StoreDataset(store.pixels, store.frames, compose)
         # A handful of images isn't worth starting processes for.
         workers = self.settings.workers if len(rows) > 256 else 0

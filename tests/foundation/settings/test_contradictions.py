@@ -29,10 +29,29 @@ CONTRADICTIONS = {
         "grapheme_pool=sum: tables hold probabilities that are pooled already; leave it out, or"
         " give weights="
     ),
+    "score runs=a,b oof=a.parquet": "runs, oof: two ways to score; give one of them",
+    "score runs=a,b weights=w.safetensors": "runs, weights: two ways to score; give one of them",
     "score tta=shifts": (
         "tta=shifts: tables hold probabilities that are averaged already; leave it out, or give"
         " weights="
     ),
+    "predict runs=a,b weights=w.safetensors": (
+        "runs, weights: runs= reads the test shards with the runs' own weights; leave weights out"
+    ),
+    "predict runs=a,b images=d": (
+        "runs, images: runs= reads the test shards with the runs' own weights; leave images out"
+    ),
+    "predict shares=0.5,0.5": (
+        "shares=0.5,0.5: there are no runs to share; add runs=NAME,NAME, or leave it out"
+    ),
+    "predict runs=a,b shares=0.5,0.2,0.3": (
+        "shares=0.5,0.2,0.3: expected 2, one for each of runs=a,b, got 3"
+    ),
+    "score shares=equal": (
+        "shares=equal: there are no runs to share; add runs=NAME,NAME, or leave it out"
+    ),
+    "score runs=a,b shares=1": "shares=1: expected 2, one for each of runs=a,b, got 1",
+    "predict runs=a,b shares=0.5,0.6": "shares=0.5,0.6: expected a sum of 1, got 1.1",
     "train pseudo_threshold=0.5": (
         "pseudo_threshold=0.5: there are no pseudo labels; add pseudo=PATH, or leave it out"
     ),
@@ -205,6 +224,9 @@ def test_python_is_told_the_same():
         "train fold=none folds=2",
         "train precision=fp16",
         "train pseudo=p.parquet pseudo_threshold=0.9 synthetic=d synthetic_share=0.5:1",
+        "predict runs=a,-,b shares=0.333333,0.333333,0.333334",
+        "predict runs=a,b shares=0,1 tta=scales",
+        "score runs=a,-",
         "score weights=w.safetensors tta=shifts",
         "score weights=w.safetensors grapheme_pool=none",
         "folds by=grapheme",

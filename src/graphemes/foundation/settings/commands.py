@@ -28,6 +28,8 @@ from graphemes.foundation.settings.types import (
     FoldRule,
     FoldSource,
     GraphemePool,
+    RunNames,
+    Shares,
     SomePath,
     SomePaths,
     SyntheticSource,
@@ -36,6 +38,8 @@ from graphemes.foundation.settings.types import (
 )
 from graphemes.foundation.settings.variations import Seeds, Variations, words_of
 from graphemes.foundation.settings.words import read_words, shown
+
+SUM_TOLERANCE = 1e-6  # of shares: what people round off isn't more
 
 
 class TrainSettings(Learning, Folding, Machine, Places):
@@ -200,6 +204,21 @@ class FoldsSettings(Folding, Places):
         return self
 
 
+def check_shares(shares: Shares, runs: RunNames | None) -> None:
+    """Raise ValueError for shares that aren't one for each of the runs, with a sum of 1."""
+    text = f"shares={shown(shares)}"
+    if shares != "auto" and runs is None:
+        raise ValueError(f"{text}: there are no runs to share; add runs=NAME,NAME, or leave it out")
+    if runs is None or not isinstance(shares, tuple):
+        return
+    if len(shares) != len(runs):
+        raise ValueError(
+            f"{text}: expected {len(runs)}, one for each of runs={shown(runs)}, got {len(shares)}"
+        )
+    if abs(sum(shares) - 1) > SUM_TOLERANCE:
+        raise ValueError(f"{text}: expected a sum of 1, got {sum(shares):.6g}")
+
+
 class ScoreSettings(Machine, Places):
     """Settings of score."""
 
@@ -214,11 +233,20 @@ class ScoreSettings(Machine, Places):
     tta: Tta | None = Field(
         None, description="with weights=: views of a picture averaged (default: as trained)"
     )
+    runs: RunNames | None = Field(
+        None, description="runs whose shares are fitted on their tables (folds/shares.json)"
+    )
+    shares: Shares = Field("auto", description="of the runs: others that are scored beside")
 
     @model_validator(mode="after")
     def _scores_one_way(self) -> Self:
         if self.oof and self.weights:
             raise ValueError("oof and weights are two ways to score; give one of them")
+        if self.runs and (self.oof or self.weights):
+            raise ValueError(
+                f"runs, {'oof' if self.oof else 'weights'}: two ways to score; give one of them"
+            )
+        check_shares(self.shares, self.runs)
         if self.tta and not self.weights:
             raise ValueError(
                 f"tta={self.tta}: tables hold probabilities that are averaged already; leave it"
@@ -241,6 +269,12 @@ class PredictSettings(Machine, Places):
     weights: SomePaths | None = Field(
         None, description="weights files or folders of them (default: the run's finished folds)"
     )
+    runs: RunNames | None = Field(
+        None, description="runs that are averaged, each with its finished folds"
+    )
+    shares: Shares = Field(
+        "auto", description="of the runs; auto: as `score runs=` fitted them, else equal"
+    )
     tta: Tta | None = Field(
         None, description="views of a picture that are averaged (default: as trained)"
     )
@@ -252,6 +286,21 @@ class PredictSettings(Machine, Places):
     submission: CsvPath | None = Field(
         None, description="where the CSV goes (default: submissions/)"
     )
+
+    @model_validator(mode="after")
+    def _runs_are_all(self) -> Self:
+        others = [key for key in ("weights", "images") if getattr(self, key)]
+        if self.runs and others:
+            raise ValueError(
+                f"runs, {others[0]}: runs= reads the test shards with the runs' own weights; leave"
+                f" {others[0]} out"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _shares_are_of_runs(self) -> Self:
+        check_shares(self.shares, self.runs)
+        return self
 
 
 class VersionSettings(Settings):

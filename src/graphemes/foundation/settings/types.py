@@ -22,6 +22,7 @@ Attention = Literal["none", "se", "scse", "cbam"]
 Mix = Literal["none", "cutmix", "mixup", "fmix", "resizemix", "any"]
 LossName = Literal["cross_entropy", "focal", "balanced", "adjusted"]
 Tta = Literal["none", "shifts", "scales"]
+NAMELESS = "-"  # in runs=, the run without a name: no run can be called that
 TIMM = "timm/"  # before the name of a trunk of that library
 
 
@@ -207,12 +208,31 @@ def _run_name(value: Any) -> str:
     name = str(value)
     # Names that the files of runs without a name have already.
     taken = (
-        r"folds?[0-9.].*|folds?|folds-by-grapheme\..*|foldnone|scores\.json"
+        r"folds?[0-9.].*|folds?|folds-by-grapheme\..*|foldnone|scores\.json|shares\.json"
         r"|submission|probabilities|README\.md|pack|export|images|ablation\..*"
     )
     if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", name) or re.fullmatch(taken, name):
         raise ValueError("no name")
     return name
+
+
+def _run_names(value: Any) -> tuple[str, ...]:
+    parts = value if isinstance(value, tuple) else tuple(str(value).split(","))
+    names = tuple(part if part == NAMELESS else _run_name(part) for part in parts)
+    _check_once([f"runs={name}" for name in names])
+    if len(names) < 2:
+        raise ValueError("one run")
+    return names
+
+
+def _shares(value: Any) -> tuple[float, ...] | str:
+    if value in ("auto", "equal"):
+        return str(value)
+    parts = value if isinstance(value, tuple) else str(value).split(",")
+    shares = tuple(float(part) for part in parts)
+    if not all(0 <= share <= 1 for share in shares):
+        raise ValueError("no shares")
+    return shares
 
 
 def _trunk(value: Any) -> str:
@@ -337,6 +357,16 @@ RunName = Annotated[
     str,
     BeforeValidator(_run_name),
     Expected("a word of letters, digits, '.', '_', '-', other than fold0, submission and the like"),
+]
+RunNames = Annotated[
+    tuple[str, ...],
+    BeforeValidator(_run_names),
+    Expected("two or more runs as name= has them, with commas between; - is the one without"),
+]
+Shares = Annotated[
+    tuple[float, ...] | Literal["auto", "equal"],
+    BeforeValidator(_shares),
+    Expected("auto, equal, or a share from 0 to 1 for each run, together 1, as 0.6,0.4"),
 ]
 KaggleUser = Annotated[
     str,

@@ -105,7 +105,7 @@ def shown(value: Any) -> str:
     if isinstance(value, float):
         return f"{value:g}" if math.isfinite(value) else str(value)
     if type(value) is tuple:  # not one of ours with names, which knows how it is written
-        return ",".join(map(str, value))
+        return ",".join(map(shown, value))
     return str(value)
 
 

@@ -1,0 +1,141 @@
+"""Runs that are averaged: their tables side by side, and the shares fitted on them, on disk."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from graphemes.evaluation.decide import likeliest
+from graphemes.evaluation.ensemble import aligned, fitted_shares, mixed, nested_mixture
+from graphemes.evaluation.metrics import Score, score
+from graphemes.evaluation.oof import OofTable, concatenate, read_oof
+from graphemes.foundation.errors import DataError
+from graphemes.foundation.files import file_digest, read_json, write_json
+from graphemes.foundation.heads import HEADS, Probabilities
+from graphemes.foundation.layout import CALL, Layout, numbered
+from graphemes.foundation.progress import say
+from graphemes.foundation.settings.commands import PredictSettings
+from graphemes.foundation.settings.types import NAMELESS, Shares
+from graphemes.pipeline.trained_networks import finished_weights
+
+
+@dataclass(frozen=True)
+class RunShare:
+    """One run of an ensemble."""
+
+    name: str  # as runs= has it
+    weights: list[Path]
+    share: float
+
+
+def layout_of(layout: Layout, name: str) -> Layout:
+    """The layout of a run by its word in runs=. Raises DataError where there is no such run."""
+    found = Layout(layout.work_dir, None if name == NAMELESS else name)
+    if not found.run_dir.is_dir() or not (found.folds() or found.fold("none").finished):
+        root = layout.folds_csv.parent
+        runs = [path for path in layout.runs() if numbered(path)]
+        known = ", ".join(NAMELESS if path == root else path.name for path in runs)
+        raise DataError(f"runs={name}: {found.run_dir} has no fold; there are {known or 'no runs'}")
+    return found
+
+
+def fit_run_shares(layout: Layout, runs: Sequence[str], given: Shares) -> None:
+    """Fit the runs' shares on their out-of-fold tables, print what that gains, keep them.
+
+    Shares that are given are scored beside. Raises DataError for tables that don't fit together.
+    """
+    names = sorted(runs)
+    places = [_tables_of(layout_of(layout, name)) for name in names]
+    tables = aligned(names, [concatenate([read_oof(path) for path in paths]) for paths in places])
+    parts, truth = [table.probabilities for table in tables], tables[0].truth
+    shares = fitted_shares(parts, truth)
+    equal = _score(tables[0], mixed(parts, [1 / len(parts)] * len(parts)))
+    nested = _score(tables[0], nested_mixture(parts, truth))
+    wins = nested.score > equal.score
+    each = [_score(table, table.probabilities) for table in tables]
+    rows = [*zip(names, each, strict=True), ("equal shares", equal)]
+    rows.append(("fitted shares, nested", nested))
+    if isinstance(given, tuple):
+        asked = dict(zip(runs, given, strict=True))
+        rows.append(("given shares", _score(tables[0], mixed(parts, [asked[n] for n in names]))))
+    _print(rows)
+    say("nested: the shares that an image is judged with were fitted on other images")
+    entry = {
+        "shares": shares.tolist(),
+        "wins": wins,
+        "nested_score": nested.score,
+        "equal_score": equal.score,
+        "images": nested.n,
+        "tables": [[file_digest(path) for path in paths] for paths in places],
+    }
+    write_json(layout.shares, {**_kept(layout), ",".join(names): entry})
+    pairs = ", ".join(f"{name} {share:g}" for name, share in zip(names, shares, strict=True))
+    say(f"{layout.shares}: fitted {pairs}; predict takes {'these' if wins else 'equal shares'}")
+
+
+def run_shares(layout: Layout, settings: PredictSettings) -> list[RunShare]:
+    """The runs that predict averages, by name; those of share 0 are left out. Raises DataError."""
+    assert settings.runs is not None
+    layouts = {name: layout_of(layout, name) for name in settings.runs}
+    weights = {name: finished_weights(layouts[name]) for name in settings.runs}
+    if isinstance(settings.shares, tuple):
+        shares = dict(zip(settings.runs, settings.shares, strict=True))
+    else:
+        shares = dict.fromkeys(settings.runs, 1 / len(settings.runs))
+        if settings.shares == "auto":
+            shares = _fitted(layout, layouts) or shares
+    return [RunShare(name, weights[name], shares[name]) for name in sorted(shares) if shares[name]]
+
+
+def _fitted(layout: Layout, layouts: dict[str, Layout]) -> dict[str, float] | None:
+    """The shares that score has fitted on these very tables and that won; says which are taken."""
+    names = sorted(layouts)
+    entry = _kept(layout).get(",".join(names))
+    try:
+        tables = [[file_digest(path) for path in _tables_of(layouts[name])] for name in names]
+    except DataError:
+        tables = None
+    if entry is None:
+        say(f"equal shares: none are fitted for these runs ({CALL} score runs={','.join(names)})")
+    elif entry.get("tables") != tables or len(entry.get("shares", ())) != len(names):
+        say(f"equal shares: those in {layout.shares} were fitted on other tables; score fits anew")
+    elif not entry.get("wins"):
+        say(f"equal shares: by {layout.shares} fitted ones gain nothing")
+    else:
+        found = dict(zip(names, entry["shares"], strict=True))
+        said = ", ".join(f"{name} {share:g}" for name, share in found.items())
+        say(f"shares fitted on the tables: {said} ({layout.shares})")
+        return found
+    return None
+
+
+def _tables_of(layout: Layout) -> list[Path]:
+    """The out-of-fold tables of a run's finished folds. Raises DataError where there are none."""
+    found = [place.oof for place in layout.folds() if place.finished and place.oof.is_file()]
+    if not found:
+        raise DataError(
+            f"{layout.run_dir}: no finished fold with an out-of-fold table; train one first"
+        )
+    return found
+
+
+def _kept(layout: Layout) -> dict[str, Any]:
+    if not layout.shares.is_file():
+        return {}
+    kept = read_json(layout.shares)
+    if not isinstance(kept, dict) or not all(isinstance(value, dict) for value in kept.values()):
+        raise DataError(f"{layout.shares}: holds no shares; delete it, and score runs= fits them")
+    return kept
+
+
+def _score(table: OofTable, probabilities: Probabilities) -> Score:
+    return score(table.truth, likeliest(probabilities))
+
+
+def _print(rows: Sequence[tuple[str, Score]]) -> None:
+    wide = max(len(name) for name, _ in rows)
+    heads = "".join(f"{head.name:>11}" for head in HEADS)
+    say(f"{'run':<{wide}}{'images':>9}{'score':>9}{heads}")
+    for name, found in rows:
+        recalls = "".join(f"{recall:>11.4f}" for recall in found.recall)
+        say(f"{name:<{wide}}{found.n:>9}{found.score:>9.4f}{recalls}")
