@@ -8,10 +8,11 @@ import pytest
 
 from graphemes.foundation.errors import DataError, PlaceTaken
 from graphemes.foundation.files import file_digest
+from graphemes.foundation.layout import FoldPaths
 from graphemes.foundation.settings.commands import TrainSettings
 from graphemes.foundation.settings.groups import LATER, Learning
 from graphemes.foundation.settings.types import HeadWeights, ImageSize
-from graphemes.pipeline.existing_results import place_taken_error
+from graphemes.pipeline.existing_results import begin_fold, fold_status, place_taken_error
 from graphemes.pipeline.identity import RunIdentity, learning_settings, run_identity
 
 DIGESTS = {"data": "d", "folds": "f"}
@@ -137,6 +138,15 @@ def test_other_views_are_another_run_of_the_same_weights():
     assert asked().differs_in_views_alone(asked(tta="shifts"))
     assert not asked().differs_in_views_alone(asked())
     assert not asked().differs_in_views_alone(asked(tta="shifts", epochs=3))
+
+
+def test_a_fold_that_is_begun_goes_on_with_other_views_if_it_is_said(tmp_path):
+    paths, wanted = FoldPaths(tmp_path), asked(tta="shifts")
+    begin_fold(paths, asked())
+    with pytest.raises(PlaceTaken, match="its weights are the asked ones, but tta is none, asked"):
+        fold_status(paths, wanted, overwrite=False)
+    assert fold_status(paths, wanted, overwrite=True) == "unfinished"
+    assert fold_status(paths, asked(tta="shifts", epochs=3), overwrite=True) == "empty"
 
 
 def test_files_count_by_what_is_in_them(tmp_path):
