@@ -61,6 +61,7 @@ SUBSET = Purpose("run", (1, None, None))  # fold + 1, part: the rows that limit=
 HELD_OUT = Purpose("run", (2**16 + 1,))  # the graphemes that folds by=grapheme hold out
 EXPORTED = Purpose("run", (2**16 + 2,))  # the images that an export is checked and calibrated on
 MIXING = Purpose("run", (None, None, 3, None, None))  # fold, epoch, rank, batch: what is mixed
+NESTED_PARTS = Purpose("run", (2**16 + 3,))  # which parts of a table judge a fitted decision
 INITIAL_WEIGHTS = LibraryPurpose("run", (None,))  # fold
 TORCH = LibraryPurpose("run", (None, None))  # fold, epoch: what a network draws, as dropout
 TORCH_OF_RANK = LibraryPurpose("run", (None, None, 0, None))  # the same of processes from 1 on

@@ -1,0 +1,246 @@
+"""decisions.json: fitted decision rules, what each reached when judged, and the one to take.
+
+By `identity` (of a run), `tables` (the digest of each fold's out-of-fold table) and `seed` whoever
+reads it knows whether it fits. `nested` has a row a rule, `rules` their parameters, `graphemes` the
+training images of each grapheme by its labels: "15 9 5".
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import numpy as np
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from graphemes.evaluation.decide import SHAPE, Argmax, Decision, Joint, Prior, Tuned
+from graphemes.evaluation.nested import Fitted, Outcome
+from graphemes.foundation.arrays import Integers
+from graphemes.foundation.errors import DataError
+from graphemes.foundation.files import digest, read_json, write_json
+from graphemes.foundation.heads import HEADS, PerHead
+
+FORMAT = 1
+RULES = (Argmax.name, Prior.name, Tuned.name, Joint.name)
+_ADVICE = "delete it and run score again"
+# Beyond these float32 has no room for products.
+_Power = Annotated[float, Field(ge=0, le=4)]
+_Weight = Annotated[float, Field(ge=1e-9, le=1e9)]
+_RuleName = Literal["argmax", "prior", "tuned", "joint"]
+
+
+class _Part(BaseModel):
+    """Checked as it is read: types, sizes, bounds, no nan."""
+
+    model_config = ConfigDict(strict=True, allow_inf_nan=False, frozen=True)
+
+
+class _Powers(_Part):
+    root: _Power
+    vowel: _Power
+    consonant: _Power
+
+
+class _UnseenPriors(_Part):
+    root: _Weight
+    vowel: _Weight
+    consonant: _Weight
+
+
+class _ClassWeights(_Part):
+    root: Annotated[list[_Weight], Field(min_length=SHAPE[0], max_length=SHAPE[0])]
+    vowel: Annotated[list[_Weight], Field(min_length=SHAPE[1], max_length=SHAPE[1])]
+    consonant: Annotated[list[_Weight], Field(min_length=SHAPE[2], max_length=SHAPE[2])]
+
+
+class _Prior(_Part):
+    powers: _Powers
+
+
+class _Tuned(_Part):
+    weights: _ClassWeights
+
+
+class _Joint(_Part):
+    powers: _Powers
+    grapheme_powers: _Powers
+    unseen: _UnseenPriors
+
+
+class _Rules(_Part):
+    prior: _Prior
+    tuned: _Tuned
+    joint: _Joint
+
+
+class _Nested(_Part):
+    score: float
+    judged: float
+    gain: float
+    error: float
+
+
+class _File(_Part):
+    format: Literal[1]
+    identity: dict[str, Any]
+    tables: dict[str, str]
+    seed: int
+    images: Annotated[int, Field(ge=1)]
+    judged_by: Literal["score", "weighted"]
+    winner: _RuleName
+    nested: dict[_RuleName, _Nested]
+    rules: _Rules
+    graphemes: Annotated[
+        dict[
+            Annotated[str, Field(pattern=r"^\d{1,3} \d{1,2} \d$")],
+            Annotated[int, Field(ge=1, le=10**9)],
+        ],
+        Field(min_length=1),
+    ]
+
+
+@dataclass(frozen=True)
+class DecisionFile:
+    """What decisions.json holds."""
+
+    path: Path
+    identity: dict[str, Any]  # of the run
+    tables: dict[str, str]  # digests, by fold
+    seed: int
+    winner: str
+    judged: dict[str, float]  # of each rule: the score by which rules were chosen
+    judged_by: str
+    rules: dict[str, Decision]
+
+
+def read_decisions(path: Path) -> DecisionFile:
+    """A checked file. Raises DataError that names what is off in it."""
+    try:
+        found = _File.model_validate(read_json(path))
+        counts = _counts(found.graphemes)
+    except ValidationError as error:
+        first = error.errors()[0]
+        place = ".".join(map(str, first["loc"])) or "the file"
+        raise DataError(f"{path}: {place}: {first['msg']}; {_ADVICE}") from None
+    except IndexError:
+        raise DataError(f"{path}: graphemes: a label is no class; {_ADVICE}") from None
+    missing = [name for name in RULES if name not in found.nested]
+    if missing:
+        raise DataError(f"{path}: nested: has no {missing[0]}; {_ADVICE}")
+    return DecisionFile(
+        path,
+        found.identity,
+        found.tables,
+        found.seed,
+        found.winner,
+        {name: one.judged for name, one in found.nested.items()},
+        found.judged_by,
+        _rules(found.rules, counts),
+    )
+
+
+def _rules(found: _Rules, counts: Integers) -> dict[str, Decision]:
+    joint = found.joint
+    return {
+        Argmax.name: Argmax(),
+        Prior.name: Prior(_values(found.prior.powers), counts),
+        Tuned.name: Tuned(_values(found.tuned.weights).map(_float32)),
+        Joint.name: Joint(
+            _values(joint.powers), _values(joint.grapheme_powers), _values(joint.unseen), counts
+        ),
+    }
+
+
+def _values(part: _Part) -> PerHead[Any]:
+    return HEADS.map(lambda head: getattr(part, head.name))
+
+
+def _float32(values: list[float]) -> Any:
+    return np.array(values, np.float32)
+
+
+def _counts(graphemes: Mapping[str, int]) -> Integers:
+    counts = np.zeros(SHAPE, np.int64)
+    for labels, images in graphemes.items():
+        counts[tuple(map(int, labels.split()))] = images
+    return counts
+
+
+def write_decisions(
+    path: Path,
+    fitted: Fitted,
+    *,
+    identity: dict[str, Any],
+    tables: Mapping[str, str],
+    seed: int,
+) -> None:
+    """Write decisions.json whole or not at all: the rules and how they were judged."""
+    rules = {name: rule_json(rule) for name, rule in fitted.rules.items()}
+    graphemes = rules[Joint.name]["graphemes"]
+    parameters = {
+        name: {key: value for key, value in rule.items() if key not in ("rule", "graphemes")}
+        for name, rule in rules.items()
+        if name != Argmax.name
+    }
+    value = {
+        "format": FORMAT,
+        "winner": fitted.winner,
+        "judged_by": "weighted" if fitted.weighted else "score",
+        "images": fitted.outcomes[Argmax.name].overall.n,
+        "nested": {name: _outcome(one) for name, one in fitted.outcomes.items()},
+        "identity": identity,
+        "tables": dict(tables),
+        "seed": seed,
+        "rules": parameters,
+        "graphemes": graphemes,
+    }
+    write_json(path, value)
+
+
+def rule_json(rule: Decision) -> dict[str, Any]:
+    """A rule alone, as exports carry it: its name, its parameters, and the counts it needs."""
+    if isinstance(rule, Prior):
+        own: dict[str, Any] = {"powers": rule.powers._asdict()}
+    elif isinstance(rule, Tuned):
+        # As decimals that give the same float32 and no more digits.
+        lists = rule.weights.map(lambda each: [float(str(value)) for value in each])
+        return {"rule": rule.name, "weights": lists._asdict()}
+    elif isinstance(rule, Joint):
+        own = {
+            "powers": rule.powers._asdict(),
+            "grapheme_powers": rule.grapheme_powers._asdict(),
+            "unseen": rule.unseen._asdict(),
+        }
+    else:
+        return {"rule": rule.name}
+    return {"rule": rule.name, **own, "graphemes": _graphemes(rule.counts)}
+
+
+def rule_digest(rule: Decision) -> str:
+    """Other parameters, other digest."""
+    return digest(json.dumps(rule_json(rule), sort_keys=True).encode())
+
+
+def _graphemes(counts: Integers) -> dict[str, int]:
+    return {
+        " ".join(map(str, labels)): int(counts[tuple(labels)])
+        for labels in np.argwhere(counts).tolist()
+    }
+
+
+def _outcome(one: Outcome) -> dict[str, Any]:
+    found = {
+        "score": one.overall.score,
+        "judged": one.judged,
+        "gain": one.gain,
+        "error": one.error,
+        "recall": one.overall.recall._asdict(),
+    }
+    if one.subsets is not None:
+        found |= {
+            "seen": None if one.subsets.seen is None else one.subsets.seen.score.score,
+            "unseen": None if one.subsets.unseen is None else one.subsets.unseen.score.score,
+            "weighted": None if one.subsets.weighted is None else one.subsets.weighted.score,
+        }
+    return found

@@ -1,0 +1,94 @@
+"""Decision rules fitted on out-of-fold probabilities.
+
+N images in K parts, C classes of one head.
+"""
+
+import itertools
+from collections.abc import Callable, Mapping
+
+import numpy as np
+import numpy.typing as npt
+
+from graphemes.evaluation.class_weights import log_offsets
+from graphemes.evaluation.decide import Decision, Joint, Prior, Tuned, Weights, prior_weights
+from graphemes.evaluation.trials import Evidence, Tally, Trial, tally
+from graphemes.foundation.arrays import Booleans, Floats, Integers
+from graphemes.foundation.heads import PerHead
+
+POWERS = tuple(round(0.1 * tenths, 1) for tenths in range(21))  # 0 .. 2
+GRAPHEME_POWERS = (0.0, 0.5, 1.0)
+UNSEEN = (0.3, 0.1, 0.03)
+_ALIKE = (0.0, 1.0)  # the prior that says nothing: what is left is the rule `prior`
+TRIALS = tuple(
+    Trial(power, *prior)
+    for prior in (_ALIKE, *itertools.product(GRAPHEME_POWERS, UNSEEN))
+    for power in POWERS
+)
+Singles = npt.NDArray[np.float32]
+Fit = Callable[[Evidence, Tally, Booleans], Decision]
+
+
+def try_all(evidence: Evidence) -> Tally:
+    """All trials of `prior` and `joint` on all images: what the fits below choose among."""
+    return tally(evidence, TRIALS)
+
+
+def fit_prior(evidence: Evidence, tried: Tally, parts: Booleans) -> Prior:
+    """The best power of each head on the chosen of K parts."""
+    return Prior(_best_powers(tried, parts), evidence.all_counts)
+
+
+def fit_tuned(evidence: Evidence, tried: Tally, parts: Booleans) -> Tuned:
+    """The best power's weights, each then moved where its class has images enough to say so."""
+    start = prior_weights(evidence.all_counts, _best_powers(tried, parts))
+    rows = np.flatnonzero(parts[evidence.parts])
+    offsets = PerHead(
+        *(
+            _offsets(head[rows], weights, truth[rows], evidence.weights[rows])
+            for head, weights, truth in zip(
+                evidence.probabilities, start, evidence.truth, strict=True
+            )
+        )
+    )
+    moved: Weights = PerHead(
+        *(
+            (weights * np.exp(offset)).astype(np.float32)
+            for weights, offset in zip(start, offsets, strict=True)
+        )
+    )
+    return Tuned(moved)
+
+
+def fit_joint(evidence: Evidence, tried: Tally, parts: Booleans) -> Joint:
+    """The best powers, and the best prior of graphemes that training lacks, of each head."""
+    best = tried.best(parts)
+    return Joint(
+        best.map(lambda trial: trial.power),
+        best.map(lambda trial: trial.grapheme_power),
+        best.map(lambda trial: trial.unseen),
+        evidence.all_counts,
+    )
+
+
+# The rules that have something to fit, the simplest first.
+FITS: Mapping[str, Fit] = {
+    Prior.name: fit_prior,
+    Tuned.name: fit_tuned,
+    Joint.name: fit_joint,
+}
+
+
+def _best_powers(tried: Tally, parts: Booleans) -> PerHead[float]:
+    alike = [(one.grapheme_power, one.unseen) == _ALIKE for one in tried.trials]
+    return tried.only(alike).best(parts).map(lambda trial: trial.power)
+
+
+def _offsets(
+    probabilities: Singles, weights: Singles, truth: Integers, row_weights: Floats
+) -> Floats:
+    """(C,) of one head's rows."""
+    totals = np.bincount(truth, row_weights, minlength=len(weights))
+    values: Floats = row_weights / (totals[truth] * np.count_nonzero(totals))
+    tiny = np.finfo(np.float32).tiny  # what is smaller is no answer, whatever it weighs
+    logs = np.log(np.maximum(probabilities, tiny)) + np.log(weights)
+    return log_offsets(logs.astype(np.float64), truth, values)
