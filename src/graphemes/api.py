@@ -28,7 +28,7 @@ from graphemes.evaluation.score_report import make_report, scores_json
 from graphemes.foundation.errors import UserError
 from graphemes.foundation.heads import PerHead, Probabilities
 from graphemes.foundation.settings.commands import PredictSettings
-from graphemes.foundation.settings.types import GraphemePool, Tta
+from graphemes.foundation.settings.types import Decide, GraphemePool, Tta
 from graphemes.foundation.settings.words import read_words
 from graphemes.pipeline import reader as pipeline
 from graphemes.pipeline.image_sources import ImageSource, OneImage
@@ -61,7 +61,8 @@ class Reader:
     def predict(self, images: ImageSource) -> pd.DataFrame:
         """A row a picture.
 
-        Columns: `file` (of file names only); `root`, `vowel`, `consonant`: the labels, int64;
+        Columns: `file` (of file names only); `root`, `vowel`, `consonant`: the labels, int64, by
+        the rule that `decide` takes, which needn't be the likeliest;
         `root_probability`, `vowel_probability`, `consonant_probability`: float32; `grapheme`: how
         it is spelled; `best`: the five likeliest graphemes as a list of pairs, spelling and
         probability.
@@ -113,11 +114,12 @@ def load(
     batch_size: int = 128,
     grapheme_pool: GraphemePool | Literal["none"] | None = None,
     tta: Tta | None = None,
+    decide: Decide = "auto",
 ) -> Reader:
     """A reader of trained networks.
 
     path: a weights file, a fold's folder, a run's folder with its folds (their mean answers), an
-    exported folder, or several of these. device, precision, grapheme_pool, tta: as the
+    exported folder, or several of these. device, precision, grapheme_pool, tta, decide: as the
     command line's settings; tta as the networks were trained with, if it isn't given.
 
     >>> reader = load("folds")
@@ -125,7 +127,7 @@ def load(
     Traceback (most recent call last):
     ValueError: nowhere: no such weights file; train first, or give weights=PATH
     """
-    given = {"device": device, "precision": precision, "batch_size": batch_size}
+    given = {"device": device, "precision": precision, "batch_size": batch_size, "decide": decide}
     if grapheme_pool is not None:
         given["grapheme_pool"] = grapheme_pool
     if tta is not None:
@@ -139,6 +141,7 @@ def load(
             batch_size=asked.batch_size,
             grapheme_pool=asked.grapheme_pool,
             tta=asked.tta,
+            decide=asked.decide,
         )
     return Reader(found)
 

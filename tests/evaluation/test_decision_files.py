@@ -51,7 +51,7 @@ def test_what_is_written_is_read_back(path, fitted, found):
     assert tuple(kept.rules) == RULES == tuple(fitted.rules)
     for name, rule in kept.rules.items():
         assert rule_digest(rule) == rule_digest(fitted.rules[name])
-        assert kept.judged[name] == fitted.outcomes[name].judged
+        assert kept.nested[name].judged == fitted.outcomes[name].judged
         for got, wanted in zip(
             decided(rule, found), decided(fitted.rules[name], found), strict=True
         ):

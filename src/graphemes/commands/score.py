@@ -15,4 +15,4 @@ def run(settings: ScoreSettings) -> None:
     elif settings.weights:
         score_weights(settings.weights, settings)
     else:
-        score_run(find_layout(settings))
+        score_run(find_layout(settings), settings.decide)

@@ -40,7 +40,7 @@ def _train(settings: TrainSettings, ranks: Ranks) -> None:
         return
     ranks.work_alone()
     if settings.fold != "none":
-        score_run(workspace.layout, training.identity)
+        score_run(workspace.layout, settings.decide, training.identity)
     weights = [workspace.layout.fold(fold).weights for fold in plan.chosen]
     predict_run(workspace, plan.settings, weights, plan.prediction)
     say(f"done in {duration(time.monotonic() - started)}")

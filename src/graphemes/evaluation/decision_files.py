@@ -16,18 +16,19 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from graphemes.evaluation.decide import SHAPE, Argmax, Decision, Joint, Prior, Tuned
 from graphemes.evaluation.nested import Fitted, Outcome
+from graphemes.evaluation.unseen import SubsetScores
 from graphemes.foundation.arrays import Integers
 from graphemes.foundation.errors import DataError
 from graphemes.foundation.files import digest, read_json, write_json
 from graphemes.foundation.heads import HEADS, PerHead
 
 FORMAT = 1
-RULES = (Argmax.name, Prior.name, Tuned.name, Joint.name)
 _ADVICE = "delete it and run score again"
 # Beyond these float32 has no room for products.
 _Power = Annotated[float, Field(ge=0, le=4)]
 _Weight = Annotated[float, Field(ge=1e-9, le=1e9)]
 _RuleName = Literal["argmax", "prior", "tuned", "joint"]
+RULES: tuple[_RuleName, ...] = ("argmax", "prior", "tuned", "joint")
 
 
 class _Part(BaseModel):
@@ -74,11 +75,17 @@ class _Rules(_Part):
     joint: _Joint
 
 
-class _Nested(_Part):
+class NestedRow(_Part):
+    """What a rule reached when judged, as decisions.json has it."""
+
     score: float
-    judged: float
-    gain: float
-    error: float
+    judged: float  # the score by which rules are chosen: weighted where images are unseen
+    gain: float  # of it, over argmax's
+    error: float  # the gain's standard error
+    recall: dict[str, float]
+    seen: float | None = None  # None where there are none, or nobody knows
+    unseen: float | None = None
+    weighted: float | None = None
 
 
 class _File(_Part):
@@ -89,7 +96,7 @@ class _File(_Part):
     images: Annotated[int, Field(ge=1)]
     judged_by: Literal["score", "weighted"]
     winner: _RuleName
-    nested: dict[_RuleName, _Nested]
+    nested: dict[_RuleName, NestedRow]
     rules: _Rules
     graphemes: Annotated[
         dict[
@@ -109,7 +116,8 @@ class DecisionFile:
     tables: dict[str, str]  # digests, by fold
     seed: int
     winner: str
-    judged: dict[str, float]  # of each rule: the score by which rules were chosen
+    images: int
+    nested: dict[str, NestedRow]
     judged_by: str
     rules: dict[str, Decision]
 
@@ -134,7 +142,8 @@ def read_decisions(path: Path) -> DecisionFile:
         found.tables,
         found.seed,
         found.winner,
-        {name: one.judged for name, one in found.nested.items()},
+        found.images,
+        {name: found.nested[name] for name in RULES},
         found.judged_by,
         _rules(found.rules, counts),
     )
@@ -188,7 +197,7 @@ def write_decisions(
         "winner": fitted.winner,
         "judged_by": "weighted" if fitted.weighted else "score",
         "images": fitted.outcomes[Argmax.name].overall.n,
-        "nested": {name: _outcome(one) for name, one in fitted.outcomes.items()},
+        "nested": {name: row.model_dump() for name, row in nested_rows(fitted).items()},
         "identity": identity,
         "tables": dict(tables),
         "seed": seed,
@@ -229,18 +238,33 @@ def _graphemes(counts: Integers) -> dict[str, int]:
     }
 
 
-def _outcome(one: Outcome) -> dict[str, Any]:
-    found = {
-        "score": one.overall.score,
-        "judged": one.judged,
-        "gain": one.gain,
-        "error": one.error,
-        "recall": one.overall.recall._asdict(),
-    }
-    if one.subsets is not None:
-        found |= {
-            "seen": None if one.subsets.seen is None else one.subsets.seen.score.score,
-            "unseen": None if one.subsets.unseen is None else one.subsets.unseen.score.score,
-            "weighted": None if one.subsets.weighted is None else one.subsets.weighted.score,
-        }
-    return found
+def nested_rows(fitted: Fitted) -> dict[str, NestedRow]:
+    """A row a rule."""
+    return {name: _row(one) for name, one in fitted.outcomes.items()}
+
+
+def _row(one: Outcome) -> NestedRow:
+    subsets = one.subsets or SubsetScores(None, None, None)
+    return NestedRow(
+        score=one.overall.score,
+        judged=one.judged,
+        gain=one.gain,
+        error=one.error,
+        recall=one.overall.recall._asdict(),
+        seen=None if subsets.seen is None else subsets.seen.score.score,
+        unseen=None if subsets.unseen is None else subsets.unseen.score.score,
+        weighted=None if subsets.weighted is None else subsets.weighted.score,
+    )
+
+
+def decision_lines(nested: Mapping[str, NestedRow]) -> list[str]:
+    """The nested scores as a table for people; seen and unseen apart where both are there."""
+    unseen = nested[Argmax.name].unseen is not None
+    titles = ("seen", "unseen", "weighted") if unseen else ()
+    lines = [f"decide{'score':>9}{'gain':>9}{'+-':>9}" + "".join(f"{one:>10}" for one in titles)]
+    for name, row in nested.items():
+        gain = "" if name == Argmax.name else f"{row.gain:>+9.4f}{row.error:>9.4f}"
+        found = [getattr(row, title) for title in titles]
+        apart = "".join(f"{'' if one is None else f'{one:.4f}':>10}" for one in found)
+        lines.append(f"{name:<6}{row.score:>9.4f}{gain:<18}{apart}".rstrip())
+    return lines

@@ -7,6 +7,7 @@ _CHECKOUT = Path(__file__).resolve().parents[3]
 _HAS_DOOR = (_CHECKOUT / "run.sh").is_file()
 # The folder of run.sh; where the package was installed without it, the caller's.
 ROOT = _CHECKOUT if _HAS_DOOR else Path.cwd()
+DECISIONS = "decisions.json"  # in a run's folder, in a pack beside its folds, in a hub's folder
 CALL = "bash run.sh" if _HAS_DOOR else "graphemes"  # what is typed before a command
 
 
@@ -142,6 +143,11 @@ class Layout:
     def shares(self) -> Path:
         """How much runs count that are averaged, for each set of them; of all runs."""
         return self.folds_csv.with_name("shares.json")
+
+    @property
+    def decisions(self) -> Path:
+        """The decision rules fitted on this run's out-of-fold tables."""
+        return self.run_dir / DECISIONS
 
     @property
     def submission(self) -> Path:

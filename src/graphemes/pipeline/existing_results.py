@@ -29,7 +29,10 @@ _ORIGINS = {
     "test": "other test images",
     "invert": "scans turned by another invert=",
     "shares": "other shares or runs",
+    "decide": "labels of another decide=",
 }
+# What submissions of before a setting have no word of.
+_EARLIER = {"invert": "auto", "decide": "auto", "decision": "argmax"}
 # "other views": finished, with a table of another tta, which overwrite=true makes again.
 Status = Literal["empty", "unfinished", "finished", "other views", "unknown"]
 
@@ -132,12 +135,22 @@ def guard_submission(path: Path, origin: dict[str, str], *, overwrite: bool) -> 
         raise PlaceTaken(f"{path}: there already, and {error}; {ways}") from None
     if kept.get("submission") != file_digest(path):
         raise PlaceTaken(f"{path}: isn't what {beside.name} belongs to; was it changed? {ways}")
-    kept = {"invert": "auto", **kept}  # submissions of before that setting have no word of it
-    other = [key for key, value in origin.items() if kept.get(key) != value]
+    kept = {**_EARLIER, **kept}
+    other = _other(kept, origin)
     if other and kept.get("demo") != "True":
         what = " and ".join(_ORIGINS.get(key, f"other {key}") for key in other)
         raise PlaceTaken(f"{path}: made from {what}; {ways}")
     return kept
+
+
+def _other(kept: dict[str, str], origin: dict[str, str]) -> list[str]:
+    """What an origin has otherwise. The same rule with other parameters is no other: it is remade.
+
+    So is what another rule gave that was asked for by the same word: auto.
+    """
+    other = [key for key, value in origin.items() if kept.get(key) != value and key != "decision"]
+    same_rule = kept["decision"].split()[0] == origin.get("decision", "").partition(" ")[0]
+    return [key for key in other if key != "decide" or not same_rule]
 
 
 def _is_submission(path: Path) -> bool:

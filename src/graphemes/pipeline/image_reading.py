@@ -36,7 +36,9 @@ def read_images(settings: PredictSettings, images: Path) -> None:
         batch_size=settings.batch_size,
         grapheme_pool=settings.grapheme_pool,
         tta=settings.tta,
+        decide=settings.decide,
     )
+    say(reader.chosen.why)
     say(f"reading {len(files):,} picture(s) with {len(reader.ready.networks)} network(s)")
     with progress("reading", len(files)) as advance:
         table = reader.predict(files, advance).drop(columns="best")

@@ -13,7 +13,7 @@ from graphemes.competition.csv_columns import NoSuchTable
 from graphemes.competition.pointers import shard_stamp
 from graphemes.competition.shards import find_shards, open_shard
 from graphemes.competition.submission import SubmissionRows, read_rows, write_submission
-from graphemes.evaluation.decide import likeliest
+from graphemes.evaluation.decide import Decision, decided
 from graphemes.evaluation.ensemble import mixed
 from graphemes.evaluation.probability_files import write_probabilities
 from graphemes.foundation.errors import DataError
@@ -28,6 +28,7 @@ from graphemes.images.sampling import Batches
 from graphemes.images.store import Store
 from graphemes.images.transforms import make_transform
 from graphemes.inference.predict import probabilities
+from graphemes.pipeline.decisions import choose_rule, identities_of
 from graphemes.pipeline.ensembles import Member, member_lines, origin_of_members
 from graphemes.pipeline.existing_results import guard_submission
 from graphemes.pipeline.run_shares import RunShare
@@ -92,14 +93,19 @@ def _predict(
     path = settings.submission or workspace.layout.submission
     if any(member.ready.records[0].demo for member in members) and not workspace.demo:
         say("WARNING: these weights have learned the demo's drawings, not handwriting")
+    identities = [one for member in members for one in identities_of(member.ready)]
+    chosen = choose_rule(settings.decide, weights, identities)
+    say(chosen.why)
     origin = {**origin_of_members(members), **origin_of_tests(workspace, list(plan.shards))}
+    origin["decision"] = chosen.summary
+    asked = {**origin, "decide": settings.decide}
     summaries = [file_digest(file) for file in weights]
-    made_from = {**origin, "weights": ",".join(summaries)}
+    made_from = {"weights": ",".join(summaries)}
     if len(members) > 1:
         made_from["runs"] = ",".join(member.name for member in members)
     with locked(path.with_name(f".{path.name}.lock")):
-        kept = guard_submission(path, origin, overwrite=settings.overwrite)
-        if made_from.items() <= kept.items():
+        kept = guard_submission(path, asked, overwrite=settings.overwrite)
+        if {**origin, **made_from}.items() <= kept.items():
             say(f"{path}: made from these weights and test images: kept")
             return
         if isinstance(settings, TrainSettings) and origin.items() <= kept.items():
@@ -107,7 +113,9 @@ def _predict(
             if set(summaries) < set(joined) <= _finished(workspace.layout):
                 say(f"{path}: made from these and other finished folds of this run: kept")
                 return
-        if kept:
+        if made_from.items() <= kept.items():
+            say(f"{path}: was made by another decision or from the demo's; replaced")
+        elif kept:
             say(f"{path}: was made from other folds of this run or the demo's; replaced")
         if plan.ignored:
             say(f"{plan.ignored:,} images of the test shards are asked for by no row: ignored")
@@ -115,7 +123,7 @@ def _predict(
         for line in member_lines(members):
             say(line)
         work = _Work(members, workspace, settings)
-        _write(path, plan, work.probabilities(plan.shards), made_from)
+        _write(path, plan, work.probabilities(plan.shards), chosen.rule, {**asked, **made_from})
     say(f"{path}: {len(plan.rows.row_ids):,} rows written")
 
 
@@ -167,7 +175,11 @@ def _together(parts: Sequence[Probabilities]) -> Probabilities:
 
 
 def _write(
-    path: Path, plan: PredictionPlan, found: Probabilities, made_from: dict[str, str]
+    path: Path,
+    plan: PredictionPlan,
+    found: Probabilities,
+    rule: Decision,
+    made_from: dict[str, str],
 ) -> None:
     ids = [name for wanted in plan.shards.values() for name in wanted]
 
@@ -177,7 +189,7 @@ def _write(
         beside = probabilities_beside(path)
         write_probabilities(beside, ids, found, {**made_from, "submission": summary})
 
-    write_submission(path, plan.rows, ids, likeliest(found), before)
+    write_submission(path, plan.rows, ids, decided(rule, found), before)
 
 
 def origin_of_tests(workspace: Workspace, shards: Iterable[Path]) -> dict[str, str]:

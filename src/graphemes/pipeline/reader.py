@@ -18,19 +18,20 @@ import pandas as pd
 import torch
 from torch import Tensor
 
-from graphemes.evaluation.decide import likeliest
+from graphemes.evaluation.decide import Decision, decided
 from graphemes.foundation.arrays import Integers
 from graphemes.foundation.classes import spelled
 from graphemes.foundation.errors import DataError, SettingsError
 from graphemes.foundation.heads import HEADS, PerHead, Probabilities
 from graphemes.foundation.machine import usable_cores
 from graphemes.foundation.progress import Advance
-from graphemes.foundation.settings.types import GraphemePool, Tta
+from graphemes.foundation.settings.types import Decide, GraphemePool, Tta
 from graphemes.images.transforms import Transform, apply_transform, make_transform
 from graphemes.inference.grad_cam import Heat, grad_cam
 from graphemes.inference.predict import probabilities
 from graphemes.network.devices import Engine, choose_engine
 from graphemes.network.model import GraphemeNetwork
+from graphemes.pipeline.decisions import ChosenRule, choose_rule, identities_of
 from graphemes.pipeline.image_sources import Images, ImageSource, image_source
 from graphemes.pipeline.trained_networks import ReadyNetworks, find_weights, load_networks
 
@@ -54,16 +55,17 @@ class Reader:
     ready: ReadyNetworks
     engine: Engine
     batch_size: int
+    chosen: ChosenRule
 
     def predict(self, images: ImageSource, advance: Advance = lambda _: None) -> pd.DataFrame:
         """A row a picture: its file if it has one, three labels, their probabilities, spelling.
 
-        Columns: file (of files only); root, vowel, consonant: int64 labels; root_probability ..:
-        float32; grapheme: text; best: the five likeliest graphemes, a list of pairs of text and
-        probability, each the product of its three classes'.
+        Columns: file (of files only); root, vowel, consonant: int64 labels, by the rule that was
+        chosen; root_probability ..: float32; grapheme: text; best: the five likeliest graphemes, a
+        list of pairs of text and probability, each the product of its three classes'.
         """
         source = image_source(images)
-        return answers(self._probabilities(source, advance), source.names)
+        return answers(self._probabilities(source, advance), source.names, self.chosen.rule)
 
     def probabilities(self, images: ImageSource) -> Probabilities:
         """PerHead[(N, C) float32] of each class, the mean over the networks."""
@@ -79,7 +81,7 @@ class Reader:
         found = probabilities(
             self.ready.networks, batch, self.engine, lambda _: None, self.ready.tta
         )
-        labels = likeliest(found).map(lambda column: int(column[0]))
+        labels = decided(self.chosen.rule, found).map(lambda column: int(column[0]))
         with _EXPLAINING:
             heats = [grad_cam(network, ink, labels, self.engine) for network in self._copies]
         mean = PerHead(*(np.mean(parts, axis=0) for parts in zip(*heats, strict=True)))
@@ -119,23 +121,26 @@ def load_reader(
     batch_size: int = 128,
     grapheme_pool: GraphemePool | Literal["none"] | None = None,
     tta: Tta | None = None,
+    decide: Decide = "auto",
 ) -> Reader:
     """The reader of a weights file, of a fold's folder or of a run's with its folds.
 
-    Raises DataError where there are no weights or they don't belong together, SettingsError for
-    a device or a precision that isn't here.
+    Raises DataError where there are no weights or they don't belong together, or where there is no
+    rule as `decide` asks for; SettingsError for a device or a precision that isn't here.
     """
     engine = choose_engine(device, precision)
     named = [path] if isinstance(path, Path) else path
     if not named:
         raise DataError("no weights: expected the path of a file or a folder")
-    ready = load_networks(find_weights(named), engine, grapheme_pool, tta)
-    return Reader(ready, engine, batch_size)
+    weights = find_weights(named)
+    ready = load_networks(weights, engine, grapheme_pool, tta)
+    chosen = choose_rule(decide, weights, identities_of(ready))
+    return Reader(ready, engine, batch_size, chosen)
 
 
-def answers(found: Probabilities, names: Sequence[str] | None = None) -> pd.DataFrame:
+def answers(found: Probabilities, names: Sequence[str] | None, rule: Decision) -> pd.DataFrame:
     """The table that `Reader.predict` gives, of probabilities."""
-    labels = likeliest(found)
+    labels = decided(rule, found)
     columns: dict[str, object] = {} if names is None else {"file": list(names)}
     columns |= {head.name: label for head, label in zip(HEADS, labels, strict=True)}
     for head, values, label in zip(HEADS, found, labels, strict=True):

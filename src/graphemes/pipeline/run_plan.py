@@ -17,6 +17,7 @@ from graphemes.foundation.settings.recipes import Images, apply_recipe
 from graphemes.network.ranks import Ranks
 from graphemes.network.sync_norm import need_plain_norms
 from graphemes.network.trunks import need_sizes
+from graphemes.pipeline.decisions import choose_rule, without_folds
 from graphemes.pipeline.existing_results import (
     fold_status,
     guard_submission,
@@ -127,8 +128,10 @@ def open_run(plan: RunPlan, deadline: Deadline) -> FoldTraining:
             f"resume=true: {layout.fold(plan.chosen[0]).directory} holds nothing to go on with;"
             " resume=auto begins where there is nothing"
         )
+    if settings.fold == "none":  # of others the rules are fitted once they are trained
+        choose_rule(settings.decide, [layout.fold("none").weights], [without_folds(asked)])
     submission = settings.submission or layout.submission
-    origin = submission_origin(asked)
+    origin = {**submission_origin(asked), "decide": settings.decide, "decision": settings.decide}
     if plan.prediction is not None:
         origin |= origin_of_tests(plan.workspace, plan.prediction.shards)
     guard_submission(submission, origin, overwrite=overwrite)

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from graphemes.competition.labels import read_labels
+from graphemes.evaluation.decide import Argmax, decided
 from graphemes.evaluation.folds import read_folds
 from graphemes.evaluation.oof import OofTable, concatenate, read_oof
 from graphemes.evaluation.score_report import ScoreReport, make_report, report_lines, scores_json
@@ -19,11 +20,14 @@ from graphemes.foundation.files import write_json
 from graphemes.foundation.layout import CALL, FoldPaths, Layout
 from graphemes.foundation.progress import progress, say
 from graphemes.foundation.settings.commands import ScoreSettings
+from graphemes.foundation.settings.types import Decide
 from graphemes.images.dataset import StoreDataset, loader
 from graphemes.images.sampling import Batches
 from graphemes.images.transforms import make_transform
 from graphemes.inference.predict import probabilities
 from graphemes.network.devices import Engine
+from graphemes.pipeline.decision_fitting import decide_run, table_lines
+from graphemes.pipeline.decisions import choose_rule, identities_of
 from graphemes.pipeline.existing_results import kept_identity
 from graphemes.pipeline.identity import RunIdentity
 from graphemes.pipeline.leakage import seen_by_weights
@@ -32,20 +36,25 @@ from graphemes.pipeline.training_data import TrainingData, open_training_data
 from graphemes.pipeline.workspace import find_layout, find_workspace
 
 
-def score_run(layout: Layout, asked: RunIdentity | None = None) -> None:
-    """Score a run's finished folds (those of the identity `asked`), print it, write scores.json."""
-    paths = [place.oof for place in layout.folds() if _counts(place, asked)]
-    if not paths:
+def score_run(layout: Layout, decide: Decide, asked: RunIdentity | None = None) -> None:
+    """Score a run's finished folds (those of the identity `asked`), print it, write scores.json.
+
+    The scores are argmax's. Decision rules are fitted on the tables too, and decisions.json
+    written.
+    """
+    places = [place for place in layout.folds() if _counts(place, asked)]
+    if not places:
         raise DataError(
             f"{layout.run_dir}: no finished fold with an out-of-fold table;"
             f" train one first: {CALL} fold=0"
         )
-    table = concatenate(_read_all(paths, layout))
+    table = concatenate(_read_all([place.oof for place in places], layout))
     report = make_report(table)
-    write_json(layout.scores, scores_json(report))
     if table.tta != "none":
         say(f"the score is of tables made with tta={table.tta}; an epoch's was of single pictures")
     _print(report)
+    decision = decide_run(layout, places, table, decide)
+    write_json(layout.scores, {**scores_json(report), "decision": decision})
     say(f"{layout.scores}: written")
 
 
@@ -58,7 +67,13 @@ def _counts(paths: FoldPaths, asked: RunIdentity | None) -> bool:
 
 def score_tables(named: Sequence[Path], settings: ScoreSettings) -> None:
     """Score tables that are named, anybody's, and print it; nothing is written."""
-    _print(make_report(concatenate(_read_all(named, _layout(settings)))))
+    layout = _layout(settings)
+    table = concatenate(_read_all(named, layout))
+    _print(make_report(table))
+    if settings.decide != "argmax":
+        known = [layout.folds_csv, layout.folds_by_grapheme_csv] if layout else []
+        for line in table_lines(table, known):
+            say(line)
 
 
 def _layout(settings: ScoreSettings) -> Layout | None:
@@ -104,6 +119,7 @@ def score_weights(named: Sequence[Path], settings: ScoreSettings) -> None:
     workspace = find_workspace(settings)
     paths = find_weights(named, say)
     ready = load_networks(paths, workspace.engine, settings.grapheme_pool, settings.tta)
+    chosen = choose_rule(settings.decide, paths, identities_of(ready))
     workspace.draw_demo()
     data = open_training_data(workspace)
     rows = _untrained_rows(data, paths)
@@ -112,6 +128,10 @@ def score_weights(named: Sequence[Path], settings: ScoreSettings) -> None:
         say(f"each is read in several views (tta={ready.tta}), whose probabilities are averaged")
     table = _table(data, rows, ready, workspace.engine, settings)
     _print(make_report(table), by_fold=False)
+    if not isinstance(chosen.rule, Argmax):
+        report = make_report(table, decided(chosen.rule, table.probabilities))
+        heads = ", ".join(f"{name} {x:.4f}" for name, x in report.overall.recall._asdict().items())
+        say(f"\n{chosen.why}: score {report.overall.score:.4f} ({heads})")
 
 
 def _untrained_rows(data: TrainingData, paths: list[Path]) -> Any:

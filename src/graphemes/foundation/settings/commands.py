@@ -8,6 +8,7 @@ from pydantic import Field, model_validator
 from graphemes.foundation.errors import SettingsError
 from graphemes.foundation.settings.exports import ExportSettings
 from graphemes.foundation.settings.groups import (
+    Deciding,
     Folding,
     Learning,
     Machine,
@@ -42,7 +43,7 @@ from graphemes.foundation.settings.words import read_words, shown
 SUM_TOLERANCE = 1e-6  # of shares: what people round off isn't more
 
 
-class TrainSettings(Learning, Folding, Machine, Places):
+class TrainSettings(Learning, Folding, Deciding, Machine, Places):
     """Settings of train."""
 
     recipe: Literal["auto", "quick", "laptop", "kaggle", "best", "reference"] = Field(
@@ -219,7 +220,7 @@ def check_shares(shares: Shares, runs: RunNames | None) -> None:
         raise ValueError(f"{text}: expected a sum of 1, got {sum(shares):.6g}")
 
 
-class ScoreSettings(Machine, Places):
+class ScoreSettings(Deciding, Machine, Places):
     """Settings of score."""
 
     oof: SomePaths | None = Field(None, description="out-of-fold tables to read, .parquet")
@@ -260,7 +261,7 @@ class ScoreSettings(Machine, Places):
         return self
 
 
-class PredictSettings(Machine, Places):
+class PredictSettings(Deciding, Machine, Places):
     """Settings of predict."""
 
     images: SomePath | None = Field(

@@ -15,6 +15,7 @@ from graphemes.foundation.settings.types import (
     Attention,
     Crop,
     DataPlace,
+    Decide,
     DeviceName,
     EraseKind,
     FoldChoice,
@@ -81,6 +82,14 @@ class Places(Settings):
     )
     invert: Wish = Field(
         "auto", description="scans white on black: auto turns the mostly dark, true all, false none"
+    )
+
+
+class Deciding(Settings):
+    """How probabilities become labels."""
+
+    decide: Decide = Field(
+        "auto", description="probabilities to labels; auto: the rule that won on the run's tables"
     )
 
 
