@@ -10,6 +10,7 @@ from graphemes.evaluation.class_weights import REACH, STEP, log_offsets
 from graphemes.evaluation.decide import SHAPE, decided
 from graphemes.evaluation.metrics import score
 from graphemes.evaluation.nested import (
+    LEAST,
     PARTS,
     fit_and_judge,
     make_evidence,
@@ -192,7 +193,7 @@ def test_unseen_graphemes_are_unknown_to_their_own_fold_and_weigh_little():
 
 
 def test_the_winner_is_beyond_its_error():
-    table, counts = make_table(300)
+    table, counts = make_table(LEAST)
     outcome = fit_and_judge(table, {0: counts}, seed=0).outcomes["argmax"]
 
     def of(**gains: tuple[float, float]) -> str:
@@ -201,6 +202,8 @@ def test_the_winner_is_beyond_its_error():
 
     assert of(prior=(0.01, 0.002), tuned=(0.012, 0.002), joint=(0.03, 0.04)) == "tuned"
     assert of(prior=(0.001, 0.002), joint=(-0.01, 0.001)) == "argmax"
+    outcome = fit_and_judge(make_table(LEAST - 1)[0], {0: counts}, seed=0).outcomes["argmax"]
+    assert of(prior=(0.01, 0.002)) == "argmax"
 
 
 def test_folds_are_read_with_their_own_counts_and_one_image_is_no_fault():

@@ -24,6 +24,7 @@ from graphemes.foundation.heads import HEADS, PerHead
 from graphemes.foundation.seeds import NESTED_PARTS
 
 PARTS = 5
+LEAST = 500  # images: of fewer a gain's error isn't known well enough to choose by
 
 
 @dataclass(frozen=True)
@@ -73,7 +74,12 @@ def fit_and_judge(table: OofTable, counts: Mapping[int, Integers], seed: int) ->
 
 
 def winner(outcomes: Mapping[str, Outcome]) -> str:
-    """The best of the rules that gain more than the gain's standard error; else argmax."""
+    """The best of the rules that gain more than the gain's standard error; else argmax.
+
+    Of fewer than LEAST images argmax.
+    """
+    if outcomes[Argmax.name].overall.n < LEAST:
+        return Argmax.name
     beyond = {name: one for name, one in outcomes.items() if one.gain > one.error}
     return max(beyond, key=lambda name: beyond[name].gain) if beyond else Argmax.name
 

@@ -18,7 +18,7 @@ from graphemes.evaluation.decision_files import (
     write_decisions,
 )
 from graphemes.evaluation.folds import folds_digest, read_folds
-from graphemes.evaluation.nested import PARTS, Fitted, fit_and_judge
+from graphemes.evaluation.nested import LEAST, PARTS, Fitted, fit_and_judge
 from graphemes.evaluation.oof import OofTable
 from graphemes.foundation.arrays import Integers
 from graphemes.foundation.errors import DataError
@@ -38,14 +38,23 @@ def decide_run(
     """Fit the rules on a run's table unless they are there; the entry `decision` of scores.json.
 
     Writes decisions.json and says how the rules do, and which is taken. With decide=argmax nothing
-    is fitted; nor where the folds are of several runs.
+    is fitted; nor where the folds are of several runs, nor, with auto, where images are few.
     """
-    identity = _one_identity(places)
-    if decide == "argmax" or identity is None:
-        if identity is None:
-            say("the folds are of several runs, so no decision rule is fitted: argmax")
-        return {"rule": Argmax.name}
-    found = _kept(layout.decisions, places, identity) or _fit(layout, places, table, identity)
+    identity, images = _one_identity(places), len(table.folds)
+    if identity is None:
+        say("the folds are of several runs, so no decision rule is fitted: argmax")
+    if decide == "auto" and images < LEAST:
+        say(f"decide=auto: argmax: {images:,} images are too few to choose a rule by ({LEAST})")
+    elif decide != "argmax" and identity is not None:
+        return _entry(
+            _kept(layout.decisions, places, identity) or _fit(layout, places, table, identity),
+            decide,
+        )
+    return {"rule": Argmax.name}
+
+
+def _entry(found: DecisionFile, decide: Decide) -> dict[str, Any]:
+    """Say how the rules do; the entry of the one that is taken."""
     name = found.winner if decide == "auto" else decide
     row = found.nested[name]
     for line in ("", *decision_lines(found.nested), _taken_line(found, decide, name)):
@@ -71,7 +80,9 @@ def _taken_line(found: DecisionFile, decide: Decide, name: str) -> str:
     judged = f"; judged by {by}" if found.judged_by == "weighted" else ""
     if decide != "auto":
         return f"decide={decide}: as asked{judged}"
-    why = "no gain is beyond its error" if name == Argmax.name else "it gains most beyond its error"
+    why = "it gains most beyond its error"
+    if name == Argmax.name:
+        why = "no gain is beyond its error" if found.images >= LEAST else "images are too few"
     return f"decide=auto: {name}: {why}, nested on {PARTS} parts of {found.images:,} images{judged}"
 
 

@@ -53,8 +53,8 @@ def choose_rule(
     if decide == "auto":
         return ChosenRule(Argmax(), f"decide=auto: argmax; {reason}")
     raise DataError(
-        f"decide={decide}: {reason}; expected one fitted on this run's out-of-fold tables: {CALL}"
-        " score writes it; or leave decide out"
+        f"decide={decide}: {reason}; expected one that is fitted on this run's out-of-fold tables"
+        f" ({CALL} score decide={decide} writes it); or leave decide out"
     )
 
 
@@ -63,7 +63,7 @@ def _taken(decide: Decide, found: DecisionFile) -> ChosenRule:
     row, argmax = found.nested[name], found.nested[Argmax.name]
     won = f"nested {row.judged:.4f}, argmax {argmax.judged:.4f}"
     if name == Argmax.name:
-        won = f"no other gains more than its error, {argmax.judged:.4f}"
+        won = f"nested {argmax.judged:.4f}, and no other gains beyond its error"
     return ChosenRule(
         found.rules[name], f"decide={decide}: {name} by {found.path} ({won})", found.path
     )
