@@ -5,17 +5,18 @@ that were exported. It fits weights of the run whose tables it was fitted on; an
 run trained on every row, whose settings and data are the same.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from types import MappingProxyType
 
 from graphemes.evaluation.decide import Argmax, Decision
 from graphemes.evaluation.decision_files import DecisionFile, read_decisions, rule_digest
 from graphemes.foundation.errors import DataError
 from graphemes.foundation.layout import CALL, DECISIONS
 from graphemes.foundation.settings.types import Decide
+from graphemes.network.weights import WeightsRecord
 from graphemes.pipeline.identity import RunIdentity
-from graphemes.pipeline.trained_networks import ReadyNetworks
 
 
 @dataclass(frozen=True)
@@ -114,12 +115,14 @@ def without_folds(identity: RunIdentity) -> RunIdentity:
     return replace(identity, digests=kept)
 
 
-def identities_of(ready: ReadyNetworks) -> list[RunIdentity]:
-    """Of each network its run's, with what it was asked to do otherwise than in training."""
+def identities_of(
+    records: Sequence[WeightsRecord], otherwise: Mapping[str, str] = MappingProxyType({})
+) -> list[RunIdentity]:
+    """Of each file's record its run's, with what is asked to be otherwise than in training."""
     # Not with other views: they move probabilities little, and what rules know is of classes.
-    otherwise = {key: value for key, value in ready.otherwise.items() if key != "tta"}
+    otherwise = {key: value for key, value in otherwise.items() if key != "tta"}
     found = []
-    for record in ready.records:
+    for record in records:
         settings = {**record.settings, **otherwise}
         one = RunIdentity(settings, record.digests, record.classes, record.demo)
         found.append(without_folds(one) if record.fold == "none" else one)

@@ -10,6 +10,8 @@ from graphemes.foundation.layout import CALL, FoldPaths, Layout
 from graphemes.foundation.progress import say
 from graphemes.foundation.settings.exports import ExportSettings
 from graphemes.inference.onnx_library import onnx_library, onnxruntime_library
+from graphemes.network.weights import read_record
+from graphemes.pipeline.decisions import ChosenRule, choose_rule, identities_of
 from graphemes.pipeline.trained_networks import asked_weights, find_weights
 from graphemes.pipeline.workspace import find_layout
 
@@ -24,6 +26,7 @@ class ExportPlan:
     weights: list[Path]
     out: Path
     origin: dict[str, Any]  # what tells this export from others
+    chosen: ChosenRule  # which labels its probabilities would give
     kept: bool  # it is there already
 
 
@@ -39,16 +42,20 @@ def plan_export(settings: ExportSettings) -> ExportPlan:
         onnxruntime_library()
     out = settings.out or layout.export
     need_utf8(out)
-    origin = {
+    origin: dict[str, Any] = {
         "format": settings.format,
         "dtype": settings.dtype,
         "preprocess": settings.preprocess,
         "weights": [file_digest(path) for path in weights],
     }
+    records = [read_record(path) for path in weights]
+    chosen = choose_rule("auto", weights, identities_of(records))
+    if chosen.file is not None:  # exports of before had none
+        origin["decision"] = chosen.summary
     kept = _is_kept(out, origin, overwrite=settings.overwrite)
     if kept:
         say(f"{out}: made of these weights in this form: kept")
-    return ExportPlan(settings, weights, out, origin, kept)
+    return ExportPlan(settings, weights, out, origin, chosen, kept)
 
 
 def _weights(settings: ExportSettings, layout: Layout) -> list[Path]:

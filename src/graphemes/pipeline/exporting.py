@@ -1,6 +1,7 @@
 """Finished networks in other programs' forms: written whole, held against torch."""
 
 import json
+import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
@@ -11,10 +12,11 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
+from graphemes.evaluation.decision_files import rule_json
 from graphemes.foundation.errors import NetworkError
 from graphemes.foundation.files import need_space, replacing_folder, write_json
 from graphemes.foundation.heads import PerHead, Probabilities
-from graphemes.foundation.layout import ROOT
+from graphemes.foundation.layout import DECISIONS, ROOT
 from graphemes.foundation.machine import machine_name
 from graphemes.foundation.progress import progress, say
 from graphemes.foundation.versions import commit, versions
@@ -120,9 +122,10 @@ class _Work:
     def about(self) -> dict[str, Any]:
         """What a file says of itself: classes, settings, where it comes from."""
         settings = self.plan.settings
-        return about_networks(
+        about = about_networks(
             self.ready, self.plan.weights, dtype=settings.dtype, preprocess=settings.preprocess
         )
+        return {**about, "decision": rule_json(self.plan.chosen.rule)}
 
     def mean_reader(self) -> MeanReader:
         """The networks as one module."""
@@ -227,13 +230,21 @@ def _write_program(work: _Work, folder: Path) -> Reader:
 def _write_hub(work: _Work, folder: Path) -> Reader:
     """A hub's folder: model card, config.json, weights by the hub's names."""
     written = write_hub(folder, work.ready, work.plan.weights, work.about(), half=work.halves)
+    _copy_decisions(work, folder)
     return torch_reader(load_networks(written, EXACT), EXACT)
 
 
 def _write_weights(work: _Work, folder: Path) -> Reader:
     """weights.safetensors, one a fold."""
     written = write_weights(folder, work.ready, work.plan.weights, half=work.halves)
+    _copy_decisions(work, folder)
     return torch_reader(load_networks(written, EXACT), EXACT)
+
+
+def _copy_decisions(work: _Work, folder: Path) -> None:
+    """decisions.json, where there is one: what loads these weights finds it there."""
+    if work.plan.chosen.file is not None:
+        shutil.copyfile(work.plan.chosen.file, folder / DECISIONS)
 
 
 _WRITERS: dict[str, Callable[[_Work, Path], Reader]] = {

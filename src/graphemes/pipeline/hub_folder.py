@@ -186,6 +186,8 @@ def _body(ready: ReadyNetworks, about: dict[str, Any], files: Sequence[str]) -> 
         f"Input: {about['input']['meaning']}; {ready.image_size}, one channel. `config.json` has"
         " the classes with their spellings, all settings, digests of the data and versions.",
         "",
+        _decision_line(about["decision"]["rule"]),
+        "",
         "## Use",
         "",
         "```python",
@@ -213,3 +215,13 @@ def _body(ready: ReadyNetworks, about: dict[str, Any], files: Sequence[str]) -> 
             "```",
         ]
     return lines
+
+
+def _decision_line(rule: str) -> str:
+    """How probabilities become labels."""
+    if rule == "argmax":
+        return "Labels: the likeliest class of each head."
+    return (
+        f"Labels: by the rule `{rule}`, fitted on out-of-fold probabilities (`decisions.json`; its"
+        " parameters: `decision` in `config.json`), which `load` takes unless decide=argmax."
+    )

@@ -93,7 +93,11 @@ def _predict(
     path = settings.submission or workspace.layout.submission
     if any(member.ready.records[0].demo for member in members) and not workspace.demo:
         say("WARNING: these weights have learned the demo's drawings, not handwriting")
-    identities = [one for member in members for one in identities_of(member.ready)]
+    identities = [
+        one
+        for member in members
+        for one in identities_of(member.ready.records, member.ready.otherwise)
+    ]
     chosen = choose_rule(settings.decide, weights, identities)
     say(chosen.why)
     origin = {**origin_of_members(members), **origin_of_tests(workspace, list(plan.shards))}

@@ -134,7 +134,7 @@ def load_reader(
         raise DataError("no weights: expected the path of a file or a folder")
     weights = find_weights(named)
     ready = load_networks(weights, engine, grapheme_pool, tta)
-    chosen = choose_rule(decide, weights, identities_of(ready))
+    chosen = choose_rule(decide, weights, identities_of(ready.records, ready.otherwise))
     return Reader(ready, engine, batch_size, chosen)
 
 

@@ -119,7 +119,7 @@ def score_weights(named: Sequence[Path], settings: ScoreSettings) -> None:
     workspace = find_workspace(settings)
     paths = find_weights(named, say)
     ready = load_networks(paths, workspace.engine, settings.grapheme_pool, settings.tta)
-    chosen = choose_rule(settings.decide, paths, identities_of(ready))
+    chosen = choose_rule(settings.decide, paths, identities_of(ready.records, ready.otherwise))
     workspace.draw_demo()
     data = open_training_data(workspace)
     rows = _untrained_rows(data, paths)

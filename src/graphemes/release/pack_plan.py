@@ -24,6 +24,7 @@ from graphemes.foundation.progress import say
 from graphemes.foundation.settings.groups import Places
 from graphemes.foundation.settings.release import PackSettings
 from graphemes.network.devices import Engine
+from graphemes.pipeline.decisions import choose_rule, identities_of
 from graphemes.pipeline.trained_networks import (
     asked_weights,
     check_one_run,
@@ -50,6 +51,7 @@ class PackPlan:
     user: str
     overwrite: bool  # whether another pack may go for it
     folders: dict[str, list[Path]]  # by the folder's name: weights first, then its records
+    decisions: Path | None  # fitted decision rules, for the networks together
     identity: dict[str, Any]  # what makes it this pack
     kept: bool  # it stands there already
 
@@ -68,8 +70,7 @@ def plan_pack(settings: PackSettings) -> PackPlan:
     check_sources()
     layout = find_layout(Places(work_dir=settings.work_dir, name=settings.name))
     weights = _chosen(settings, layout)
-    if weights:
-        _check_weights(weights)
+    decisions = _check_weights(weights) if weights else None
     folders = _folders(weights)
     out = settings.out or layout.run_dir / "pack"
     slug = _slug(settings.name)
@@ -78,8 +79,12 @@ def plan_pack(settings: PackSettings) -> PackPlan:
         "sources": sources_digest(),
         "weights": {name: file_digest(files[0]) for name, files in folders.items()},
     }
+    if decisions is not None:
+        identity["decisions"] = file_digest(decisions)
     kept = stands_there(out, identity, overwrite=settings.overwrite)
-    plan = PackPlan(out, slug, settings.user, settings.overwrite, folders, identity, kept)
+    plan = PackPlan(
+        out, slug, settings.user, settings.overwrite, folders, decisions, identity, kept
+    )
     if not kept:
         _check_size(plan)
     return plan
@@ -108,8 +113,8 @@ def _refusal(place: FoldPaths) -> str:
     )
 
 
-def _check_weights(weights: Sequence[Path]) -> None:
-    """Raise DataError for what would be refused on Kaggle, after the upload."""
+def _check_weights(weights: Sequence[Path]) -> Path | None:
+    """The decisions.json that goes along; DataError for what Kaggle's notebook would refuse."""
     for path in weights:
         place = FoldPaths(path.parent)
         if path == place.weights and place.checkpoint.is_file() and not place.run.is_file():
@@ -118,6 +123,9 @@ def _check_weights(weights: Sequence[Path]) -> None:
     ready = load_networks(weights, Engine(torch.device("cpu"), "fp32"))
     if ready.records[0].demo:
         say("these weights have learned the demo's drawings: the submit notebook refuses them")
+    chosen = choose_rule("auto", weights, identities_of(ready.records))
+    say(chosen.why)
+    return chosen.file
 
 
 def _folders(weights: Sequence[Path]) -> dict[str, list[Path]]:
@@ -172,7 +180,8 @@ def stands_there(out: Path, identity: dict[str, Any], *, overwrite: bool) -> boo
             say(f"{out}: {_named(edited)} edited since: kept so")
         return True
     if not overwrite:
-        differing = [key for key in identity if kept.identity[key] != identity[key]]
+        keys = dict.fromkeys([*identity, *kept.identity])
+        differing = [key for key in keys if kept.identity.get(key) != identity.get(key)]
         differing += [f"{_named(missing)} (missing)"] if missing else []
         differing += [f"{_named(edited)} (edited)"] if edited else []
         raise PlaceTaken(
@@ -206,7 +215,9 @@ def _read_manifest(out: Path) -> _Manifest | None:
     if not isinstance(about, dict):
         return None
     identity, files = about.get("identity"), about.get("files")
-    if not isinstance(identity, dict) or set(identity) != IDENTITY or not isinstance(files, dict):
+    if not isinstance(identity, dict) or not isinstance(files, dict):
+        return None
+    if set(identity) - {"decisions"} != IDENTITY:  # not every pack has some
         return None
     return _Manifest(identity, files)
 

@@ -14,7 +14,7 @@ from graphemes.foundation.files import (
     stale_temporaries,
     write_json,
 )
-from graphemes.foundation.layout import ROOT
+from graphemes.foundation.layout import DECISIONS, ROOT
 from graphemes.foundation.progress import say
 from graphemes.foundation.versions import commit
 from graphemes.pipeline.workspace import COMPETITION
@@ -55,6 +55,8 @@ def _write(plan: PackPlan) -> None:
             shutil.copyfile(sources[0], target / "weights.safetensors")
             for record in sources[1:]:
                 shutil.copyfile(record, target / record.name)
+        if plan.decisions is not None:
+            shutil.copyfile(plan.decisions, folder / "weights" / DECISIONS)
         write_json(folder / "dataset-metadata.json", dataset_metadata(plan))
         for name in NAMES:
             (folder / name).mkdir()

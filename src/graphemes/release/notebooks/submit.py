@@ -49,8 +49,8 @@ for path in weights:
 # ## Reading the test images
 #
 # A shard at a time is decoded to disk and read in batches, so memory stays flat however many images
-# there are. The probabilities of the networks are averaged, and the likeliest class of each head is
-# the answer.
+# there are. The probabilities of the networks are averaged. The answer is the class that the rule
+# gives which won on the training images (`decisions.json`), else the likeliest of each head.
 
 # %%
 submission = session.WORKING / "submission.csv"
