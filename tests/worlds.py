@@ -14,9 +14,10 @@ from sklearn.metrics import recall_score
 from graphemes.competition import writing
 from graphemes.foundation.classes import competition_graphemes
 from graphemes.foundation.files import write_json
-from graphemes.foundation.heads import HEADS, HEIGHT, PIXELS, WIDTH
+from graphemes.foundation.heads import HEADS, HEIGHT, PIXELS, WIDTH, PerHead
 
 if TYPE_CHECKING:
+    from graphemes.evaluation.oof import OofTable
     from graphemes.network.weights import WeightsRecord
 
 
@@ -147,6 +148,36 @@ def write_fold(
         (directory / "state").mkdir()
         (directory / "state" / "identity.json").write_text("{}")
     return directory / "weights.safetensors"
+
+
+def make_table(
+    images: int, seed: int = 0, *, strength: float = 3.0, skewed: bool = True, noise: bool = False
+) -> "tuple[OofTable, np.ndarray]":
+    """A table as a calibrated network makes it, and the counts that its frequencies come from.
+
+    Graphemes are few, so that the heads tell of each other. noise: the truth is another's.
+    """
+    from graphemes.evaluation.decide import SHAPE
+    from graphemes.evaluation.oof import OofTable
+
+    random = np.random.default_rng(seed)
+    graphemes = np.stack([random.integers(0, head.classes, 400) for head in HEADS], axis=1)
+    shares = np.geomspace(1, 200 if skewed else 1, len(graphemes))
+    counts = np.zeros(SHAPE, np.int64)
+    np.add.at(counts, tuple(graphemes.T), np.ceil(shares * 5).astype(int))
+    chosen = random.choice(len(graphemes), images, p=shares / shares.sum())
+    truth = PerHead(*graphemes[chosen].T)
+    found = []
+    for axis, (head, true) in enumerate(zip(HEADS, truth, strict=True)):
+        own = counts.sum(tuple({0, 1, 2} - {axis}))
+        seen = random.standard_normal((images, head.classes))
+        seen[np.arange(images), true] += strength
+        worth = np.maximum(own, 0.1) * np.exp(strength * seen)
+        found.append((worth / worth.sum(1, keepdims=True)).astype(np.float32))
+    if noise:
+        truth = PerHead(*graphemes[random.permutation(chosen)].T)
+    ids = [f"Train_{row}" for row in range(images)]
+    return OofTable(ids, np.zeros(images, np.int64), truth, PerHead(*found)), counts
 
 
 def macro_recall(truth: np.ndarray, guess: np.ndarray, weights: np.ndarray | None = None) -> float:

@@ -18,38 +18,10 @@ from graphemes.evaluation.nested import (
     nested_parts,
     winner,
 )
-from graphemes.evaluation.oof import OofTable
 from graphemes.evaluation.tuning import FITS, POWERS, fit_prior, fit_tuned, try_all
-from graphemes.foundation.heads import HEADS, PerHead
+from graphemes.foundation.heads import HEADS
 from graphemes.foundation.seeds import stream
-from worlds import macro_recall
-
-
-def make_table(
-    images: int, seed: int = 0, *, strength: float = 3.0, skewed: bool = True, noise: bool = False
-) -> tuple[OofTable, np.ndarray]:
-    """A table as a calibrated network makes it, and the counts that its frequencies come from.
-
-    Graphemes are few, so that the heads tell of each other. noise: the truth is another's.
-    """
-    random = stream(seed)
-    graphemes = np.stack([random.integers(0, head.classes, 400) for head in HEADS], axis=1)
-    shares = np.geomspace(1, 200 if skewed else 1, len(graphemes))
-    counts = np.zeros(SHAPE, np.int64)
-    np.add.at(counts, tuple(graphemes.T), np.ceil(shares * 5).astype(int))
-    chosen = random.choice(len(graphemes), images, p=shares / shares.sum())
-    truth = PerHead(*graphemes[chosen].T)
-    found = []
-    for axis, (head, true) in enumerate(zip(HEADS, truth, strict=True)):
-        own = counts.sum(tuple({0, 1, 2} - {axis}))
-        seen = random.standard_normal((images, head.classes))
-        seen[np.arange(images), true] += strength
-        worth = np.maximum(own, 0.1) * np.exp(strength * seen)
-        found.append((worth / worth.sum(1, keepdims=True)).astype(np.float32))
-    if noise:
-        truth = PerHead(*graphemes[random.permutation(chosen)].T)
-    ids = [f"Train_{row}" for row in range(images)]
-    return OofTable(ids, np.zeros(images, np.int64), truth, PerHead(*found)), counts
+from worlds import macro_recall, make_table
 
 
 def test_a_tally_counts_what_scikit_learn_does():
