@@ -105,7 +105,7 @@ def _fit(
     layout: Layout, places: Sequence[FoldPaths], table: OofTable, identity: RunIdentity
 ) -> DecisionFile:
     say(f"fitting decision rules on {len(table.folds):,} images")
-    seed = int(identity.settings.get("seed", 0))
+    seed = int(identity.settings.get("seed") or 0)
     fitted = fit_and_judge(table, training_counts(table, _folds_files(layout, places)), seed)
     write_decisions(
         layout.decisions, fitted, identity=identity.as_json(), tables=_tables(places), seed=seed
@@ -116,8 +116,13 @@ def _fit(
 
 def table_lines(table: OofTable, files: Sequence[Path]) -> list[str]:
     """How rules do that are fitted on somebody's table, for people."""
-    fitted: Fitted = fit_and_judge(table, training_counts(table, files), seed=0)
-    return ["", *decision_lines(nested_rows(fitted)), f"the best beyond its error: {fitted.winner}"]
+    counts = training_counts(table, files)
+    fitted: Fitted = fit_and_judge(table, counts, seed=0)
+    lines = ["", *decision_lines(nested_rows(fitted))]
+    if all(own.all() for own in counts.values()):
+        lines.append("its folds file isn't here, so joint doesn't know which graphemes there are")
+    best = f"the best beyond its error: {fitted.winner}; nested on {PARTS} parts"
+    return [*lines, f"{best} of {len(table.folds):,} images"]
 
 
 def _folds_files(layout: Layout, places: Sequence[FoldPaths]) -> list[Path]:
