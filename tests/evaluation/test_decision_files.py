@@ -8,12 +8,12 @@ import pytest
 
 from graphemes.evaluation.decide import SHAPE, Tuned, decided
 from graphemes.evaluation.decision_files import (
-    RULES,
     read_decisions,
     rule_digest,
     rule_json,
     write_decisions,
 )
+from graphemes.evaluation.decision_schema import RULES
 from graphemes.evaluation.nested import Fitted, fit_and_judge
 from graphemes.evaluation.oof import OofTable
 from graphemes.foundation.errors import DataError

@@ -9,102 +9,28 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Any
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import ValidationError
 
 from graphemes.evaluation.decide import SHAPE, Argmax, Decision, Joint, Prior, Tuned
-from graphemes.evaluation.nested import Fitted, Outcome
-from graphemes.evaluation.unseen import SubsetScores
+from graphemes.evaluation.decision_report import nested_rows
+from graphemes.evaluation.decision_schema import (
+    FORMAT,
+    RULES,
+    FileContent,
+    NestedRow,
+    Parameters,
+    Part,
+)
+from graphemes.evaluation.nested import Fitted
 from graphemes.foundation.arrays import Integers
 from graphemes.foundation.errors import DataError
 from graphemes.foundation.files import digest, read_json, write_json
 from graphemes.foundation.heads import HEADS, PerHead
 
-FORMAT = 1
 _ADVICE = "delete it and run score again"
-# Beyond these float32 has no room for products.
-_Power = Annotated[float, Field(ge=0, le=4)]
-_Weight = Annotated[float, Field(ge=1e-9, le=1e9)]
-_RuleName = Literal["argmax", "prior", "tuned", "joint"]
-RULES: tuple[_RuleName, ...] = ("argmax", "prior", "tuned", "joint")
-
-
-class _Part(BaseModel):
-    """Checked as it is read: types, sizes, bounds, no nan."""
-
-    model_config = ConfigDict(strict=True, allow_inf_nan=False, frozen=True)
-
-
-class _Powers(_Part):
-    root: _Power
-    vowel: _Power
-    consonant: _Power
-
-
-class _UnseenPriors(_Part):
-    root: _Weight
-    vowel: _Weight
-    consonant: _Weight
-
-
-class _ClassWeights(_Part):
-    root: Annotated[list[_Weight], Field(min_length=SHAPE[0], max_length=SHAPE[0])]
-    vowel: Annotated[list[_Weight], Field(min_length=SHAPE[1], max_length=SHAPE[1])]
-    consonant: Annotated[list[_Weight], Field(min_length=SHAPE[2], max_length=SHAPE[2])]
-
-
-class _Prior(_Part):
-    powers: _Powers
-
-
-class _Tuned(_Part):
-    weights: _ClassWeights
-
-
-class _Joint(_Part):
-    powers: _Powers
-    grapheme_powers: _Powers
-    unseen: _UnseenPriors
-
-
-class _Rules(_Part):
-    prior: _Prior
-    tuned: _Tuned
-    joint: _Joint
-
-
-class NestedRow(_Part):
-    """What a rule reached when judged, as decisions.json has it."""
-
-    score: float
-    judged: float  # the score by which rules are chosen: weighted where images are unseen
-    gain: float  # of it, over argmax's
-    error: float  # the gain's standard error
-    recall: dict[str, float]
-    seen: float | None = None  # None where there are none, or nobody knows
-    unseen: float | None = None
-    weighted: float | None = None
-
-
-class _File(_Part):
-    format: Literal[1]
-    identity: dict[str, Any]
-    tables: dict[str, str]
-    seed: int
-    images: Annotated[int, Field(ge=1)]
-    judged_by: Literal["score", "weighted"]
-    winner: _RuleName
-    nested: dict[_RuleName, NestedRow]
-    rules: _Rules
-    graphemes: Annotated[
-        dict[
-            Annotated[str, Field(pattern=r"^\d{1,3} \d{1,2} \d$")],
-            Annotated[int, Field(ge=1, le=10**9)],
-        ],
-        Field(min_length=1),
-    ]
 
 
 @dataclass(frozen=True)
@@ -125,7 +51,7 @@ class DecisionFile:
 def read_decisions(path: Path) -> DecisionFile:
     """A checked file. Raises DataError that names what is off in it."""
     try:
-        found = _File.model_validate(read_json(path))
+        found = FileContent.model_validate(read_json(path))
         counts = _counts(found.graphemes)
     except ValidationError as error:
         first = error.errors()[0]
@@ -149,7 +75,7 @@ def read_decisions(path: Path) -> DecisionFile:
     )
 
 
-def _rules(found: _Rules, counts: Integers) -> dict[str, Decision]:
+def _rules(found: Parameters, counts: Integers) -> dict[str, Decision]:
     joint = found.joint
     return {
         Argmax.name: Argmax(),
@@ -161,7 +87,7 @@ def _rules(found: _Rules, counts: Integers) -> dict[str, Decision]:
     }
 
 
-def _values(part: _Part) -> PerHead[Any]:
+def _values(part: Part) -> PerHead[Any]:
     return HEADS.map(lambda head: getattr(part, head.name))
 
 
@@ -236,35 +162,3 @@ def _graphemes(counts: Integers) -> dict[str, int]:
         " ".join(map(str, labels)): int(counts[tuple(labels)])
         for labels in np.argwhere(counts).tolist()
     }
-
-
-def nested_rows(fitted: Fitted) -> dict[str, NestedRow]:
-    """A row a rule."""
-    return {name: _row(one) for name, one in fitted.outcomes.items()}
-
-
-def _row(one: Outcome) -> NestedRow:
-    subsets = one.subsets or SubsetScores(None, None, None)
-    return NestedRow(
-        score=one.overall.score,
-        judged=one.judged,
-        gain=one.gain,
-        error=one.error,
-        recall=one.overall.recall._asdict(),
-        seen=None if subsets.seen is None else subsets.seen.score.score,
-        unseen=None if subsets.unseen is None else subsets.unseen.score.score,
-        weighted=None if subsets.weighted is None else subsets.weighted.score,
-    )
-
-
-def decision_lines(nested: Mapping[str, NestedRow]) -> list[str]:
-    """The nested scores as a table for people; seen and unseen apart where both are there."""
-    unseen = nested[Argmax.name].unseen is not None
-    titles = ("seen", "unseen", "weighted") if unseen else ()
-    lines = [f"decide{'score':>9}{'gain':>9}{'+-':>9}" + "".join(f"{one:>10}" for one in titles)]
-    for name, row in nested.items():
-        gain = "" if name == Argmax.name else f"{row.gain:>+9.4f}{row.error:>9.4f}"
-        found = [getattr(row, title) for title in titles]
-        apart = "".join(f"{'' if one is None else f'{one:.4f}':>10}" for one in found)
-        lines.append(f"{name:<6}{row.score:>9.4f}{gain:<18}{apart}".rstrip())
-    return lines

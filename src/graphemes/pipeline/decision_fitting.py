@@ -10,13 +10,8 @@ import pandas as pd
 
 from graphemes.competition.labels import label_columns, read_labels
 from graphemes.evaluation.decide import SHAPE, Argmax
-from graphemes.evaluation.decision_files import (
-    DecisionFile,
-    decision_lines,
-    nested_rows,
-    read_decisions,
-    write_decisions,
-)
+from graphemes.evaluation.decision_files import DecisionFile, read_decisions, write_decisions
+from graphemes.evaluation.decision_report import decision_lines, nested_rows
 from graphemes.evaluation.folds import folds_digest, read_folds
 from graphemes.evaluation.nested import LEAST, PARTS, Fitted, fit_and_judge
 from graphemes.evaluation.oof import OofTable
