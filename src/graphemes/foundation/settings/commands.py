@@ -119,6 +119,7 @@ class AblateSettings(TrainSettings):
         "overwrite",
         "submission",
         "processes",
+        "decide",
     }
 
     @property
