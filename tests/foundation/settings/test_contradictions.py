@@ -78,6 +78,9 @@ CONTRADICTIONS = {
     "train erase_kind=grid": (
         "erase_kind=grid: nothing is erased; leave it out, or give erase=0.5"
     ),
+    "train strength=0 blur=0.5 erase=0.25": (
+        "erase=0.25: with strength=0 no picture is changed; leave one of both out"
+    ),
     "train fold=9 folds=3": "fold=9: there are 3 folds, expected 0 to 2, all or none",
     "train fold=0,5,7": "fold=5: there are 5 folds, expected 0 to 4, all or none",
     "doctor fold=5": "fold=5: there are 5 folds, expected 0 to 4, all or none",
@@ -218,6 +221,8 @@ def test_python_is_told_the_same():
         "train trunk=resnet50 drop_path=0.1 widths=8,16,16,2048 stem=3x3s1",
         "train epochs=5 cycles=5 swa=5 image_sizes=16,16x32,32,32,64 optimiser=muon",
         "train epochs=5 patience=7 cycles=2 optimiser=sgd",
+        "train cycles=50 swa=50",
+        "train swa=50 strength=0",
         "networks drop_path=0.1 stem=deep",
         "train synthetic=d synthetic_share=1",
         "train fold=9 folds=mine.csv",

@@ -196,6 +196,10 @@ class Architecture(Settings):
         return self
 
 
+# Shares of the pictures that strength= makes more or less of.
+DISTORTIONS = ("erase", "elastic", "grid", "thickness", "blur", "contrast")
+
+
 class Learning(Architecture):
     """What decides which weights come out: two runs that differ here are different runs."""
 
@@ -214,7 +218,8 @@ class Learning(Architecture):
         3e-3,
         gt=0,
         le=10,
-        description="highest rate of AdamW; if not given, times the root of processes x accumulate",
+        description="highest rate; if not given, times the root of processes x accumulate, of sgd"
+        " times the product",
     )
     optimiser: Annotated[Literal["adamw", "muon", "sgd"], NEWER] = Field(
         "adamw", description="muon takes adamw's lr; sgd its own, as lr=0.1 weight_decay=5e-4"
@@ -366,15 +371,27 @@ class Learning(Architecture):
         return self
 
     @model_validator(mode="after")
+    def _distortions_have_a_strength(self) -> Self:
+        given = [key for key in DISTORTIONS if getattr(self, key)]
+        if given and not self.strength:
+            raise ValueError(
+                f"{given[0]}={shown(getattr(self, given[0]))}: with strength=0 no picture is"
+                " changed; leave one of both out"
+            )
+        return self
+
+    @model_validator(mode="after")
     def _epochs_have_parts(self) -> Self:
+        # Until epochs are given, or filled by a recipe, nobody knows how many there will be.
+        known = "epochs" in self.model_fields_set
         for key, count in (("cycles", self.cycles), ("image_sizes", len(self.image_sizes or ()))):
-            if count > self.epochs:
+            if known and count > self.epochs:
                 raise ValueError(
                     f"{key}={shown(getattr(self, key))}: epochs={self.epochs} has no {count} parts;"
                     f" give at most {self.epochs}, or more epochs"
                 )
         most, ends = (self.cycles, "cycles") if self.cycles > 1 else (self.epochs, "epochs")
-        if self.swa > most:
+        if self.swa > most and (known or ends == "cycles"):
             raise ValueError(
                 f"swa={self.swa}: there are {most} {ends} to take weights from; give at most {most}"
             )
