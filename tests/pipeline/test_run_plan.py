@@ -1,11 +1,16 @@
 """A run is planned first: settings filled once, a network built once, no result touched."""
 
+import dataclasses
+import importlib
 from pathlib import Path
 
 import pytest
+import torch
 
 from conftest import QUICK, train_quickly
+from graphemes.foundation.errors import MissingPackage
 from graphemes.foundation.settings.commands import TrainSettings
+from graphemes.network.devices import Engine
 from graphemes.network.model import GraphemeNetwork
 from graphemes.pipeline.run_plan import open_run, plan_run
 from graphemes.pipeline.workspace import find_workspace
@@ -48,6 +53,23 @@ def test_a_run_of_two_folds_builds_one_network_to_plan(untested, work, built):
     assert len(built) == 1
     assert training.settings is plan.settings
     assert results(work) == {}
+
+
+def test_the_recipe_goes_by_what_is_here(untested, work, monkeypatch, capsys):
+    """An Apple GPU isn't what kaggle's hours are counted on; a timm may be too old for Muon."""
+    words = {"data_dir": str(untested), "work_dir": str(work), "trunk": "resnet18"}
+    settings = TrainSettings.model_validate(words)
+    workspace = find_workspace(settings)
+    apple = dataclasses.replace(workspace)
+    vars(apple)["engine"] = Engine(torch.device("mps"), "fp32")  # a cached property
+    plan = plan_run(settings, apple)
+    assert (plan.settings.recipe, plan.settings.optimiser) == ("laptop", "muon")
+    monkeypatch.delattr(importlib.import_module("timm.optim"), "Muon")
+    capsys.readouterr()
+    assert plan_run(settings, workspace).settings.optimiser == "adamw"
+    assert "recipe laptop: optimiser=adamw, as there is no Muon here" in capsys.readouterr().out
+    with pytest.raises(MissingPackage, match=r"^optimiser=muon: timm "):
+        plan_run(TrainSettings(**words, optimiser="muon"), workspace)
 
 
 REFUSED = {

@@ -8,13 +8,14 @@ from graphemes.foundation.layout import ROOT, Layout
 from graphemes.foundation.machine import machine_name, usable_cores, usable_memory
 from graphemes.foundation.progress import say
 from graphemes.foundation.settings.commands import DoctorSettings, TrainSettings
-from graphemes.foundation.settings.recipes import Images, apply_recipe
+from graphemes.foundation.settings.recipes import Here, Images, apply_recipe
 from graphemes.foundation.versions import PACKAGES, commit, too_old, versions
 from graphemes.network.devices import choose_engine, idle_gpu
 from graphemes.pipeline.data_check import check_shards, check_synthetic, check_tables
 from graphemes.pipeline.run_needs import check_folds, say_needs, say_shared_needs
 from graphemes.pipeline.workspace import DEMO_IMAGES, find_data, find_layout
 from graphemes.synthesis.demo import is_demo
+from graphemes.training.optimisation import has_muon
 
 
 def run(settings: DoctorSettings) -> None:
@@ -39,9 +40,9 @@ def run(settings: DoctorSettings) -> None:
         say("a run     has nothing to train on here: no images")
         return
     say_needs(layout, rows, folds)
-    on_gpu = choose_engine(settings.device, settings.precision).device.type != "cpu"
-    images = Images(labelled, labelled)
-    say_shared_needs(settings, apply_recipe(TrainSettings(), demo, images, on_gpu))
+    on_gpu = choose_engine(settings.device, settings.precision).device.type == "cuda"
+    images, here = Images(labelled, labelled), Here(demo, on_gpu, has_muon)
+    say_shared_needs(settings, apply_recipe(TrainSettings(), images, here))
 
 
 def _software() -> Iterator[str]:

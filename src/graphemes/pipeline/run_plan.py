@@ -13,7 +13,7 @@ from graphemes.foundation.files import need_space, need_writable
 from graphemes.foundation.layout import FoldPaths, Layout
 from graphemes.foundation.progress import counted, say
 from graphemes.foundation.settings.commands import TrainSettings
-from graphemes.foundation.settings.recipes import Images, apply_recipe
+from graphemes.foundation.settings.recipes import Here, Images, apply_recipe
 from graphemes.network.ranks import Ranks
 from graphemes.network.sync_norm import need_plain_norms
 from graphemes.network.trunks import need_sizes
@@ -43,7 +43,7 @@ from graphemes.pipeline.synthetic_data import (
 from graphemes.pipeline.training_data import open_training_data
 from graphemes.pipeline.workspace import Workspace
 from graphemes.training.fold import Deadline
-from graphemes.training.optimisation import need_optimiser
+from graphemes.training.optimisation import has_muon, need_optimiser
 
 RESNET34_BYTES = 4 * 21_400_000  # of its weights
 
@@ -79,8 +79,8 @@ def plan_run(settings: TrainSettings, workspace: Workspace) -> RunPlan:
     """The plan of these settings. Raises UserError for whatever stands in its way."""
     synthetic, pseudo = plan_synthetic(settings, workspace), plan_pseudo(settings)
     images = run_images(settings, workspace, synthetic, len(pseudo.labels) if pseudo else 0)
-    on_gpu = workspace.engine.device.type != "cpu"
-    settings = apply_recipe(settings, workspace.demo, images, on_gpu)
+    here = Here(workspace.demo, workspace.engine.device.type == "cuda", has_muon)
+    settings = apply_recipe(settings, images, here)
     need_optimiser(settings)
     say(_passes(settings, images))
     weights = _weights_bytes(settings, workspace.layout)

@@ -42,6 +42,15 @@ def need_optimiser(settings: Learning) -> None:
         _timms_muon()
 
 
+def has_muon() -> bool:
+    """Whether optimiser=muon is here."""
+    try:
+        _timms_muon()
+    except MissingPackage:
+        return False
+    return True
+
+
 def _timms_muon() -> Any:
     timm = timm_library("optimiser=muon")
     from timm import optim  # noqa: PLC0415  # a plain run doesn't need it

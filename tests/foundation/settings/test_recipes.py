@@ -2,9 +2,10 @@
 
 import pytest
 
+from graphemes.foundation.errors import SettingsError
 from graphemes.foundation.settings.commands import TrainSettings
 from graphemes.foundation.settings.groups import Learning
-from graphemes.foundation.settings.recipes import RECIPES, Images, apply_recipe, chosen_recipe
+from graphemes.foundation.settings.recipes import RECIPES, Here, Images, apply_recipe, chosen_recipe
 from graphemes.foundation.settings.types import Share
 from graphemes.foundation.settings.words import read_words
 
@@ -16,9 +17,13 @@ def given(*words: str) -> TrainSettings:
 
 
 def filled(
-    *words: str, demo: bool = False, images: Images = COMPETITION, gpu: bool = False
+    *words: str,
+    demo: bool = False,
+    images: Images = COMPETITION,
+    gpu: bool = False,
+    muon: bool = True,
 ) -> TrainSettings:
-    return apply_recipe(given(*words), demo, images, gpu)
+    return apply_recipe(given(*words), images, Here(demo, gpu, lambda: muon))
 
 
 def values_of(name: str, images: Images = COMPETITION) -> dict:
@@ -74,9 +79,10 @@ def test_only_what_was_not_given_is_filled(name):
     typed = {key: getattr(plain, key) for key in values}
     for key in values:
         settings = TrainSettings(recipe=name, **{key: typed[key]})
-        chosen = apply_recipe(settings, True, COMPETITION, False)
+        chosen = apply_recipe(settings, COMPETITION, Here(True, False, lambda: True))
         assert getattr(chosen, key) == typed[key]
-        others = values.keys() - {key}
+        # A learning rate is an optimiser's.
+        others = values.keys() - {key} - ({"lr"} if key == "optimiser" else set())
         wanted = plain.with_values(values)
         assert all(getattr(chosen, other) == getattr(wanted, other) for other in others)
 
@@ -97,8 +103,9 @@ def test_each_recipe_is_longer_than_the_one_before():
 def test_fewer_images_are_learnt_from_in_smaller_batches():
     few = Images(100, 80)
     every = (few, Images(20_000, 16_000), COMPETITION)
-    sizes = [filled(images=images).batch_size for images in every]
+    sizes = [filled(images=images, gpu=True).batch_size for images in every]
     assert sizes == sorted(set(sizes))
+    assert filled(images=few).batch_size < filled().batch_size
     assert filled("batch_size=7", images=few).batch_size == 7
 
 
@@ -110,7 +117,7 @@ def test_half_of_the_pictures_are_synthetic_unless_somebody_says_otherwise():
 
 def test_filling_twice_changes_nothing():
     once = filled("epochs=2", demo=True)
-    assert apply_recipe(once, True, COMPETITION, True) == once
+    assert apply_recipe(once, COMPETITION, Here(True, True, lambda: True)) == once
 
 
 @pytest.mark.parametrize("name", RECIPES)
@@ -131,3 +138,72 @@ def test_a_recipes_learning_rate_grows_with_the_root_of_the_batches():
     assert filled("processes=2", "accumulate=2").lr == pytest.approx(2 * filled().lr)
     assert filled("processes=2", demo=True).lr == pytest.approx(2**0.5 * filled(demo=True).lr)
     assert filled("processes=4", "lr=0.001").lr == 0.001
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("trunk=article",),
+        ("trunk=timm/x",),
+        ("trunk=timm/x", "pretrained=true"),
+        ("trunk=resnet18",),
+        ("trunk=resnet50",),
+        ("init=w.safetensors",),
+    ],
+)
+def test_another_trunk_and_weights_to_begin_with_keep_their_own_shape(words):
+    """Neither refused for options that the trunk lacks, nor made another network."""
+    plain, chosen = given(*words), filled(*words)
+    for key in ("stem", "stem_pool", "widths"):
+        assert getattr(chosen, key) == getattr(plain, key)
+    assert chosen.epochs == filled().epochs
+    assert filled("trunk=resnet34").widths == filled().widths != plain.widths
+
+
+def test_a_recipes_learning_rate_is_its_own_optimisers():
+    default = TrainSettings().lr
+    assert filled("optimiser=muon").lr == filled().lr != default
+    for words in (("optimiser=adamw",), ("optimiser=sgd",)):
+        assert filled(*words).lr == default
+        assert filled(*words, "lr=0.5").lr == 0.5
+    assert filled("optimiser=adamw", demo=True).lr == filled(demo=True).lr != default
+    assert filled("optimiser=sgd", "processes=2", "accumulate=3").lr == pytest.approx(6 * default)
+
+
+def test_without_muon_a_recipe_takes_adamw_and_says_so(capsys):
+    chosen = filled(muon=False)
+    assert (chosen.optimiser, chosen.lr) == ("adamw", TrainSettings().lr)
+    assert capsys.readouterr().out == (
+        "recipe laptop: optimiser=adamw, as there is no Muon here; timm 1.0.21 has it,"
+        " pip install -U timm\n"
+    )
+    assert filled("processes=4", muon=False).lr == pytest.approx(2 * TrainSettings().lr)
+    capsys.readouterr()
+    asked = filled("optimiser=muon", muon=False)  # which is refused before the work
+    assert (asked.optimiser, asked.lr) == ("muon", filled().lr)
+    assert filled("optimiser=sgd", muon=False).optimiser == "sgd"
+    assert capsys.readouterr().out == ""
+
+    def asked_in_vain() -> bool:
+        raise AssertionError("timm is slow to import")
+
+    for here in (Here(True, False, asked_in_vain), Here(False, True, asked_in_vain)):
+        assert apply_recipe(given(), COMPETITION, here).optimiser == "adamw"
+
+
+def test_a_learning_rate_that_is_beyond_its_bounds_is_said():
+    with pytest.raises(SettingsError) as caught:
+        filled("optimiser=sgd", "processes=4096", "accumulate=2")
+    assert str(caught.value) == (
+        "lr=24.576: beyond what it takes once it is multiplied for processes and accumulate; give"
+        " lr=, a number, above 0, at most 10 (recipe=laptop)"
+    )
+
+
+def test_parts_of_the_epochs_are_counted_once_a_recipe_has_filled_them():
+    many = Images(100, 5)
+    assert filled("cycles=50", "recipe=best", gpu=True, images=many).cycles == 50
+    for word in ("cycles=9", "swa=9", "image_sizes=16,16,16,16,16,16,16,16,16"):
+        with pytest.raises(SettingsError, match=r"8 .*\(recipe=laptop\)"):
+            filled(word)
+    assert filled("swa=50", "recipe=best", gpu=True, images=many).epochs > 50

@@ -5,14 +5,16 @@ A recipe's budget is counted in image passes: pictures drawn for a training step
 
 import math
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from pydantic import ValidationError
 
 from graphemes.foundation.errors import SettingsError
+from graphemes.foundation.progress import say
 from graphemes.foundation.settings.commands import TrainSettings
 from graphemes.foundation.settings.types import Share
-from graphemes.foundation.settings.words import contradiction, shown
+from graphemes.foundation.settings.words import contradiction, expectation, faulty_key, shown
 
 
 class Images(NamedTuple):
@@ -24,6 +26,15 @@ class Images(NamedTuple):
     def epochs_within(self, passes: int) -> int:
         """How many whole epochs so many image passes are; one where they don't fill it."""
         return max(1, passes // max(1, self.epoch))
+
+
+@dataclass(frozen=True)
+class Here:
+    """What a recipe goes by: the data, and what is here to train with."""
+
+    demo: bool
+    gpu: bool  # CUDA's: for an Apple GPU kaggle's hours would be days
+    has_muon: Callable[[], bool]  # asked only where a recipe wants it: timm is slow to import
 
 
 Recipe = Callable[[Images, TrainSettings], dict[str, Any]]
@@ -49,24 +60,25 @@ def quick(_images: Images, _given: TrainSettings) -> dict[str, Any]:
     }
 
 
-def laptop(images: Images, _given: TrainSettings) -> dict[str, Any]:
+def laptop(images: Images, given: TrainSettings) -> dict[str, Any]:
     """For real images without a GPU: 16 passes an image, at most 1.3 million, at 64x64.
 
     On two cores with bf16 those are 150 minutes at most; without bf16 five times that.
     """
     few = images.labelled < 50_000
-    return {
+    values = {
         "epochs": images.epochs_within(min(16 * images.labelled, 1_300_000)),
         "image_size": "64",
-        # Twice the resolution of ResNet-34's own stages, paid for with fewer channels.
-        "stem": "3x3",
-        "stem_pool": False,
-        "widths": "48,96,192,384" if few else "32,64,160,320",
         "optimiser": "muon",
         "batch_size": 64 if few else 128,
         "lr": 6e-3 if few else 1e-2,
         "tta": "shifts",
     }
+    if given.differs("trunk") or given.init is not None:
+        return values  # weights to start from have a shape of their own
+    # Twice the resolution of ResNet-34's own stages, paid for with fewer channels.
+    widths = "48,96,192,384" if few else "32,64,160,320"
+    return values | {"stem": "3x3", "stem_pool": False, "widths": widths}
 
 
 def kaggle(images: Images, _given: TrainSettings) -> dict[str, Any]:
@@ -128,24 +140,55 @@ def notes() -> dict[str, str]:
     return {key: f"recipe {', '.join(parts)}" for key, parts in found.items()}
 
 
-def apply_recipe(settings: TrainSettings, demo: bool, images: Images, gpu: bool) -> TrainSettings:
+def apply_recipe(settings: TrainSettings, images: Images, here: Here) -> TrainSettings:
     """The settings for so many images, the recipe's values where the user gave none.
 
-    gpu: whether it will run on one. With synthetic images and no word on their share, half of the
-    pictures are synthetic. A step over k times the images has the root of k times the learning
-    rate, as Adam's noise asks for: Malladi et al. 2022 (arXiv:2205.10330). SGD has k times: Goyal
-    et al. 2017 (arXiv:1706.02677). Raises SettingsError where what was given contradicts what the
-    recipe fills in.
+    With synthetic images and no word on their share, half of the pictures are synthetic. Raises
+    SettingsError where what was given contradicts what the recipe fills in.
     """
-    chosen = chosen_recipe(settings.recipe, demo=demo, gpu=gpu)
+    chosen = chosen_recipe(settings.recipe, demo=here.demo, gpu=here.gpu)
     values = RECIPES[chosen](images, settings)
     if settings.synthetic is not None:
         values["synthetic_share"] = Share(0.5, 0.5)
-    if (batches := settings.processes * settings.accumulate) > 1:
-        times = batches if settings.optimiser == "sgd" else math.sqrt(batches)
-        values["lr"] = values.get("lr", settings.lr) * times
+    values = _with_own_rate(chosen, values, settings, here)
     try:
         filled = settings.with_values(values)
     except ValidationError as error:
-        raise SettingsError(f"{contradiction(error)} (recipe={chosen})") from None
+        raise SettingsError(f"{_refusal(error, values)} (recipe={chosen})") from None
     return filled.model_copy(update={"recipe": chosen})
+
+
+def _with_own_rate(
+    chosen: str, values: dict[str, Any], given: TrainSettings, here: Here
+) -> dict[str, Any]:
+    """A recipe's values, with an optimiser that is here and the learning rate of that one's steps.
+
+    A recipe's rate is its own optimiser's; another has its default. A step over k times the images
+    has the root of k times the rate, as Adam's noise asks for: Malladi et al. 2022
+    (arXiv:2205.10330). SGD has k times: Goyal et al. 2017 (arXiv:1706.02677).
+    """
+    plain = {key: value for key, value in values.items() if key not in ("optimiser", "lr")}
+    own = values.get("optimiser", TrainSettings.model_fields["optimiser"].default)
+    optimiser = given.optimiser if "optimiser" in given.model_fields_set else own
+    if optimiser != own:
+        values = plain
+    elif "optimiser" not in given.model_fields_set and own == "muon" and not here.has_muon():
+        say(
+            f"recipe {chosen}: optimiser=adamw, as there is no Muon here; timm 1.0.21 has it,"
+            " pip install -U timm"
+        )
+        values, optimiser = plain, "adamw"
+    if (batches := given.processes * given.accumulate) > 1:
+        times = batches if optimiser == "sgd" else math.sqrt(batches)
+        return {**values, "lr": values.get("lr", given.lr) * times}
+    return values
+
+
+def _refusal(error: ValidationError, values: dict[str, Any]) -> str:
+    key = faulty_key(error)
+    if key is None:
+        return contradiction(error)
+    return (
+        f"{key}={shown(values[key])}: beyond what it takes once it is multiplied for processes and"
+        f" accumulate; give {key}=, {expectation(TrainSettings, key)}"
+    )

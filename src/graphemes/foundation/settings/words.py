@@ -51,6 +51,7 @@ def faulty_key(error: ValidationError) -> str | None:
 
 def contradiction(error: ValidationError) -> str:
     """The sentence of the validator that found two settings contradict."""
+    assert faulty_key(error) is None, error
     return str(error.errors()[0]["ctx"]["error"])
 
 
