@@ -2,6 +2,7 @@
 
 import dataclasses
 import importlib
+import shutil
 from pathlib import Path
 
 import pytest
@@ -12,9 +13,10 @@ from graphemes.foundation.errors import MissingPackage
 from graphemes.foundation.settings.commands import TrainSettings
 from graphemes.network.devices import Engine
 from graphemes.network.model import GraphemeNetwork
+from graphemes.pipeline.fold_training import FoldTraining
 from graphemes.pipeline.run_plan import open_run, plan_run
 from graphemes.pipeline.workspace import find_workspace
-from graphemes.training.fold import Deadline
+from graphemes.training.forecast import Deadline
 
 
 @pytest.fixture
@@ -101,3 +103,20 @@ def test_what_is_refused_touches_no_result(case, trained, untested, train):
     assert said.err.startswith("graphemes: ")
     assert said.err.count("\n") == 1
     assert results(trained) == before
+
+
+def test_only_folds_that_are_still_to_train_come_after_one(
+    trained, untested, tmp_path, monkeypatch
+):
+    work = shutil.copytree(trained, tmp_path / "w")
+    words = {**QUICK, "fold": "2,0,1", "data_dir": str(untested), "work_dir": str(work)}
+    settings = TrainSettings.model_validate(words)
+    training = open_run(plan_run(settings, find_workspace(settings)), Deadline())
+    told: list[tuple[str, int]] = []
+
+    def only_told(_self: FoldTraining, fold: str, _paths: object, _rows: object, to_come: int):
+        told.append((fold, to_come))
+
+    monkeypatch.setattr(FoldTraining, "_train", only_told)
+    training.train_all(["2", "0", "1"])
+    assert told == [("2", 1), ("1", 0)]  # fold 0 is finished

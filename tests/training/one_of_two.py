@@ -24,7 +24,8 @@ from graphemes.network.model import Logits
 from graphemes.network.ranks import ALONE, Ranks, joined
 from graphemes.network.weights import WeightsRecord
 from graphemes.training.epoch import Batch, Learner, make_learner, train_epoch
-from graphemes.training.fold import Deadline, FoldJob, train_fold
+from graphemes.training.fold import FoldJob, train_fold
+from graphemes.training.forecast import Deadline
 
 IMAGES, BATCH, EPOCHS = 100, 32, 2  # 3 steps an epoch; 4 images are left out
 SEEDS = (3, 0)
@@ -129,7 +130,7 @@ def mixing_draws(ranks: Ranks, device: str = "cpu") -> list[int]:
 class OneEpoch(Deadline):
     """Time for one epoch."""
 
-    def leaves_an_epoch(self, growth: float = 1.0) -> bool:
+    def leaves_an_epoch(self, pixels: float) -> bool:
         return not self.slowest
 
 

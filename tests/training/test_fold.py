@@ -26,7 +26,8 @@ from graphemes.network.model import Logits
 from graphemes.network.weights import TRAINED_ON, WeightsRecord, trained_on
 from graphemes.training import forecast
 from graphemes.training.epoch import Batch, NotFinite
-from graphemes.training.fold import Deadline, FoldJob, train_fold
+from graphemes.training.fold import FoldJob, train_fold
+from graphemes.training.forecast import Deadline
 
 EPOCHS, STEPS, SIZE = 3, 4, 8
 SEEDS = (5, 1)
@@ -284,15 +285,15 @@ def test_a_deadline_stops_after_an_epoch_and_the_rest_is_exact(job, whole, capsy
 
 def test_a_deadline_leaves_what_fits():
     now = time.monotonic()
-    assert Deadline(slowest=1e9).leaves_an_epoch()
-    assert Deadline(now + 100, 50).leaves_an_epoch()
-    assert not Deadline(now + 100, 95).leaves_an_epoch()
-    assert not Deadline(now - 1).leaves_an_epoch()
+    assert Deadline(slowest=1e9).leaves_an_epoch(1)
+    assert Deadline(now + 100, 5).leaves_an_epoch(10)
+    assert not Deadline(now + 100, 5).leaves_an_epoch(19)
+    assert not Deadline(now - 1).leaves_an_epoch(1)
 
 
 def test_an_epoch_that_does_not_fit_is_not_begun(job, whole):
     deadline = Deadline(time.monotonic() + 3600)
-    deadline.note(4000)  # of the fold before
+    deadline.note(4000, job.work.epochs[0])  # of the fold before
     with pytest.raises(Stopped, match="no time for an epoch of fold 1, so it was not begun"):
         train_fold(dataclasses.replace(job, deadline=deadline), Tiny())
     assert not job.paths.log.exists()
@@ -427,19 +428,16 @@ def test_patience_ends_a_training_that_gets_no_better(tmp_path, capsys):
 
 def test_larger_pictures_need_more_time(tmp_path, capsys):
     """And an epoch of theirs isn't begun in the time of one of the smaller ones."""
-    deadline = Deadline(time.monotonic() + 5, slowest=2)
-    assert deadline.leaves_an_epoch()
-    assert not deadline.leaves_an_epoch(4)
     asked: list[float] = []
 
     class Asked(Deadline):
-        def leaves_an_epoch(self, growth: float = 1.0) -> bool:
-            asked.append(growth)
+        def leaves_an_epoch(self, pixels: float) -> bool:
+            asked.append(pixels)
             return True
 
     job = job_in(tmp_path / "fold1", image_sizes="16,32", epochs=4)
     train_fold(dataclasses.replace(job, deadline=Asked()), Tiny())
-    assert asked == [1, 1, 4, 1]
+    assert [one / asked[0] for one in asked] == [1, 1, 4, 4]
 
 
 def test_a_finished_state_is_not_trained_again(job, whole):

@@ -2,7 +2,8 @@
 
 import pytest
 
-from graphemes.training.forecast import BATCHES, SECONDS, WARM, Forecast
+from graphemes.foundation.settings.groups import Learning
+from graphemes.training.forecast import BATCHES, SECONDS, WARM, Deadline, Forecast, Work
 
 
 class Clock:
@@ -21,9 +22,11 @@ def clock(monkeypatch):
     return ours
 
 
-def forecast(**changed) -> Forecast:
-    known = {"fold": "0", "epochs": 8, "done": 0, "images": 160_000}
-    return Forecast(**{**known, **changed})
+def forecast(
+    done: int = 0, to_come: int = 0, ends: float | None = None, **changed: object
+) -> Forecast:
+    known = {"images": 160_000, "pixels": (64 * 64,) * 8, "validation_pixels": 64 * 64}
+    return Forecast("0", Work(**{**known, **changed}), done, Deadline(ends), to_come)
 
 
 def steps(made: Forecast, clock: Clock, seconds: float, count: int, *, warm: float = 0) -> list:
@@ -54,7 +57,14 @@ def test_quick_steps_are_watched_for_some_seconds(clock, capsys):
 
 
 def test_validation_epochs_done_and_folds_to_come_are_counted():
-    made = forecast(epochs=10, done=8, images=90, validation_images=30, to_come=2)
+    made = forecast(
+        done=8,
+        images=90,
+        pixels=(9,) * 10,
+        validation_images=30,
+        validation_pixels=9,
+        to_come=2,
+    )
     assert made.sentence(1.0, 30) == (
         "fold 0: about 3m20s for 2 epochs more, 36m40s with the 2 folds after it"
         " (from the first 30 batches, 1 images/s; validation counted, tables not)"
@@ -66,9 +76,26 @@ def test_validation_epochs_done_and_folds_to_come_are_counted():
 )
 def test_a_time_limit_that_is_too_short_is_said(seconds, last, clock):
     """Epochs of 100 s: one begins where it fits with a tenth to spare, the first one anyhow."""
-    made = forecast(epochs=7, images=100, ends=clock.now + seconds)
+    made = forecast(pixels=(16,) * 7, images=100, ends=clock.now + seconds)
     made.watching(print)
     said = made.sentence(1.0, 30)
     stop = f"; time_limit will stop it after about epoch {last} of 7, and the same command goes on"
     assert said.endswith(stop) == (last is not None)
     assert ("time_limit" in said) == (last is not None)
+
+
+def test_pictures_that_grow_take_longer_and_so_does_validation_at_the_full_size(clock):
+    settings = Learning(epochs=4, image_sizes="16,32", image_size="32")
+    work = Work.of(settings, 90, 30)
+    assert work.epochs == (90 * 256 + 10 * 1024,) * 2 + (100 * 1024,) * 2
+    small = Work.of(settings, 1, 0)
+    said = Forecast("0", small, 0, Deadline(), 1).sentence(0.01, 30)  # 100 s an epoch, then 400
+    assert said.startswith("fold 0: about 16m40s for 4 epochs, 33m20s with the 1 fold after it (")
+    # An epoch of large pictures seen: so many images/s are four times as many small ones.
+    said = Forecast("0", small, 3, Deadline(), 1).sentence(0.01, 30)
+    assert said.startswith("fold 0: about 1m40s for 1 epoch more, 5m50s with the 1 fold after it (")
+    for seconds, last in ((639, 2), (641, 3), (1039, 3), (1041, None)):
+        made = Forecast("0", small, 0, Deadline(clock.now + seconds, setting="minutes"))
+        made.watching(print)
+        stop = f"; minutes will stop it after about epoch {last} of 4, and the same command goes on"
+        assert made.sentence(0.01, 30).endswith(stop) == (last is not None)

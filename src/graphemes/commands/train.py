@@ -12,7 +12,7 @@ from graphemes.pipeline.prediction import predict_run
 from graphemes.pipeline.run_plan import need_same_run, of_these_ranks, open_run, plan_run
 from graphemes.pipeline.scoring import score_run
 from graphemes.pipeline.workspace import find_workspace
-from graphemes.training.fold import Deadline
+from graphemes.training.forecast import Deadline
 
 
 def run(settings: TrainSettings) -> None:
@@ -34,8 +34,7 @@ def _train(settings: TrainSettings, ranks: Ranks) -> None:
 
     if ranks.is_first:
         remove_demo_folds(workspace.layout, training.identity)
-    for to_come, fold in zip(reversed(range(len(plan.chosen))), plan.chosen, strict=True):
-        training.train(fold, to_come)
+    training.train_all(plan.chosen)
     if not ranks.is_first:
         return
     ranks.work_alone()

@@ -11,7 +11,7 @@ from graphemes.foundation.errors import UserError
 from graphemes.foundation.settings.commands import TrainSettings
 from graphemes.pipeline.run_plan import open_run, plan_run
 from graphemes.pipeline.workspace import find_workspace
-from graphemes.training.fold import Deadline
+from graphemes.training.forecast import Deadline
 
 
 def train_apart(settings: TrainSettings) -> None:

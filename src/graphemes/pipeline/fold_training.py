@@ -4,6 +4,7 @@ import contextlib
 import dataclasses
 import functools
 import shutil
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -38,7 +39,8 @@ from graphemes.pipeline.leakage import Leakage, find_leakage
 from graphemes.pipeline.run_records import RunRecord, make_record
 from graphemes.pipeline.training_data import TrainingData
 from graphemes.pipeline.workspace import Workspace
-from graphemes.training.fold import Deadline, FoldJob, train_fold
+from graphemes.training.fold import FoldJob, train_fold
+from graphemes.training.forecast import Deadline
 
 
 def fold_network(
@@ -72,6 +74,20 @@ class FoldTraining:
     def rows(self, fold: str) -> FoldRows:
         """The store rows of a fold."""
         return rows_of_fold(self.data, self.table, fold, self.settings, self.settings.seed)
+
+    def train_all(self, folds: Sequence[str]) -> None:
+        """These folds, one after the other."""
+        for number, fold in enumerate(folds, 1):
+            self.train(fold, self._to_train(folds[number:]))
+
+    def _to_train(self, folds: Sequence[str]) -> int:
+        """How many of these folds aren't trained yet; in the first process, which tells of it."""
+        if not self.workspace.ranks.is_first:
+            return 0
+        places = map(self.workspace.layout.fold, folds)
+        overwrite = self.settings.overwrite
+        statuses = [fold_status(paths, self.identity, overwrite=overwrite) for paths in places]
+        return sum(status not in ("finished", "other views") for status in statuses)
 
     def train(self, fold: str, to_come: int = 0) -> None:
         """One fold, from wherever it is to its run record, in all processes together.

@@ -37,27 +37,8 @@ from graphemes.training.epoch import (
     make_learner,
     train_epoch,
 )
-from graphemes.training.forecast import MARGIN, Forecast
-from graphemes.training.phases import snapshot_epochs, training_size
-
-
-@dataclass
-class Deadline:
-    """When a run has to end, on time.monotonic's clock, and what an epoch of it takes."""
-
-    at: float | None = None
-    slowest: float = 0.0  # seconds of the longest epoch so far, in any of the run's folds
-
-    def leaves_an_epoch(self, growth: float = 1.0) -> bool:
-        """Whether one more epoch would end in time, with a tenth to spare.
-
-        growth: how much longer than those before it takes.
-        """
-        return self.at is None or time.monotonic() + MARGIN * growth * self.slowest < self.at
-
-    def note(self, seconds: float) -> None:
-        """An epoch and its validation took so long."""
-        self.slowest = max(self.slowest, seconds)
+from graphemes.training.forecast import Deadline, Forecast, Work
+from graphemes.training.phases import snapshot_epochs
 
 
 class TrainingBatches(Protocol):
@@ -99,6 +80,11 @@ class FoldJob:
     validation_images: int = 0
     to_come: int = 0  # folds that this run trains after this one
 
+    @functools.cached_property
+    def work(self) -> Work:
+        """What its epochs cost."""
+        return Work.of(self.settings, self.batches.images, self.validation_images)
+
     @property
     def fold(self) -> str:
         """ "0" .. or "none"."""
@@ -120,13 +106,13 @@ def train_fold(job: FoldJob, network: nn.Module) -> History:
     history = _begin(job, learner)
     forecast = _forecast(job, history)
     while not _ended(job, history):
-        growth = _growth(job.settings, history.epochs)
-        if not ranks.of_first(functools.partial(job.deadline.leaves_an_epoch, growth)):
+        pixels = job.work.epochs[history.epochs]
+        if not ranks.of_first(functools.partial(job.deadline.leaves_an_epoch, pixels)):
             raise _out_of_time(job, history)
         started = time.monotonic()
         result = _train(job, learner, history, forecast)
         _finish_epoch(job, learner, history, result)
-        job.deadline.note(time.monotonic() - started)
+        job.deadline.note(time.monotonic() - started, pixels)
     if history.epochs < epochs:
         say(
             f"fold {job.fold}: no better score in {counted(job.settings.patience, 'epoch')}, so it"
@@ -141,16 +127,6 @@ def _ended(job: FoldJob, history: History) -> bool:
     patience = job.settings.patience
     tired = bool(patience) and history.epochs - history.best_epoch >= patience
     return tired or history.epochs >= job.settings.epochs
-
-
-def _growth(settings: Learning, epoch: int) -> float:
-    """How many times the pixels of the epoch before an epoch's pictures have; at least 1."""
-    return max(1.0, _pixels(settings, epoch) / _pixels(settings, max(0, epoch - 1)))
-
-
-def _pixels(settings: Learning, epoch: int) -> int:
-    size = training_size(settings, epoch)
-    return size.height * size.width
 
 
 def _write_results(job: FoldJob, history: History) -> None:
@@ -169,8 +145,8 @@ def _begin(job: FoldJob, learner: Learner) -> History:
     history = load_checkpoint(checkpoint, learner)
     if job.ranks.is_first:  # what was killed between checkpoint and log left that one short
         _write_log(job.paths, history)
-    for spent in _spent(history):
-        job.deadline.note(spent)
+    for spent, pixels in zip(_spent(history), job.work.epochs, strict=False):  # those done
+        job.deadline.note(spent, pixels)
     say(f"fold {job.fold}: resumed after epoch {history.epochs} of {job.settings.epochs}")
     return history
 
@@ -178,13 +154,13 @@ def _begin(job: FoldJob, learner: Learner) -> History:
 def _out_of_time(job: FoldJob, history: History) -> Stopped:
     if not history.epochs:
         return Stopped(
-            f"time_limit: no time for an epoch of fold {job.fold}, so it was not begun;"
+            f"{job.deadline.setting}: no time for an epoch of fold {job.fold}, so it was not begun;"
             " the same command goes on from there"
         )
     if job.ranks.is_first:
         draw_curves(job.paths.curves, history.log, _title(job))
     return Stopped(
-        f"time_limit: fold {job.fold} stopped after epoch {history.epochs} of"
+        f"{job.deadline.setting}: fold {job.fold} stopped after epoch {history.epochs} of"
         f" {job.settings.epochs}; the same command goes on from there"
     )
 
@@ -195,15 +171,7 @@ def _best(paths: FoldPaths, history: History) -> Path:
 
 
 def _forecast(job: FoldJob, history: History) -> Forecast:
-    return Forecast(
-        fold=job.fold,
-        epochs=job.settings.epochs,
-        done=history.epochs,
-        images=job.batches.images,
-        validation_images=job.validation_images,
-        to_come=job.to_come,
-        ends=job.deadline.at,
-    )
+    return Forecast(job.fold, job.work, history.epochs, job.deadline, job.to_come)
 
 
 def _train(job: FoldJob, learner: Learner, history: History, forecast: Forecast) -> EpochResult:
@@ -319,8 +287,8 @@ def _entry(
 
 def _line(job: FoldJob, history: History, validated: Score | None, best: bool) -> str:
     entry = history.log[-1]
-    pixels = [_pixels(job.settings, epoch) for epoch in range(job.settings.epochs)]
-    ahead = sum(pixels[history.epochs :]) / sum(pixels[: history.epochs])
+    pixels, done = job.work.epochs, history.epochs
+    ahead = sum(pixels[done:]) / sum(pixels[:done])
     left = ahead * sum(_spent(history))
     text = f"fold {job.fold} epoch {history.epochs}/{job.settings.epochs}: loss {entry['loss']:.3f}"
     if validated is not None:

@@ -1,10 +1,13 @@
 """How long a fold's training will take here, said once from its first steps."""
 
-import math
 import time
 from dataclasses import dataclass
+from typing import Self
 
 from graphemes.foundation.progress import Advance, counted, duration, say
+from graphemes.foundation.settings.groups import Learning
+from graphemes.foundation.settings.types import ImageSize
+from graphemes.training.phases import training_size
 
 WARM = 3  # batches that aren't timed: libraries choose their kernels, workers start
 BATCHES = 20
@@ -16,16 +19,58 @@ MARGIN = 1.1  # what a deadline leaves an epoch, as a share of it
 
 
 @dataclass
+class Deadline:
+    """When a run has to end, on time.monotonic's clock, and how fast its epochs are."""
+
+    at: float | None = None
+    slowest: float = 0.0  # most seconds a pixel of the epochs so far, in any of the run's folds
+    setting: str = "time_limit"  # that it comes from
+
+    def leaves_an_epoch(self, pixels: float) -> bool:
+        """Whether an epoch of so many pixels would end in time, with a tenth to spare."""
+        return self.at is None or time.monotonic() + MARGIN * pixels * self.slowest < self.at
+
+    def note(self, seconds: float, pixels: float) -> None:
+        """An epoch of so many pixels and its validation took so long."""
+        self.slowest = max(self.slowest, seconds / pixels)
+
+
+@dataclass(frozen=True)
+class Work:
+    """What each epoch of a fold costs, in pixels of training pictures that cost as much."""
+
+    images: int  # of an epoch
+    pixels: tuple[int, ...]  # of a training picture in epochs 0, 1, ...
+    validation_images: int = 0
+    validation_pixels: int = 0  # of a picture
+
+    @classmethod
+    def of(cls, settings: Learning, images: int, validation_images: int) -> Self:
+        """Of a fold with these settings and counts."""
+        sizes = [training_size(settings, epoch) for epoch in range(settings.epochs)]
+        judged = _pixels(settings.image_size)
+        return cls(images, tuple(map(_pixels, sizes)), validation_images, judged)
+
+    @property
+    def epochs(self) -> tuple[float, ...]:
+        """Pixels of epochs 0, 1, ... with their validation."""
+        judged = VALIDATION_COST * self.validation_images * self.validation_pixels
+        return tuple(self.images * pixels + judged for pixels in self.pixels)
+
+
+def _pixels(size: ImageSize) -> int:
+    return size.height * size.width
+
+
+@dataclass
 class Forecast:
     """The first epoch that this process trains, timed until a forecast can be made of it."""
 
     fold: str
-    epochs: int
+    work: Work
     done: int  # epochs, of an earlier call
-    images: int  # of an epoch
-    validation_images: int = 0
-    to_come: int = 0  # folds after this one
-    ends: float | None = None  # the deadline, on time.monotonic's clock
+    deadline: Deadline
+    to_come: int = 0  # folds to train after this one
     began: float | None = None  # set when the first epoch is watched
 
     def watching(self, advance: Advance) -> Advance:
@@ -56,32 +101,34 @@ class Forecast:
 
     def sentence(self, rate: float, batches: int) -> str:
         """What `rate` images/s, seen in so many batches, mean for the fold."""
-        left = self.epochs - self.done
-        epoch = self._epoch_seconds(rate)
-        what = counted(left, "epoch") + (" more" if self.done else "")
-        counts = (
-            "validation counted, tables not" if self.validation_images else "tables not counted"
-        )
-        text = f"fold {self.fold}: about {duration(left * epoch)} for {what}"
+        speed = rate * self.work.pixels[self.done]
+        epochs = [pixels / speed for pixels in self.work.epochs]  # seconds
+        left, whole = epochs[self.done :], sum(epochs)
+        what = counted(len(left), "epoch") + (" more" if self.done else "")
+        validated = self.work.validation_images
+        counts = "validation counted, tables not" if validated else "tables not counted"
+        text = f"fold {self.fold}: about {duration(sum(left))} for {what}"
         if self.to_come:
-            whole = left * epoch + self.to_come * self.epochs * epoch
-            text += f", {duration(whole)} with the {counted(self.to_come, 'fold')} after it"
+            together = duration(sum(left) + self.to_come * whole)
+            text += f", {together} with the {counted(self.to_come, 'fold')} after it"
         text += f" (from the first {batches} batches, {rate:.0f} images/s; {counts})"
-        stops = self._stops_after(epoch)
-        if stops is not None:
+        fits = self._fitting(left)
+        if fits < len(left):
             text += (
-                f"; time_limit will stop it after about epoch {stops} of {self.epochs}, and the"
-                " same command goes on"
+                f"; {self.deadline.setting} will stop it after about epoch {self.done + fits} of"
+                f" {len(epochs)}, and the same command goes on"
             )
         return text
 
-    def _epoch_seconds(self, rate: float) -> float:
-        return (self.images + VALIDATION_COST * self.validation_images) / rate
-
-    def _stops_after(self, epoch: float) -> int | None:
-        """The last epoch before the deadline; None if there is time for all."""
-        if self.ends is None or self.began is None:
-            return None
+    def _fitting(self, left: list[float]) -> int:
+        """How many of the epochs that are left, of so many seconds, begin before the deadline."""
+        if self.deadline.at is None or self.began is None:
+            return len(left)
+        time_left = self.deadline.at - self.began
         # The first one is under way, whatever it takes; each other begins if it fits.
-        fits = max(1, math.ceil((self.ends - self.began) / epoch - MARGIN))
-        return self.done + fits if self.done + fits < self.epochs else None
+        spent = 0.0
+        for number, seconds in enumerate(left):
+            if number and spent + MARGIN * seconds >= time_left:
+                return number
+            spent += seconds
+        return len(left)
