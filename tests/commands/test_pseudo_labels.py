@@ -15,6 +15,8 @@ from conftest import QUICK, TESTS, Spoken
 from graphemes.evaluation.folds import fold_table, make_folds
 from graphemes.evaluation.oof import read_oof
 from graphemes.evaluation.probability_files import write_probabilities
+from graphemes.experiments import ablation
+from graphemes.experiments.ablation_process import train_folds
 from graphemes.foundation.heads import COLUMNS, HEADS, PerHead
 from graphemes.foundation.settings.commands import TrainSettings
 from graphemes.foundation.settings.groups import Places
@@ -98,6 +100,19 @@ def test_pseudo_labels_are_a_third_store_behind_synthetic_images(decoded, kaggle
         assert sample.ink.shape == (1, 32, 32)
         assert joined.parts[2].pixels[row].sum() == real.store.pixels[row].sum()
     assert data_digests(data, table).keys() == {"data", "folds", "synthetic", "pseudo"}
+
+
+def test_an_ablation_trains_on_them_and_knows_it_did(work, kaggle_like, pseudo, run, monkeypatch):
+    monkeypatch.setattr(ablation, "train_apart", train_folds)
+    words = {**TWELVE, "data_dir": kaggle_like, "work_dir": work, "pseudo": pseudo, "tta": "none"}
+    del words["epochs"]
+    for before in (0, 1):
+        said = run("ablate", **words, passes=24)
+        assert said.code == 0, said.err
+        assert f"ablate: 1 run, {before} of them finished before" in said.out
+    record = json.loads((work / "folds/ablate-baseline-0/fold0/run.json").read_text())
+    assert (record["settings"]["limit"], record["image_passes"]) == (20, 24)
+    assert "pseudo" in record["digests"]
 
 
 def test_bad_pseudo_labels_are_refused_before_anything_is_made(kaggle_like, pseudo, run, tmp_path):

@@ -2,8 +2,10 @@
 
 import math
 import statistics
+import time
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -11,16 +13,19 @@ import pytest
 
 from conftest import QUICK
 from graphemes.evaluation.oof import read_oof
-from graphemes.experiments import ablation
+from graphemes.experiments import ablation, ablation_process, ablation_runs
+from graphemes.experiments.ablation import _waits
 from graphemes.experiments.ablation_picture import draw_ablation
-from graphemes.experiments.ablation_process import train_apart, train_folds
+from graphemes.experiments.ablation_process import _answer, _whole, train_apart, train_folds
 from graphemes.experiments.ablation_table import Row, compare, read_rows, table_lines, write_rows
 from graphemes.foundation.errors import UserError
 from graphemes.foundation.files import read_json
 from graphemes.foundation.layout import numbered
+from graphemes.foundation.settings.commands import TrainSettings
+from graphemes.training.forecast import Deadline
 from worlds import macro_recall
 
-TINY = {**QUICK, "trunk": "timm/test_resnet", "device": "cpu", "precision": "fp32"}
+TINY = {**QUICK, "trunk": "timm/test_resnet", "device": "cpu", "precision": "fp32", "tta": "none"}
 
 
 def row(variation: str, seed: int, score: float, **changed) -> Row:
@@ -119,7 +124,7 @@ def test_runs_share_folds_and_are_kept(ablate, work):
         assert not paths.weights.exists()  # a table and a record are enough
         record, table = read_json(paths.run), read_oof(paths.oof)
         assert record["seed"] == found["seed"]
-        assert record["settings"]["lr"] == (0.01 if "lr" in name else 0.003)
+        assert record["settings"]["lr"] == (0.01 if "lr" in name else 0.006)
         root = macro_recall(table.truth.root, table.probabilities.root.argmax(1))
         assert found["root"] == pytest.approx(root)
         assert found["score"] == pytest.approx(record["best_score"])
@@ -149,10 +154,10 @@ def test_runs_share_folds_and_are_kept(ablate, work):
 
 
 def test_a_run_that_fails_is_told_and_costs_no_other(ablate, work, monkeypatch):
-    def unwilling(settings):
+    def unwilling(settings, ends):
         if settings.lr == 9:
             raise UserError("the loss is nan")
-        train_folds(settings)
+        return train_folds(settings, ends)
 
     monkeypatch.setattr(ablation, "train_apart", unwilling)
     said = ablate(vary="lr=9;ema=0", name="x", passes=20, epochs=None)
@@ -164,6 +169,74 @@ def test_a_run_that_fails_is_told_and_costs_no_other(ablate, work, monkeypatch):
     refused = ablate(vary="trunk=timm/nothing", name="x")
     assert refused.code == 2
     assert "vary: trunk=timm/nothing: trunk=timm/nothing: timm " in refused.err
+
+
+def test_minutes_stop_a_run_whose_length_nobody_knew(ablate, work, monkeypatch):
+    with monkeypatch.context() as pressed:
+        one_epoch = lambda deadline, _pixels: deadline.at is None or not deadline.slowest  # noqa: E731
+        pressed.setattr(Deadline, "leaves_an_epoch", one_epoch)
+        said = ablate(epochs=2, minutes=60, vary="lr=0.01")
+    assert said.code == 0, said.err
+    assert "minutes: fold 0 stopped after epoch 1 of 2; the same command goes on" in said.out
+    left = "minutes=60: 2 runs left, next ablate-baseline-0; the same command goes on with them"
+    assert said.out.splitlines()[-1] == left
+    again = ablate(epochs=2, minutes=60, vary="lr=0.01")
+    assert again.code == 0, again.err
+    assert "fold 0: resumed after epoch 1 of 2" in again.out
+    rows = pd.read_parquet(work / "folds" / "ablation.parquet")
+    assert list(rows["seconds"].isna()) == [True, False]  # one call trained the second
+
+
+def test_a_run_waits_if_it_would_not_end_in_time():
+    fresh, begun = SimpleNamespace(begun=False), SimpleNamespace(begun=True)
+    took = SimpleNamespace(expected=lambda _run: 100.0)
+    now = time.monotonic()
+    assert not _waits(fresh, took, now, None)
+    assert not _waits(fresh, took, now, now + 130)
+    assert _waits(fresh, took, now - 70, now + 60)
+    assert not _waits(begun, took, now - 70, now + 60)
+    assert not _waits(fresh, took, now, now + 60)  # or no call of a minute would ever begin it
+    assert _waits(begun, took, now - 70, now - 1)
+
+
+def test_what_a_process_of_a_run_ends_with(monkeypatch):
+    assert _whole(True, 0)
+    assert not _whole(False, 0)
+    with pytest.raises(UserError, match=r"was killed; was there memory enough\?$"):
+        _whole(None, -9)
+    with pytest.raises(UserError, match=r"was ended by signal 11$"):
+        _whole(None, -11)
+    for text in ("Traceback of it", None):  # our mistake, with its traceback
+        with pytest.raises(RuntimeError, match=text or "what it said is above"):
+            _whole(text, 1 if text is None else 0)
+
+    sent: list = []
+    sender = SimpleNamespace(send=sent.append)
+    monkeypatch.setattr(ablation_process.signal, "signal", lambda *_: None)
+    full = OSError(28, "full")
+    raised = iter([ZeroDivisionError("by nought"), UserError("mend"), full])
+
+    def broken(*_words: object) -> bool:
+        raise next(raised)
+
+    monkeypatch.setattr(ablation_process, "train_folds", broken)
+    for _ in range(3):
+        _answer(sender, TrainSettings(), None)
+    assert sent[0].startswith("Traceback")
+    assert sent[0].endswith("ZeroDivisionError: by nought\n")
+    assert (type(sent[1]), sent[2]) == (UserError, full)
+
+
+def test_the_space_for_every_fold_is_there(ablate, monkeypatch):
+    asked: list[int] = []
+    monkeypatch.setattr(
+        ablation_runs, "need_space", lambda _place, bytes_, _what: asked.append(bytes_)
+    )
+    for more in ({}, {"fold": "0,1", "keep": "true", "seeds": 2}, {"swa": 1, "fold": "0,1"}):
+        said = ablate(**more, minutes=1e-9)
+        assert said.code == 0, said.err
+    one = asked[0] / 7  # of the weights; six are used while a fold is trained
+    assert asked == [7 * one, (6 + 4) * one, (6 + 2 + 1) * one]
 
 
 @pytest.mark.slow
@@ -180,8 +253,6 @@ def test_two_variations_are_trained_in_processes_of_their_own(run, untested, wor
 
 @pytest.mark.slow
 def test_what_a_training_refuses_comes_back_from_its_process(tmp_path):
-    from graphemes.foundation.settings.commands import TrainSettings
-
     gone = Path(tmp_path / "gone")
     with pytest.raises(UserError, match="gone"):
         train_apart(TrainSettings(data_dir=gone, work_dir=tmp_path / "w"))

@@ -42,11 +42,11 @@ class Results:
         own = [took for (variation, _), took in self.took.items() if variation == kind]
         return max(own or self.took.values(), default=0.0)
 
-    def add(self, run: Run, seconds: float) -> None:
-        """A run that has just ended."""
+    def add(self, run: Run, seconds: float | None) -> None:
+        """A run that has just ended; the seconds of its process if one trained all of it."""
         row = result_row(run, seconds)
         self.rows = sorted([*self.rows, row], key=lambda one: self.order.index(one.run))
-        self.took[row.variation, row.run] = seconds
+        self.took[row.variation, row.run] = seconds or row.train_seconds
         self.write()
 
     def write(self) -> None:
@@ -70,15 +70,19 @@ def run_ablation(settings: AblateSettings) -> None:
         f"ablate: {counted(len(ablation.runs), 'run')}, {len(results.rows)} of them finished before"
     )
     failed: dict[str, str] = {}
-    while left and (ends is None or time.monotonic() + results.expected(left[0]) <= ends):
+    while left and not _waits(left[0], results, started, ends):
         run = left.pop(0)
         say(f"ablate: {run.name}, {len(left)} after it")
         try:
-            results.add(run, _train(run))
+            whole, seconds = _train(run, ends)
         except UserError as error:
             say(f"{run.name}: FAILED: {error}")
             failed[run.name] = str(error)
             continue
+        if not whole:
+            left.insert(0, run)
+            break
+        results.add(run, seconds)
         if not settings.keep:
             run.drop_weights()
     _tell(results)
@@ -89,12 +93,29 @@ def run_ablation(settings: AblateSettings) -> None:
         raise UserError(f"{len(failed)} of {len(ablation.runs)} runs failed: {told}")
 
 
-def _train(run: Run) -> float:
-    """Train what a run lacks; the seconds of its process."""
-    started = time.monotonic()
+def _waits(run: Run, results: Results, started: float, ends: float | None) -> bool:
+    """Whether a run is left to another call: it wouldn't end in time.
+
+    One that has begun goes on, and one that no call of so many minutes would end begins: both stop
+    in time, after an epoch.
+    """
+    if ends is None:
+        return False
+    seconds = results.expected(run)
+    if run.begun or seconds > ends - started:
+        seconds = 0.0
+    return time.monotonic() + seconds > ends
+
+
+def _train(run: Run, ends: float | None) -> tuple[bool, float | None]:
+    """Train what a run lacks; whether that is all, and the seconds of its process if it is whole.
+
+    Raises UserError.
+    """
+    started, resumed = time.monotonic(), run.begun
     run.make_way()
-    train_apart(run.missing)
-    return time.monotonic() - started
+    whole = train_apart(run.missing, ends)
+    return whole, None if resumed else time.monotonic() - started
 
 
 def _tell(results: Results) -> None:
@@ -113,9 +134,10 @@ def _tell(results: Results) -> None:
 
 def _say_left(left: Sequence[Run], results: Results, minutes: float | None) -> None:
     seconds = sum(results.expected(run) for run in left)
+    about = f", about {duration(seconds)}" if seconds else ""
     say(
-        f"minutes={minutes:g}: {counted(len(left), 'run')} left, about {duration(seconds)}, next"
-        f" {left[0].name}; the same command goes on with them"
+        f"minutes={minutes:g}: {counted(len(left), 'run')} left{about}, next {left[0].name}; the"
+        " same command goes on with them"
     )
 
 

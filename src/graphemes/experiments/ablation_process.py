@@ -3,69 +3,98 @@
 import multiprocessing
 import signal
 import sys
+import traceback
 from multiprocessing.connection import Connection
 from types import FrameType
 from typing import NoReturn
 
-from graphemes.foundation.errors import UserError
+from graphemes.foundation.errors import Stopped, UserError
+from graphemes.foundation.progress import say
 from graphemes.foundation.settings.commands import TrainSettings
 from graphemes.pipeline.run_plan import open_run, plan_run
 from graphemes.pipeline.workspace import find_workspace
 from graphemes.training.forecast import Deadline
 
+# What a process sends when it ends: whether all was trained, or what to raise.
+Answer = bool | UserError | OSError | str
 
-def train_apart(settings: TrainSettings) -> None:
+
+def train_apart(settings: TrainSettings, ends: float | None = None) -> bool:
     """Train the folds of these settings in a fresh process, which says what a training says.
 
-    Raises UserError where that did; the process ends before this one is interrupted.
+    ends: when it has to, on time.monotonic's clock, which is all processes'. Whether all is
+    trained; what is left goes on from a checkpoint.
+
+    Raises UserError where that did, OSError for a file that can't be used, and RuntimeError with
+    its traceback for a mistake of ours; the process ends before this one is interrupted.
     """
     spawn = multiprocessing.get_context("spawn")
     receiver, sender = spawn.Pipe(duplex=False)
-    process = spawn.Process(target=_answer, args=(sender, settings))
+    process = spawn.Process(target=_answer, args=(sender, settings, ends))
     process.start()
     sender.close()  # so that the end of the process is the end of what it sends
     try:
-        error = _received(receiver)
+        answer = _received(receiver)
         process.join()
     except BaseException:
         process.terminate()
         process.join()
         raise
-    if error is not None:
-        raise error
-    if process.exitcode:
-        code = process.exitcode
-        ended = f"was killed by signal {-code}" if code < 0 else f"ended with code {code}"
-        raise UserError(f"the process of this run {ended}; was there memory enough?")
+    return _whole(answer, process.exitcode or 0)
 
 
-def _received(receiver: Connection) -> UserError | None:
+def _whole(answer: Answer | None, code: int) -> bool:
+    """What a process sent, and its exit code: whether all is trained, or the error is raised."""
+    if isinstance(answer, Exception):
+        raise answer
+    if isinstance(answer, bool):
+        return answer
+    if answer is None and code != 1:
+        raise UserError(f"the process of this run {_ended(code)}")
+    raise RuntimeError(f"in the process of this run:\n{answer or 'what it said is above'}")
+
+
+def _ended(code: int) -> str:
+    if code == -signal.SIGKILL:
+        return "was killed; was there memory enough?"
+    return f"was ended by signal {-code}" if code < 0 else f"ended with code {code}"
+
+
+def _received(receiver: Connection) -> Answer | None:
     try:
-        error: UserError | None = receiver.recv()
+        answer: Answer = receiver.recv()
     except EOFError:
         return None
-    return error
+    return answer
 
 
-def _answer(sender: Connection, settings: TrainSettings) -> None:
-    """Train in this process, and send the error that the user can mend."""
+def _answer(sender: Connection, settings: TrainSettings, ends: float | None) -> None:
+    """Train in this process, and send what comes of it."""
     signal.signal(signal.SIGTERM, _leave)
     try:
-        train_folds(settings)
+        sender.send(train_folds(settings, ends))
     except UserError as error:
         sender.send(UserError(str(error)))
+    except OSError as error:  # a full disk, a file that may not be read
+        sender.send(error)
     except KeyboardInterrupt:  # whoever started this process was interrupted too, and speaks
         sys.exit(128 + signal.SIGINT)
+    except Exception:  # noqa: BLE001  # whoever started this process says whose mistake it is
+        sender.send(traceback.format_exc())
 
 
 def _leave(number: int, _frame: FrameType | None) -> NoReturn:
     sys.exit(128 + number)
 
 
-def train_folds(settings: TrainSettings) -> None:
-    """The story of train as far as run record and table of each fold."""
+def train_folds(settings: TrainSettings, ends: float | None = None) -> bool:
+    """The story of train as far as record and table of each fold; whether it came to its end."""
     plan = plan_run(settings, find_workspace(settings))
-    training = open_run(plan, Deadline())
+    training = open_run(plan, Deadline(ends, setting="minutes"))
     plan.folds.write()
-    for fold in plan.chosen:
-        training.train(fold)
+    try:
+        training.train_all(plan.chosen)
+    except Stopped as stop:
+        say(str(stop))
+        return False
+    return True

@@ -14,8 +14,9 @@ from graphemes.pipeline.existing_results import clear_fold, fold_status, place_t
 from graphemes.pipeline.fold_plan import FoldPlan
 from graphemes.pipeline.fold_rows import data_digests, rows_of_fold
 from graphemes.pipeline.identity import RunIdentity, run_identity
+from graphemes.pipeline.pseudo_labels import open_pseudo, plan_pseudo
 from graphemes.pipeline.run_images import run_images
-from graphemes.pipeline.run_plan import RunPlan, folds_bytes, plan_run
+from graphemes.pipeline.run_plan import RunPlan, plan_run, training_bytes
 from graphemes.pipeline.run_records import read_identity
 from graphemes.pipeline.synthetic_data import open_synthetic, plan_synthetic
 from graphemes.pipeline.training_data import open_training_data
@@ -41,6 +42,15 @@ class Run:
         """Whether all its folds have its record and a table; its weights may be gone."""
         return all(
             _ended(paths) and not read_identity(paths.run).differences(self.identity)
+            for paths in self.folds
+        )
+
+    @property
+    def begun(self) -> bool:
+        """Whether an earlier call has trained a part of it."""
+        return any(
+            paths.checkpoint.is_file()
+            or (_ended(paths) and not read_identity(paths.run).differences(self.identity))
             for paths in self.folds
         )
 
@@ -84,8 +94,9 @@ def plan_ablation(settings: AblateSettings) -> Ablation:
         for seed in settings.chosen_seeds
         for variation, plan in plans.items()
     ]
-    trained = len(runs) if settings.keep else 1
-    bytes_ = max(folds_bytes(trained, plan.weights_bytes) for plan in plans.values())
+    lacking = [0 if run.finished else len(run.folds) for run in runs]
+    trained = sum(lacking) if settings.keep else max(lacking)
+    bytes_ = max(training_bytes(plan, trained) for plan in plans.values())
     need_space(workspace.layout.run_dir, bytes_, "training")
     return Ablation(workspace.layout, runs, folds)
 
@@ -110,10 +121,13 @@ def _sized(
     one = settings.varied(variation).model_copy(update={"seed": seed})
     if settings.passes is None:
         return one
-    images = run_images(one, workspace, plan_synthetic(one, workspace))
+    with silence():  # the plan says it again
+        plan = plan_pseudo(one)
+    pseudo = len(plan.labels) if plan else 0
+    images = run_images(one, workspace, plan_synthetic(one, workspace), pseudo)
     values = {"epochs": images.epochs_within(settings.passes)}
     if settings.passes < images.epoch:  # also of validation, where there are so many
-        values["limit"] = max(2, settings.passes)
+        values["limit"] = max(2, settings.passes - pseudo)
     return one.model_copy(update=values)
 
 
@@ -125,7 +139,8 @@ def _run(
     layout = Layout(workspace.layout.work_dir, name)
     own = plan.settings.model_copy(update={"seed": seed, "name": name})
     synthetic = plan_synthetic(own, dataclasses.replace(workspace, layout=layout))
-    data = open_training_data(workspace, open_synthetic(synthetic))
+    pseudo = open_pseudo(plan.pseudo, workspace)
+    data = open_training_data(workspace, open_synthetic(synthetic), pseudo)
     for fold in plan.chosen:
         rows_of_fold(data, folds.table, fold, own, seed)
     digests = data_digests(data, folds.table)

@@ -137,10 +137,7 @@ def open_run(plan: RunPlan, deadline: Deadline) -> FoldTraining:
     guard_submission(submission, origin, overwrite=overwrite)
     for fold in plan.chosen:
         training.rows(fold)
-    needed = folds_bytes(statuses.count("empty"), plan.weights_bytes)
-    if needed and settings.swa:
-        needed += plan.weights_bytes  # one more mean in the checkpoint
-    need_space(layout.run_dir, needed, "training")
+    need_space(layout.run_dir, training_bytes(plan, statuses.count("empty")), "training")
     return training
 
 
@@ -153,6 +150,14 @@ def need_same_run(training: FoldTraining) -> None:
             f"process {rank + 1} finds another run than the first ({'; '.join(found[:4])}); give"
             " all machines the same data_dir and a work_dir that they share"
         )
+
+
+def training_bytes(plan: RunPlan, folds: int) -> int:
+    """Bytes of disk that training so many of a plan's folds takes at most."""
+    needed = folds_bytes(folds, plan.weights_bytes)
+    if needed and plan.settings.swa:
+        needed += plan.weights_bytes  # one more mean in the checkpoint
+    return needed
 
 
 def folds_bytes(folds: int, weights: int = RESNET34_BYTES) -> int:

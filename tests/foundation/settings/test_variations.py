@@ -74,6 +74,7 @@ REFUSED = {
     "time_limit=3h": "minutes= is for all runs",
     "submission=a.csv": "no submission is made",
     "processes=2": "ablate trains in one process",
+    "sync_norm=true": "ablate trains in one process",
     "resume=true": "goes on by itself",
     "minutes=0": "a number, above 0",
     "grapheme_weight=2": "there is no grapheme head to weigh",

@@ -105,7 +105,10 @@ class AblateSettings(TrainSettings):
         None, ge=1, description="images that each run trains on, in place of epochs"
     )
     minutes: float | None = Field(
-        None, gt=0, le=1_000_000, description="for all runs; one that wouldn't end in time waits"
+        None,
+        gt=0,
+        le=1_000_000,
+        description="for all runs; one that won't end in time waits, or is resumed",
     )
     keep: bool = Field(False, description="keep the weights too, not only records and tables")
 
@@ -119,6 +122,7 @@ class AblateSettings(TrainSettings):
         "overwrite",
         "submission",
         "processes",
+        "sync_norm",
         "decide",
     }
 
@@ -172,6 +176,8 @@ class AblateSettings(TrainSettings):
             raise ValueError(
                 f"processes={self.processes}: ablate trains in one process; leave it out"
             )
+        if self.sync_norm:
+            raise ValueError("sync_norm=true: ablate trains in one process; leave it out")
         if self.resume == "true":
             raise ValueError(
                 "resume=true: ablate goes on by itself with what is there; leave it out"
