@@ -3,7 +3,14 @@
 import json
 
 import numpy as np
+import pandas as pd
+import pytest
+from torch import nn
 
+from graphemes.foundation.heads import HEADS
+from graphemes.pipeline import fold_training
+from graphemes.training.checkpoints import History
+from graphemes.training.fold import FoldJob, train_fold
 from worlds import write_synthetic
 
 EVERYTHING = {
@@ -19,7 +26,14 @@ EVERYTHING = {
 }
 
 
-def test_a_fold_is_trained_with_all_of_it(untested, work, train, tmp_path):
+def test_a_fold_is_trained_with_all_of_it(untested, work, train, tmp_path, monkeypatch):
+    counts = []
+
+    def counted(job: FoldJob, network: nn.Module) -> History:
+        counts.append(job.counts)
+        return train_fold(job, network)
+
+    monkeypatch.setattr(fold_training, "train_fold", counted)
     drawn = write_synthetic(tmp_path / "bars", 20)
     asked = {"data_dir": untested, "work_dir": work, "synthetic": drawn}
     said = train(**asked, **EVERYTHING)
@@ -32,3 +46,12 @@ def test_a_fold_is_trained_with_all_of_it(untested, work, train, tmp_path):
         key: str(float(value)) if isinstance(value, int) else str(value)
         for key, value in EVERYTHING.items()
     }
+    # Half of what is shown is drawn, whatever the two numbers of images.
+    labels = pd.read_csv(drawn / "train.csv")
+    for head, given in zip(HEADS, counts[0], strict=True):
+        half = (32 + 20) / 2
+        of_drawn = half * np.bincount(labels[head.column], minlength=head.classes) / 20
+        of_real = (given - of_drawn) * 32 / half
+        assert of_real.sum() == pytest.approx(32)
+        assert of_real == pytest.approx(of_real.round())
+        assert of_real.min() > -1e-6

@@ -91,7 +91,17 @@ def test_pseudo_labels_are_a_third_store_behind_synthetic_images(decoded, kaggle
     assert found.pseudo.tolist() == [2 * stores + row for row in rows]
     assert (found.synthetic // stores == 1).all()
     assert (found.validated < stores).all()
-    loaded = FoldData(settings, data, found, (0, 0), torch.device("cpu")).training()
+    pictures = FoldData(settings, data, found, (0, 0), torch.device("cpu"))
+    trained = HEADS.map(lambda head: real.by_row[HEADS.index(head)][found.trained])
+    for head, own, given in zip(HEADS, trained, pictures.class_counts(synthetic=0), strict=True):
+        every = np.concatenate([own, plan.labels[head.column]])
+        assert given.tolist() == pytest.approx(np.bincount(every, minlength=head.classes).tolist())
+    mixed = pictures.class_counts(synthetic=0.5)
+    drawn = np.bincount(second.labels["vowel_diacritic"], minlength=11)
+    every = np.concatenate([trained.vowel, plan.labels["vowel_diacritic"]])
+    shares = np.bincount(every, minlength=11) / 36 + drawn / 10
+    assert mixed.vowel == pytest.approx((36 + 10) * shares / 2)
+    loaded = pictures.training()
     assert loaded.images == 36
     joined = loaded.loader.dataset
     for key, row, label in zip(found.pseudo, rows, plan.labels["grapheme_root"], strict=True):

@@ -117,14 +117,16 @@ class FoldData:
     def class_counts(self, synthetic: float) -> Counts:
         """(C,) of each head: its training images by class, so large a share shown being synthetic.
 
-        By how often a class is shown: synthetic rows are more or less often shown than real ones.
+        By how often a class is shown: synthetic rows are more or less often shown than real and
+        pseudo-labelled ones.
         """
-        parts = [(1 - synthetic, self.data.by_row.map(lambda column: column[self.rows.trained]))]
-        if self.data.synthetic is not None:
-            own = self.rows.synthetic - len(self.data.store.ids)
-            labels = self.data.synthetic.by_row.map(lambda column: column[own])
-            parts.append((synthetic, labels))
-        return class_counts(parts)
+        rows = ((1 - synthetic, self.rows.shuffled), (synthetic, self.rows.synthetic))
+        return class_counts([(share, self._labels(part)) for share, part in rows])
+
+    def _labels(self, rows: npt.NDArray[np.int64]) -> PerHead[npt.NDArray[np.int64]]:
+        """PerHead[(n,)] labels of rows of any of the data's parts."""
+        columns = zip(*(part.by_row for part in self.data.parts), strict=True)
+        return PerHead(*(np.concatenate(column)[rows] for column in columns))
 
     @functools.cached_property
     def validation(self) -> Iterable[Sample]:
