@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from graphemes.foundation import seeds
-from graphemes.foundation.seeds import LibraryPurpose, Purpose, seed_at, stream
+from graphemes.foundation.seeds import LibraryPurpose, Purpose, PythonPurpose, seed_at, stream
 
 
 def first(*key: int) -> tuple[float, ...]:
@@ -49,6 +49,7 @@ def test_the_numbers_stay_the_same_over_versions():
 
 GOLDEN = [695, 53, 112, 568]
 GOLDEN_SEED = 6246038554070098266
+GOLDEN_DRAW = 0.2762447945915456
 
 
 @pytest.mark.parametrize("seed", [0, 2**32 - 1])
@@ -83,10 +84,20 @@ def test_a_purpose_fills_its_key_with_the_callers_numbers():
         purpose.stream(9, 1, 2, 3)
 
 
+def test_pythons_generator_has_a_key_too():
+    purpose = PythonPurpose("run", (None, 4))
+    draws = {purpose.random(seed, number).random() for seed in range(20) for number in range(20)}
+    assert len(draws) == 400
+    assert purpose.random(1, 2).random() == purpose.random(1, 2).random() == GOLDEN_DRAW
+    assert purpose.random(0, 7).random() != PythonPurpose("run", (4,)).random(7).random()
+
+
 def test_whoever_draws_names_a_purpose():
     """A stream of a bare key could be another's."""
     source = Path(seeds.__file__).parents[1]
-    bare = re.compile(r"import .*\b(stream|seed_at)\b|^    (stream|seed_at),$", re.MULTILINE)
+    bare = re.compile(
+        r"import .*\b(stream|seed_at)\b|^    (stream|seed_at),$|random\.Random\(", re.MULTILINE
+    )
     found = [
         path.relative_to(source).as_posix()
         for path in sorted(source.rglob("*.py"))

@@ -79,7 +79,8 @@ def test_a_device_distorts_as_the_transforms_do(kind, size):
     plain, plain_there = drawn(size, "ink", CPU)
     changed = (wanted != plain_there).flatten(1).any(1)
     assert 4 <= changed.sum() <= 20
-    assert torch.equal((got != plain).flatten(1).any(1), changed)
+    # By less than half a grey the transforms change nothing.
+    assert torch.equal(((got - plain).abs() > 0.5 / 255).flatten(1).any(1), changed)
     assert 0 <= got.min() < got.max() <= 1
     assert (got - wanted).abs().mean() < DISTORTED.get(kind, 0.003)
     here, there = got - plain, wanted - plain_there

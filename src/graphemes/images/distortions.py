@@ -4,14 +4,13 @@ Each is albumentations', of a picture (H, W, 1) uint8, 255 paper .. 0 ink, and l
 """
 
 import math
-import random
 from typing import Any
 
 import cv2
 import numpy as np
 import numpy.typing as npt
 
-from graphemes.foundation.seeds import DISTORTION
+from graphemes.foundation.seeds import DISTORTED, DISTORTION
 from graphemes.images.albumentations_library import A
 
 PAPER = 255
@@ -32,11 +31,11 @@ class Distortion(A.BasicTransform):  # type: ignore[misc]
     number: int
 
     def set_random_seed(self, seed: int | None) -> None:
-        """Seed the choice of pictures; a seed is below 2**32."""
+        """Seed the choice of pictures."""
         if seed is None:
             super().set_random_seed(None)
         else:  # without numpy's generator, which takes the longest to make: few pictures need it
-            self.seed, self.py_random = seed, random.Random(self.number << 32 | seed)
+            self.seed, self.py_random = seed, DISTORTED.random(seed, self.number)
 
     def should_apply(self, force_apply: bool = False) -> bool:
         """Whether this picture is distorted: those of a smaller share are among a larger one's."""
