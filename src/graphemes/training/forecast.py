@@ -1,4 +1,4 @@
-"""How long a fold's training will take here, said once from its first steps."""
+"""What a fold's epochs cost, how long they will take here, and whether a deadline leaves one."""
 
 import time
 from dataclasses import dataclass
