@@ -103,7 +103,7 @@ def test_other_settings_are_refused_and_nothing_is_lost(again, kaggle_like, trai
     said = train(data_dir=kaggle_like, work_dir=again, lr=0.1)
     assert said.code == 2
     assert said.err.count("\n") == 1
-    assert "lr is 0.003, asked for 0.1" in said.err
+    assert "lr is 0.006, asked for 0.1" in said.err
     assert "overwrite=true" in said.err
     assert "name=" in said.err
     changed = [p for p, t in files.items() if not p.exists() or p.stat().st_mtime_ns != t]
