@@ -7,19 +7,29 @@ import numpy as np
 import pytest
 
 from graphemes.evaluation.class_weights import REACH, STEP, log_offsets
-from graphemes.evaluation.decide import SHAPE, decided
+from graphemes.evaluation.decide import SHAPE, Prior, Tuned, decided
+from graphemes.evaluation.decision_files import read_decisions, write_decisions
+from graphemes.evaluation.gains import gain_and_error
 from graphemes.evaluation.metrics import score
 from graphemes.evaluation.nested import (
-    LEAST,
     PARTS,
     fit_and_judge,
     make_evidence,
     nested_guess,
     nested_parts,
-    winner,
 )
-from graphemes.evaluation.tuning import FITS, POWERS, fit_prior, fit_tuned, try_all
-from graphemes.foundation.heads import HEADS
+from graphemes.evaluation.trials import Evidence, Tally, chance_counts
+from graphemes.evaluation.tuning import (
+    FITS,
+    POWERS,
+    UNJUDGED,
+    UNSEEN,
+    fit_prior,
+    fit_tuned,
+    try_all,
+)
+from graphemes.evaluation.winners import LEAST, auto_guess, winner, winner_on
+from graphemes.foundation.heads import HEADS, PerHead
 from graphemes.foundation.seeds import stream
 from worlds import macro_recall, make_table
 
@@ -165,25 +175,139 @@ def test_unseen_graphemes_are_unknown_to_their_own_fold_and_weigh_little():
 
 
 def test_the_winner_is_beyond_its_error():
-    table, counts = make_table(LEAST)
-    outcome = fit_and_judge(table, {0: counts}, seed=0).outcomes["argmax"]
-
-    def of(**gains: tuple[float, float]) -> str:
-        made = {k: replace(outcome, gain=gain, error=error) for k, (gain, error) in gains.items()}
-        return winner({"argmax": outcome, **made})
+    def of(images: int = LEAST, **gains: tuple[float, float]) -> str:
+        return winner({"argmax": (0.0, 0.0), **gains}, images)
 
     assert of(prior=(0.01, 0.002), tuned=(0.012, 0.002), joint=(0.03, 0.04)) == "tuned"
     assert of(prior=(0.001, 0.002), joint=(-0.01, 0.001)) == "argmax"
-    outcome = fit_and_judge(make_table(LEAST - 1)[0], {0: counts}, seed=0).outcomes["argmax"]
-    assert of(prior=(0.01, 0.002)) == "argmax"
+    assert of(LEAST - 1, prior=(0.01, 0.002)) == "argmax"
 
 
-def test_folds_are_read_with_their_own_counts_and_one_image_is_no_fault():
+def test_auto_is_judged_by_what_won_on_the_other_parts():
+    table, counts = make_table(2000)
+    evidence = make_evidence(table, {0: counts}, seed=0)
+    # Two rules: each right on one part alone, where argmax, which is right elsewhere, is wrong.
+    right = evidence.truth
+    wrong = PerHead(*((own + 1) % head.classes for head, own in zip(HEADS, right, strict=True)))
+
+    def right_in(*parts: int) -> PerHead:
+        inside = np.isin(evidence.parts, parts)
+        return PerHead(*(np.where(inside, a, b) for a, b in zip(right, wrong, strict=True)))
+
+    guesses = {"argmax": right_in(2), "prior": right_in(0, 1), "tuned": right_in(0, 3, 4)}
+    assert winner_on(evidence, guesses, np.ones(2000, bool)) == "tuned"
+    found = auto_guess(evidence, guesses)
+    for part in range(PARTS):
+        name = winner_on(evidence, guesses, evidence.parts != part)
+        rows = evidence.parts == part
+        for got, wanted in zip(found, guesses[name], strict=True):
+            assert got[rows].tolist() == wanted[rows].tolist()
+    truth = evidence.truth.root
+    assert (found.root == truth).mean() < (guesses["tuned"].root == truth).mean()
+    fitted = fit_and_judge(table, {0: counts}, seed=0)
+    assert "auto" not in fitted.rules
+    assert fitted.outcomes["auto"] == fitted.outcomes[fitted.winner]  # it wins without any part
+
+
+def test_folds_are_read_with_their_own_counts():
     table, counts = make_table(400)
-    folds = np.arange(400) % 2
-    split = fit_and_judge(replace(table, folds=folds), {0: counts, 1: counts * 3}, seed=0)
-    whole = fit_and_judge(table, {0: counts}, seed=0)
-    assert split.outcomes["prior"] == whole.outcomes["prior"]  # shares are the same
-    assert (split.rules["prior"].counts == counts * 3).all()
+    table = replace(table, folds=np.arange(400) % 2)
+    evidence = make_evidence(table, {0: counts, 1: counts[::-1].copy()}, seed=0)
+    for name in ("prior", "joint"):
+
+        def fit(evidence: Evidence, tried: Tally, parts: np.ndarray, name: str = name) -> Prior:
+            rule = FITS[name](evidence, tried, parts)
+            return replace(rule, powers=PerHead(1.0, 1.0, 1.0))
+
+        tried = try_all(evidence)
+        guess = nested_guess(evidence, tried, fit)
+        for part in range(PARTS):
+            rule = fit(evidence, tried, np.arange(PARTS) != part)
+            for fold, other in ((0, 1), (1, 0)):
+                rows = np.flatnonzero((evidence.parts == part) & (table.folds == fold))
+                own, others = (
+                    decided(replace(rule, counts=evidence.counts[one]), evidence.chosen(rows))
+                    for one in (fold, other)
+                )
+                for got, wanted in zip(guess, own, strict=True):
+                    assert got[rows].tolist() == wanted.tolist()
+                assert own.root.tolist() != others.root.tolist()
+
+
+def test_one_image_is_no_fault():
     single, counts = make_table(1)
-    assert fit_and_judge(single, {0: counts}, seed=0).winner == "argmax"
+    for known in ({0: counts}, None):
+        assert fit_and_judge(single, known, seed=0).winner == "argmax"
+
+
+def test_an_error_is_not_less_for_more_images_of_the_same_unseen_graphemes():
+    random = stream(7)
+    truth = HEADS.map(lambda head: random.integers(0, head.classes, 300))
+    guess, plain = (
+        PerHead(*(np.where(random.random(300) < share, own, 0) for own in truth))
+        for share in (0.7, 0.6)
+    )
+    seen = np.arange(300) >= 60
+
+    def of(times: int) -> tuple[float, float]:
+        rows = np.repeat(np.arange(300), np.where(seen, 1, times))
+        weights = np.where(seen, 1, 1 / times)[rows]
+        chosen = [heads.map(lambda own: own[rows]) for heads in (truth, guess, plain)]
+        return gain_and_error(*chosen, weights, seen[rows])
+
+    assert of(5) == pytest.approx(of(1))
+    alone = gain_and_error(truth, guess, plain, np.ones(300), np.ones(300, bool))
+    assert alone[0] == pytest.approx(of(1)[0])
+
+
+def test_without_an_unseen_image_unseen_graphemes_are_doubted_within_bounds():
+    table, counts = make_table(4000)
+    fitted = fit_and_judge(table, {0: counts}, seed=0)
+    assert min(fitted.rules["joint"].unseen) >= UNJUDGED > min(UNSEEN)
+    tried = try_all(make_evidence(table, {0: counts}, seed=0))
+    assert {one.unseen for one in tried.trials} == {1.0, 0.5, 0.2}
+    some = replace(table, seen=np.arange(4000) > 0)
+    tried = try_all(make_evidence(some, {0: counts}, seed=0))
+    assert {one.unseen for one in tried.trials} == {1.0, *UNSEEN}
+
+
+def test_where_nobody_knows_the_graphemes_their_shares_are_of_other_parts_and_joint_cannot_win():
+    table, _ = make_table(4000)
+    fitted = fit_and_judge(table, None, seed=0)
+    assert fitted.winner in ("prior", "tuned")
+    evidence = make_evidence(table, None, seed=0)
+    for part in range(PARTS):
+        others = np.arange(PARTS) != part
+        rows = evidence.parts != part
+        wanted = chance_counts(table.truth.map(lambda own, rows=rows: own[rows]))
+        assert (evidence.counts_of(others) == wanted).all()
+        assert (evidence.counts[part] == wanted).all()
+    # Other labels in one part change no guess there.
+    inside = evidence.parts == 2
+    other = table.truth.map(lambda own: np.where(inside, own[::-1], own))
+    changed = make_evidence(replace(table, truth=other), None, seed=0)
+    changed = replace(changed, parts=evidence.parts, folds=evidence.parts)
+    counts = changed.counts_of(np.arange(PARTS) != 2)
+    assert (counts == evidence.counts_of(np.arange(PARTS) != 2)).all()
+
+
+def test_weights_of_absent_classes_can_be_written_and_read(tmp_path):
+    random = stream(9)
+    counts = np.zeros(SHAPE, np.int64)
+    counts[:100, :9, :6] = 40  # 216,000 images, none of the other classes
+    truth = HEADS.map(lambda head: random.integers(0, {168: 100, 11: 9, 7: 6}[head.classes], 300))
+    found = HEADS.map(lambda head: random.dirichlet(np.ones(head.classes), 300).astype(np.float32))
+    table = replace(make_table(300)[0], truth=truth, probabilities=found)
+    evidence = make_evidence(table, {0: counts}, seed=0)
+    tried = try_all(evidence)
+    extreme = Tally([replace(one, power=2.0) for one in tried.trials], tried.right, tried.total)
+    rule = fit_tuned(evidence, extreme, np.ones(PARTS, bool))
+    fitted = fit_and_judge(table, {0: counts}, seed=0)
+    fitted = replace(fitted, rules={**fitted.rules, "tuned": rule})
+    path = tmp_path / "decisions.json"
+    write_decisions(path, fitted, identity={}, tables={}, seed=0)
+    kept = read_decisions(path).rules["tuned"]
+    for got, wanted in zip(kept.weights, rule.weights, strict=True):
+        assert np.array_equal(got, wanted)
+    larger = Tuned(rule.weights.map(lambda own: own * 4))
+    assert decided(larger, found).root.tolist() == decided(rule, found).root.tolist()

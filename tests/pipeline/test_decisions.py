@@ -1,6 +1,7 @@
 """decisions.json from tables to labels: fitted by score, taken where it fits, refused elsewhere."""
 
 import json
+import re
 import shutil
 from dataclasses import replace
 from pathlib import Path
@@ -18,6 +19,8 @@ from graphemes.evaluation.oof import OofTable, write_oof
 from graphemes.foundation.files import write_json
 from graphemes.foundation.heads import HEADS, PerHead
 from graphemes.foundation.layout import FoldPaths
+from graphemes.network.weights import load_weights, read_record, save_weights, write_settings
+from graphemes.pipeline.decisions import choose_rule, identities_of
 from graphemes.release import packing
 from worlds import make_table, named, random_pixels, shard_table, write_fold, write_table
 
@@ -28,8 +31,6 @@ def write_run(run_dir: Path, table: OofTable, fold: str = "0", seed: int = 0) ->
     """A finished fold of a fresh network, with somebody's table as its own."""
     place = FoldPaths(run_dir / f"fold{fold}")
     write_fold(place.directory, fold, seed=seed)
-    from graphemes.network.weights import read_record
-
     record = read_record(place.weights)
     identity = {
         "settings": record.settings,
@@ -103,7 +104,9 @@ def test_score_fits_once_and_says_what_wins(scored, place, run):
     entry = json.loads((scored / "folds" / "scores.json").read_text())["decision"]
     found = read_decisions(scored / "folds" / "decisions.json")
     assert entry["rule"] == found.winner != "argmax"
-    assert entry["nested_score"] == found.nested[found.winner].judged
+    # Not the winner's own: that is the greatest of several.
+    assert entry["nested_score"] == found.nested["auto"].judged
+    assert entry["gain"] == found.nested["auto"].gain != found.nested[found.winner].gain
     assert found.identity["digests"] == DIGESTS
     path = place / "folds" / "decisions.json"
     before = path.stat().st_mtime_ns
@@ -114,6 +117,8 @@ def test_score_fits_once_and_says_what_wins(scored, place, run):
     assert path.stat().st_mtime_ns == before
     asked = run("score", work_dir=place, decide="prior")
     assert "decide=prior: as asked" in asked.out
+    entry = json.loads((place / "folds" / "scores.json").read_text())["decision"]
+    assert entry["nested_score"] == found.nested["prior"].judged
     plain = run("score", work_dir=place, decide="argmax")
     assert "nested" not in plain.out
     assert json.loads((place / "folds" / "scores.json").read_text())["decision"] == {
@@ -217,22 +222,87 @@ def test_rules_of_another_run_are_not_taken(place, table, predict):
 
 
 def test_what_trained_on_every_row_takes_its_runs_rules(place, table, predict):
+    path = place / "folds" / "decisions.json"
+    value = json.loads(path.read_text())
+    every, known = {"0 0 0": 1000, "1 1 1": 1, "2 2 2": 50}, {"0 0 0": 2, "1 1 1": 2}
+    write_json(path, {**value, "graphemes": known, "graphemes_of_all": every})
     write_run(place / "folds", table, "none")
+    weights = place / "folds" / "foldnone" / "weights.safetensors"
+    record = read_record(weights)
+    # A recipe gives it fewer epochs; its folds are those of nobody.
+    write_settings(weights, {**record.settings, "epochs": 7})
+    fold, whole = (
+        choose_rule("joint", [weights], identities_of([replace(record, **one)])).rule
+        for one in ({"fold": "0"}, {"fold": "none", "digests": {"data": "d", "folds": "x"}})
+    )
+    assert fold.counts.sum() == 4
+    assert whole.counts[2, 2, 2] == 50
+    assert whole.counts.sum() == 1051
     said = predict(weights=place / "folds" / "foldnone", decide="joint")
     assert said.code == 0, said.err
     assert "decide=joint: joint by" in said.out
+    write_settings(weights, {**record.settings, "epochs": 7, "lr": 1.0})
+    assert "was fitted for another run (lr is " in predict(decide="joint", weights=weights).err
 
 
-def test_a_file_that_was_tampered_with_ends_with_one_line(place, predict, run):
+def test_a_file_that_was_tampered_with_is_refused_or_left_alone(place, predict, run):
     path = place / "folds" / "decisions.json"
     path.write_text(path.read_text().replace('"winner": "', '"winner": "x'))
-    said = predict()
+    said = predict(decide="tuned")
     assert said.code == 2
     assert said.err.startswith(f"graphemes: {path}: winner: ")
     assert said.err.count("\n") == 1
-    assert predict(decide="argmax").code == 0
+    said = predict()  # at the end of a training, too: that is no time to fail
+    assert said.code == 0, said.err
+    assert f"decide=auto: argmax; {path}: winner: " in said.out
     assert run("score", work_dir=place).code == 0  # which fits it anew
     assert read_decisions(path).winner != "argmax"
+
+
+def test_a_joint_winner_that_no_unseen_image_judged_says_so(place, predict, run):
+    path = place / "folds" / "decisions.json"
+    value = json.loads(path.read_text())
+    word = "no image of an unseen grapheme judged it; decide=tuned is safer where many are unseen"
+    write_json(path, {**value, "winner": "joint"})
+    assert word in predict().out
+    assert word in run("score", work_dir=place).out
+    assert word not in predict(decide="joint").out  # who names it knows
+    value["nested"]["joint"]["unseen"] = 0.5
+    write_json(path, {**value, "winner": "joint"})
+    said = predict(overwrite="true").out
+    assert "decide=auto: joint by" in said
+    assert word not in said
+
+
+def test_images_that_are_too_few_are_named_in_both_places(place, predict, run):
+    path = place / "folds" / "decisions.json"
+    value = json.loads(path.read_text())
+    write_json(path, {**value, "winner": "argmax", "images": 40})
+    assert "; 40 images are too few to choose a rule by (500))" in predict().out
+    write_json(path, {**value, "winner": "argmax"})
+    assert "; no gain is beyond its error)" in predict().out
+
+
+def test_a_rule_is_not_scored_on_the_images_that_it_was_fitted_on(place, kaggle_like, decoded, run):
+    shutil.copytree(decoded / "data", place / "data")
+    weights = place / "folds" / "fold0" / "weights.safetensors"
+    path = place / "folds" / "decisions.json"
+    words = {"weights": weights, "data_dir": kaggle_like, "work_dir": place, "workers": 0}
+    elsewhere = run("score", **words, decide="tuned")
+    assert elsewhere.code == 0, elsewhere.err
+    assert re.search(r"decide=tuned: tuned by .*: score 0\.\d{4} \(root ", elsewhere.out)
+    # The same weights, as if that data had been theirs.
+    data = json.loads(next((place / "data" / "cache").glob("*.json")).read_text())["digest"]
+    record = replace(read_record(weights), digests={"data": data, "folds": "f"})
+    save_weights(weights, load_weights(weights)[0].state_dict(), record, np.zeros(1, np.int64))
+    value = json.loads(path.read_text())
+    value["identity"]["digests"]["data"] = data
+    write_json(path, value)
+    said = run("score", **words, decide="tuned")
+    assert said.code == 0, said.err
+    nested = value["nested"]["tuned"]["judged"]
+    assert f"): fitted on these images; nested {nested:.4f}" in said.out
+    assert ": score 0." not in said.out
 
 
 def test_decisions_go_along_with_packs_exports_and_readers(

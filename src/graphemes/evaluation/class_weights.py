@@ -7,7 +7,10 @@ The steps are smoothed, and a move is made only if its gain is beyond what chanc
 n images, C classes of one head, S places of a weight.
 """
 
+from typing import Any
+
 import numpy as np
+import numpy.typing as npt
 
 from graphemes.foundation.arrays import Floats, Integers
 
@@ -20,7 +23,12 @@ _PAD = 20  # places beyond the reach whose steps the smoothing brings in
 
 
 def log_offsets(
-    logs: Floats, truth: Integers, values: Floats, *, smooth: float = SMOOTH, doubt: float = DOUBT
+    logs: npt.NDArray[np.floating[Any]],
+    truth: Integers,
+    values: Floats,
+    *,
+    smooth: float = SMOOTH,
+    doubt: float = DOUBT,
 ) -> Floats:
     """(C,) what to add to the logarithms (n, C) of what is already weighed.
 
@@ -31,28 +39,29 @@ def log_offsets(
     if not len(logs):
         return offsets
     unsure = _unsure(logs)
-    logs, truth, values = logs[unsure].copy(), truth[unsure], values[unsure]
+    # These are copies: of few rows, so that only they are held in float64.
+    offered, truth, values = logs[unsure].astype(np.float64), truth[unsure], values[unsure]
     rows = np.arange(len(truth))
     places = np.linspace(-REACH, REACH, 2 * round(REACH / STEP) + 1)
     kernel = _kernel(smooth)
     for _ in range(SWEEPS):
         before = offsets.copy()
         for label in np.unique(truth).tolist():
-            own = logs[:, label] - offsets[label]
-            logs[:, label] = -np.inf
-            best = logs.argmax(axis=1)
-            steps = logs[rows, best] - own  # beyond it the class is the answer
+            own = offered[:, label] - offsets[label]
+            offered[:, label] = -np.inf
+            best = offered.argmax(axis=1)
+            steps = offered[rows, best] - own  # beyond it the class is the answer
             change = np.where(truth == label, values, -values * (best == truth))
             gains = _gains(steps, change, len(places), kernel, doubt)
             # Of equals the nearest to no move.
             offsets[label] = places[np.argmax(gains - 1e-12 * np.abs(places))]
-            logs[:, label] = own + offsets[label]
+            offered[:, label] = own + offsets[label]
         if (offsets == before).all():
             break
     return offsets
 
 
-def _unsure(logs: Floats) -> Integers:
+def _unsure(logs: npt.NDArray[np.floating[Any]]) -> Integers:
     """The rows in which another class can come first when all weights move as far as they may."""
     two = np.partition(logs, -2, axis=1)[:, -2:]
     return np.flatnonzero(two[:, 1] - two[:, 0] <= 2 * REACH)

@@ -1,13 +1,14 @@
 """decisions.json: fitted decision rules, what each reached when judged, and the one to take.
 
 By `identity` (of a run), `tables` (the digest of each fold's out-of-fold table) and `seed` whoever
-reads it knows whether it fits. `nested` has a row a rule, `rules` their parameters, `graphemes` the
-training images of each grapheme by its labels: "15 9 5".
+reads it knows whether it fits. `nested` has a row a rule, and one of `auto`: what it is to choose
+among them. `rules` has their parameters, `graphemes` the training images of each grapheme by its
+labels, "15 9 5", `graphemes_of_all` those of all rows, for what trained on every row.
 """
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -25,10 +26,12 @@ from graphemes.evaluation.decision_schema import (
     Part,
 )
 from graphemes.evaluation.nested import Fitted
+from graphemes.evaluation.winners import AUTO
 from graphemes.foundation.arrays import Integers
 from graphemes.foundation.errors import DataError
 from graphemes.foundation.files import digest, read_json, write_json
 from graphemes.foundation.heads import HEADS, PerHead
+from graphemes.foundation.settings.types import Decide
 
 _ADVICE = "delete it and run score again"
 
@@ -46,6 +49,18 @@ class DecisionFile:
     nested: dict[str, NestedRow]
     judged_by: str
     rules: dict[str, Decision]
+    whole: Integers | None  # images of each grapheme in all rows, where that is known
+
+    def row(self, decide: Decide) -> NestedRow:
+        """What was reached on images that nothing was fitted on, by what `decide` takes here."""
+        return self.nested.get(decide, self.nested[self.winner])  # earlier files lack AUTO's
+
+    def taken(self, decide: Decide, *, whole: bool = False) -> Decision:
+        """The rule that `decide` takes here; of what trained on every row where `whole`."""
+        rule = self.rules[self.winner if decide == AUTO else decide]
+        if whole and self.whole is not None and isinstance(rule, Prior | Joint):
+            return replace(rule, counts=self.whole)
+        return rule
 
 
 def read_decisions(path: Path) -> DecisionFile:
@@ -53,6 +68,7 @@ def read_decisions(path: Path) -> DecisionFile:
     try:
         found = FileContent.model_validate(read_json(path))
         counts = _counts(found.graphemes)
+        whole = None if found.graphemes_of_all is None else _counts(found.graphemes_of_all)
     except ValidationError as error:
         first = error.errors()[0]
         place = ".".join(map(str, first["loc"])) or "the file"
@@ -69,9 +85,10 @@ def read_decisions(path: Path) -> DecisionFile:
         found.seed,
         found.winner,
         found.images,
-        {name: found.nested[name] for name in RULES},
+        {name: found.nested[name] for name in (*RULES, AUTO) if name in found.nested},
         found.judged_by,
         _rules(found.rules, counts),
+        whole,
     )
 
 
@@ -130,6 +147,8 @@ def write_decisions(
         "rules": parameters,
         "graphemes": graphemes,
     }
+    if fitted.whole is not None:
+        value["graphemes_of_all"] = _graphemes(fitted.whole)
     write_json(path, value)
 
 

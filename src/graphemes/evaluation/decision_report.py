@@ -2,10 +2,27 @@
 
 from collections.abc import Mapping
 
-from graphemes.evaluation.decide import Argmax
+from graphemes.evaluation.decide import Argmax, Joint
 from graphemes.evaluation.decision_schema import NestedRow
 from graphemes.evaluation.nested import Fitted, Outcome
 from graphemes.evaluation.unseen import SubsetScores
+from graphemes.evaluation.winners import LEAST
+
+
+def why_won(winner: str, images: int) -> str:
+    """Why auto takes the rule that won, for people."""
+    if winner != Argmax.name:
+        return "it gains most beyond its error"
+    if images < LEAST:
+        return f"{images:,} images are too few to choose a rule by ({LEAST})"
+    return "no gain is beyond its error"
+
+
+def caution(winner: str, nested: Mapping[str, NestedRow]) -> str:
+    """What to know of a winner that doubts unseen graphemes unjudged, for people; "" of others."""
+    if winner != Joint.name or nested[Joint.name].unseen is not None:
+        return ""
+    return "no image of an unseen grapheme judged it; decide=tuned is safer where many are unseen"
 
 
 def nested_rows(fitted: Fitted) -> dict[str, NestedRow]:

@@ -14,6 +14,15 @@ _RuleName = Literal["argmax", "prior", "tuned", "joint"]
 RULES: tuple[_RuleName, ...] = ("argmax", "prior", "tuned", "joint")
 
 
+_Graphemes = Annotated[
+    dict[
+        Annotated[str, Field(pattern=r"^\d{1,3} \d{1,2} \d$")],
+        Annotated[int, Field(ge=1, le=10**9)],
+    ],
+    Field(min_length=1),
+]
+
+
 class Part(BaseModel):
     """Checked as it is read: types, sizes, bounds, no nan."""
 
@@ -83,12 +92,7 @@ class FileContent(Part):
     images: Annotated[int, Field(ge=1)]
     judged_by: Literal["score", "weighted"]
     winner: _RuleName
-    nested: dict[_RuleName, NestedRow]
+    nested: dict[_RuleName | Literal["auto"], NestedRow]
     rules: Parameters
-    graphemes: Annotated[
-        dict[
-            Annotated[str, Field(pattern=r"^\d{1,3} \d{1,2} \d$")],
-            Annotated[int, Field(ge=1, le=10**9)],
-        ],
-        Field(min_length=1),
-    ]
+    graphemes: _Graphemes
+    graphemes_of_all: _Graphemes | None = None

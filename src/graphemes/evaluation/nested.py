@@ -13,18 +13,19 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from graphemes.competition.labels import grapheme_codes
-from graphemes.evaluation.decide import Argmax, Decision, Joint, decided, likeliest
+from graphemes.evaluation.decide import Argmax, Decision, Joint, Prior, decided, likeliest
+from graphemes.evaluation.gains import gain_and_error
 from graphemes.evaluation.metrics import Score, score
 from graphemes.evaluation.oof import OofTable
-from graphemes.evaluation.trials import Evidence, Tally
+from graphemes.evaluation.trials import Evidence, Tally, chance_counts
 from graphemes.evaluation.tuning import FITS, Fit, try_all
 from graphemes.evaluation.unseen import SubsetScores, private_weights, score_subsets
-from graphemes.foundation.arrays import Booleans, Floats, Integers
+from graphemes.evaluation.winners import AUTO, auto_guess, winner_on
+from graphemes.foundation.arrays import Booleans, Integers
 from graphemes.foundation.heads import HEADS, PerHead
 from graphemes.foundation.seeds import NESTED_PARTS
 
 PARTS = 5
-LEAST = 500  # images: of fewer a gain's error isn't known well enough to choose by
 
 
 @dataclass(frozen=True)
@@ -43,8 +44,9 @@ class Fitted:
     """The rules, fitted on all images; what each reached when judged; and the one to take."""
 
     rules: dict[str, Decision]
-    outcomes: dict[str, Outcome]  # argmax's too
+    outcomes: dict[str, Outcome]  # argmax's too, and AUTO's
     winner: str
+    whole: Integers | None = None  # images of each grapheme in all rows, where that is known
 
     @property
     def weighted(self) -> bool:
@@ -53,10 +55,12 @@ class Fitted:
         return subsets is not None and subsets.weighted is not None
 
 
-def fit_and_judge(table: OofTable, counts: Mapping[int, Integers], seed: int) -> Fitted:
+def fit_and_judge(table: OofTable, counts: Mapping[int, Integers] | None, seed: int) -> Fitted:
     """Fit all rules on a table, judge them nested.
 
-    `counts`: by fold, how many images of each grapheme, (168, 11, 7), its training rows have.
+    `counts`: by fold, how many images of each grapheme, (168, 11, 7), its training rows have. None
+    where nobody knows: then the classes' shares are those of the images that rules are fitted on,
+    and `joint`, which knows no grapheme, can't win.
     """
     evidence = make_evidence(table, counts, seed)
     tried = try_all(evidence)
@@ -66,41 +70,44 @@ def fit_and_judge(table: OofTable, counts: Mapping[int, Integers], seed: int) ->
     for name, fit in FITS.items():
         rules[name] = fit(evidence, tried, everything)
         guesses[name] = nested_guess(evidence, tried, fit)
+    whole = np.ones(len(evidence.parts), bool)
     outcomes = {
         name: _outcome(table, evidence, guess, guesses[Argmax.name])
-        for name, guess in guesses.items()
+        for name, guess in [*guesses.items(), (AUTO, auto_guess(evidence, guesses))]
     }
-    return Fitted(rules, outcomes, winner(outcomes))
+    return Fitted(rules, outcomes, winner_on(evidence, guesses, whole))
 
 
-def winner(outcomes: Mapping[str, Outcome]) -> str:
-    """The best of the rules that gain more than the gain's standard error; else argmax.
-
-    Of fewer than LEAST images argmax.
-    """
-    if outcomes[Argmax.name].overall.n < LEAST:
-        return Argmax.name
-    beyond = {name: one for name, one in outcomes.items() if one.gain > one.error}
-    return max(beyond, key=lambda name: beyond[name].gain) if beyond else Argmax.name
-
-
-def make_evidence(table: OofTable, counts: Mapping[int, Integers], seed: int) -> Evidence:
+def make_evidence(table: OofTable, counts: Mapping[int, Integers] | None, seed: int) -> Evidence:
     """A table with parts, and weights as the private leaderboard has them where it can say."""
     count = len(table.folds)
     seen = np.ones(count, bool) if table.seen is None else table.seen
     weights = private_weights(seen, np.ones(count, bool))
-    folds = np.unique(table.folds).tolist()
+    parts, folds = nested_parts(grapheme_codes(table.truth), seen, seed), table.folds
+    if by_chance := counts is None:
+        counts, folds = _counts_beside(table.truth, parts), parts
     # What some fold is trained on; a grapheme is left out by one fold at most.
-    everything = np.maximum.reduce([counts[fold] for fold in folds])
+    everything = np.maximum.reduce([counts[fold] for fold in np.unique(folds).tolist()])
     return Evidence(
         table.probabilities,
         table.truth,
         np.ones(count) if weights is None else weights * count,
-        table.folds,
-        nested_parts(grapheme_codes(table.truth), seen, seed),
+        folds,
+        parts,
         counts,
         everything,
+        seen,
+        by_chance,
     )
+
+
+def _counts_beside(truth: PerHead[Integers], parts: Integers) -> dict[int, Integers]:
+    """By part, counts by chance of the images that aren't in it."""
+    found = {}
+    for part in np.unique(parts).tolist():
+        others = PerHead(*(own[parts != part] for own in truth))
+        found[part] = chance_counts(others)
+    return found
 
 
 def nested_parts(codes: Integers, seen: Booleans, seed: int) -> Integers:
@@ -127,6 +134,8 @@ def nested_guess(evidence: Evidence, tried: Tally, fit: Fit) -> PerHead[Integers
         rule = fit(evidence, tried, np.arange(evidence.part_count) != part)
         for fold, counts in evidence.counts.items():
             rows = np.flatnonzero((evidence.parts == part) & (evidence.folds == fold))
+            if not len(rows):
+                continue
             found = decided(_with_counts(rule, counts), evidence.chosen(rows))
             for into, labels in zip(guess, found, strict=True):
                 into[rows] = labels
@@ -135,7 +144,7 @@ def nested_guess(evidence: Evidence, tried: Tally, fit: Fit) -> PerHead[Integers
 
 def _with_counts(rule: Decision, counts: Integers) -> Decision:
     """The rule as a fold has it, whose training rows lack what it holds out."""
-    return replace(rule, counts=counts) if isinstance(rule, Joint) else rule
+    return replace(rule, counts=counts) if isinstance(rule, Prior | Joint) else rule
 
 
 def _outcome(
@@ -146,18 +155,5 @@ def _outcome(
     if table.seen is not None:
         subsets = score_subsets(table.truth, guess, table.seen, whole)
     judged = score(table.truth, guess, weights=evidence.weights).score
-    differences = _differences(evidence, guess, plain)
-    error = float(np.sqrt(len(differences)) * differences.std())
-    overall = score(table.truth, guess)
-    return Outcome(overall, subsets, judged, float(differences.sum()), error)
-
-
-def _differences(evidence: Evidence, guess: PerHead[Integers], plain: PerHead[Integers]) -> Floats:
-    """(N,) what each image adds to the score by one guess more than by the other."""
-    found = np.zeros(len(evidence.parts))
-    share = 1 / sum(head.weight for head in HEADS)
-    for head, true, new, old in zip(HEADS, evidence.truth, guess, plain, strict=True):
-        totals = np.bincount(true, evidence.weights, minlength=head.classes)
-        worth = evidence.weights / (totals[true] * np.count_nonzero(totals))
-        found += head.weight * share * worth * ((new == true) - (old == true).astype(np.int64))
-    return found
+    gain, error = gain_and_error(table.truth, guess, plain, evidence.weights, evidence.seen)
+    return Outcome(score(table.truth, guess), subsets, judged, gain, error)

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from graphemes.evaluation.decide import (
+    SHAPE,
     class_counts,
     class_weights,
     grapheme_prior,
@@ -31,15 +32,36 @@ class Evidence:
     parts: Integers  # (N,) 0..K-1, in turn left out of the fitting
     counts: Mapping[int, Integers]  # by fold: the images of each grapheme in its training rows
     all_counts: Integers  # those in the training rows of any of these folds
+    seen: Booleans  # (N,) whether the image's grapheme is in the training rows of its fold
+    by_chance: bool = False  # nobody knows the graphemes: counts are `chance_counts`, folds parts
 
     @property
     def part_count(self) -> int:
         """K."""
         return int(self.parts.max()) + 1
 
+    def counts_of(self, parts: Booleans) -> Integers:
+        """The counts that a rule has which is fitted on the chosen of K parts."""
+        if not self.by_chance:
+            return self.all_counts
+        rows = np.flatnonzero(parts[self.parts])
+        return chance_counts(self.truth.map(lambda own: own[rows]))
+
     def chosen(self, rows: Booleans | Integers) -> Probabilities:
         """The probabilities of some rows."""
         return self.probabilities.map(lambda head: head[rows])
+
+
+def chance_counts(truth: PerHead[Integers]) -> Integers:
+    """(168, 11, 7) as if classes met by chance, each as often as in the truth, or a little."""
+    shares = [
+        np.maximum(np.bincount(own, minlength=head.classes), 1) / max(1, len(own))
+        for head, own in zip(HEADS, truth, strict=True)
+    ]
+    product = np.einsum("r,v,c->rvc", *shares)
+    counts: Integers = np.maximum(np.rint(product * 1e9), 1).astype(np.int64)
+    assert counts.shape == SHAPE
+    return counts
 
 
 @dataclass(frozen=True)

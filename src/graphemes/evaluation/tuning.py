@@ -18,6 +18,7 @@ from graphemes.foundation.heads import PerHead
 POWERS = tuple(round(0.1 * tenths, 1) for tenths in range(21))  # 0 .. 2
 GRAPHEME_POWERS = (0.0, 0.5)  # train.csv's graphemes have 79 to 240 images: little to tell apart
 UNSEEN = (0.5, 0.2, 0.05)
+UNJUDGED = 0.2  # the least where no image of an unseen grapheme is there; see try_all
 _ALIKE = (0.0, 1.0)  # the prior that says nothing: what is left is the rule `prior`
 TRIALS = tuple(
     Trial(power, *prior)
@@ -29,18 +30,24 @@ Fit = Callable[[Evidence, Tally, Booleans], Decision]
 
 
 def try_all(evidence: Evidence) -> Tally:
-    """All trials of `prior` and `joint` on all images: what the fits below choose among."""
-    return tally(evidence, TRIALS)
+    """All trials of `prior` and `joint` on all images: what the fits below choose among.
+
+    Where all images are of graphemes that training has, to doubt the others costs nothing, so the
+    least prior of those nearly always wins, and says nothing of what it costs elsewhere. There it
+    is UNJUDGED or more: a network that is surer than 5 to 1 can still read an unseen grapheme.
+    """
+    judged = not evidence.seen.all()
+    return tally(evidence, [one for one in TRIALS if judged or one.unseen >= UNJUDGED])
 
 
 def fit_prior(evidence: Evidence, tried: Tally, parts: Booleans) -> Prior:
     """The best power of each head on the chosen of K parts."""
-    return Prior(_best_powers(tried, parts), evidence.all_counts)
+    return Prior(_best_powers(tried, parts), evidence.counts_of(parts))
 
 
 def fit_tuned(evidence: Evidence, tried: Tally, parts: Booleans) -> Tuned:
     """The best power's weights, each then moved where its class has images enough to say so."""
-    start = prior_weights(evidence.all_counts, _best_powers(tried, parts))
+    start = prior_weights(evidence.counts_of(parts), _best_powers(tried, parts))
     rows = np.flatnonzero(parts[evidence.parts])
     offsets = PerHead(
         *(
@@ -52,7 +59,7 @@ def fit_tuned(evidence: Evidence, tried: Tally, parts: Booleans) -> Tuned:
     )
     moved: Weights = PerHead(
         *(
-            (weights * np.exp(offset)).astype(np.float32)
+            _centred(weights * np.exp(offset)).astype(np.float32)
             for weights, offset in zip(start, offsets, strict=True)
         )
     )
@@ -66,7 +73,7 @@ def fit_joint(evidence: Evidence, tried: Tally, parts: Booleans) -> Joint:
         best.map(lambda trial: trial.power),
         best.map(lambda trial: trial.grapheme_power),
         best.map(lambda trial: trial.unseen),
-        evidence.all_counts,
+        evidence.counts_of(parts),
     )
 
 
@@ -83,6 +90,16 @@ def _best_powers(tried: Tally, parts: Booleans) -> PerHead[float]:
     return tried.only(alike).best(parts).map(lambda trial: trial.power)
 
 
+def _centred(weights: Floats) -> Floats:
+    """The weights with as much above 1 as below: a class without images has 1e10 and more.
+
+    By a power of two, so that what is greatest stays so, to the last bit.
+    """
+    logs = np.log2(weights)
+    centred: Floats = np.ldexp(weights, -round((logs.max() + logs.min()) / 2))
+    return centred
+
+
 def _offsets(
     probabilities: Singles, weights: Singles, truth: Integers, row_weights: Floats
 ) -> Floats:
@@ -91,4 +108,4 @@ def _offsets(
     values: Floats = row_weights / (totals[truth] * np.count_nonzero(totals))
     tiny = np.finfo(np.float32).tiny  # what is smaller is no answer, whatever it weighs
     logs = np.log(np.maximum(probabilities, tiny)) + np.log(weights)
-    return log_offsets(logs.astype(np.float64), truth, values)
+    return log_offsets(logs, truth, values)

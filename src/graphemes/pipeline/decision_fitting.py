@@ -2,6 +2,7 @@
 
 import contextlib
 from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -11,20 +12,25 @@ import pandas as pd
 from graphemes.competition.labels import label_columns, read_labels
 from graphemes.evaluation.decide import SHAPE, Argmax
 from graphemes.evaluation.decision_files import DecisionFile, read_decisions, write_decisions
-from graphemes.evaluation.decision_report import decision_lines, nested_rows
+from graphemes.evaluation.decision_report import caution, decision_lines, nested_rows, why_won
 from graphemes.evaluation.folds import folds_digest, read_folds
-from graphemes.evaluation.nested import LEAST, PARTS, Fitted, fit_and_judge
+from graphemes.evaluation.nested import PARTS, fit_and_judge
 from graphemes.evaluation.oof import OofTable
+from graphemes.evaluation.winners import AUTO, LEAST
 from graphemes.foundation.arrays import Integers
 from graphemes.foundation.errors import DataError
 from graphemes.foundation.files import file_digest
-from graphemes.foundation.heads import HEADS, PerHead
 from graphemes.foundation.layout import FoldPaths, Layout
 from graphemes.foundation.progress import say
 from graphemes.foundation.settings.types import Decide
 from graphemes.pipeline.existing_results import kept_identity
 from graphemes.pipeline.identity import RunIdentity
 from graphemes.pipeline.run_records import RunRecord
+
+UNKNOWN = (
+    "its folds file isn't here, so nobody knows which graphemes there are: joint can't win, and"
+    " classes are as frequent as in the table"
+)
 
 
 def decide_run(
@@ -35,27 +41,44 @@ def decide_run(
     Writes decisions.json and says how the rules do, and which is taken. With decide=argmax nothing
     is fitted; nor where the folds are of several runs, nor, with auto, where images are few.
     """
-    identity, images = _one_identity(places), len(table.folds)
+    identity, images = one_identity(places), len(table.folds)
     if identity is None:
         say("the folds are of several runs, so no decision rule is fitted: argmax")
-    if decide == "auto" and images < LEAST:
-        say(f"decide=auto: argmax: {images:,} images are too few to choose a rule by ({LEAST})")
-    elif decide != "argmax" and identity is not None:
-        return _entry(
-            _kept(layout.decisions, places, identity) or _fit(layout, places, table, identity),
-            decide,
-        )
+    elif decide == "auto" and images < LEAST:
+        say(f"decide=auto: argmax: {why_won(Argmax.name, images)}")
+    elif decide != "argmax":
+        tables = {str(place.number): file_digest(place.oof) for place in places}
+        files = folds_files(layout, places)
+        return _entry(fitted_file(layout.decisions, identity, tables, table, files), decide)
     return {"rule": Argmax.name}
+
+
+def fitted_file(
+    path: Path,
+    identity: RunIdentity,
+    tables: dict[str, str],
+    table: OofTable,
+    files: Sequence[Path],
+) -> DecisionFile:
+    """The rules fitted on a table: those at `path`, if they are of these `tables` and identity.
+
+    `tables`: digests by fold. `files`: the folds files that may be the table's.
+    """
+    return _kept(path, tables, identity) or _fit(path, identity, tables, table, files)
+
+
+def say_decision(found: DecisionFile, decide: Decide) -> None:
+    """Say how the rules do, and which is taken."""
+    for line in ("", *decision_lines(found.nested), *_taken_lines(found, decide)):
+        say(line)
 
 
 def _entry(found: DecisionFile, decide: Decide) -> dict[str, Any]:
     """Say how the rules do; the entry of the one that is taken."""
-    name = found.winner if decide == "auto" else decide
-    row = found.nested[name]
-    for line in ("", *decision_lines(found.nested), _taken_line(found, decide, name)):
-        say(line)
+    say_decision(found, decide)
+    row = found.row(decide)
     return {
-        "rule": name,
+        "rule": found.taken(decide).name,
         "judged_by": found.judged_by,
         "nested_score": row.judged,
         "gain": row.gain,
@@ -63,97 +86,111 @@ def _entry(found: DecisionFile, decide: Decide) -> dict[str, Any]:
     }
 
 
-def _one_identity(places: Sequence[FoldPaths]) -> RunIdentity | None:
+def one_identity(places: Sequence[FoldPaths]) -> RunIdentity | None:
     """The identity that folds share; None where they don't."""
     kept = [identity for place in places if (identity := kept_identity(place)[0]) is not None]
     same = all(not one.differences(kept[0]) for one in kept)
     return kept[0] if kept and same else None
 
 
-def _taken_line(found: DecisionFile, decide: Decide, name: str) -> str:
+def _taken_lines(found: DecisionFile, decide: Decide) -> list[str]:
     by = "the score in which unseen images weigh as on the private leaderboard"
     judged = f"; judged by {by}" if found.judged_by == "weighted" else ""
     if decide != "auto":
-        return f"decide={decide}: as asked{judged}"
-    why = "it gains most beyond its error"
-    if name == Argmax.name:
-        why = "no gain is beyond its error" if found.images >= LEAST else "images are too few"
-    return f"decide=auto: {name}: {why}, nested on {PARTS} parts of {found.images:,} images{judged}"
+        return [f"decide={decide}: as asked{judged}"]
+    why = (
+        f"{why_won(found.winner, found.images)}, nested on {PARTS} parts of {found.images:,} images"
+    )
+    warning = caution(found.winner, found.nested)
+    return [f"decide=auto: {found.winner}: {why}{judged}", *([warning] if warning else [])]
 
 
-def _kept(path: Path, places: Sequence[FoldPaths], identity: RunIdentity) -> DecisionFile | None:
+def _kept(path: Path, tables: dict[str, str], identity: RunIdentity) -> DecisionFile | None:
     """The rules that were fitted on these very tables; None where they are to be fitted."""
     with contextlib.suppress(DataError, ValueError):
         found = read_decisions(path)
         same = not RunIdentity.from_json(found.identity).differences(identity)
-        if same and found.tables == _tables(places):
+        if same and found.tables == tables and AUTO in found.nested:  # earlier files lack that
             say(f"{path}: fitted on these tables: kept")
             return found
     return None
 
 
-def _tables(places: Sequence[FoldPaths]) -> dict[str, str]:
-    return {str(place.number): file_digest(place.oof) for place in places}
-
-
 def _fit(
-    layout: Layout, places: Sequence[FoldPaths], table: OofTable, identity: RunIdentity
+    path: Path,
+    identity: RunIdentity,
+    tables: dict[str, str],
+    table: OofTable,
+    files: Sequence[Path],
 ) -> DecisionFile:
     say(f"fitting decision rules on {len(table.folds):,} images")
     seed = int(identity.settings.get("seed") or 0)
-    fitted = fit_and_judge(table, training_counts(table, _folds_files(layout, places)), seed)
-    write_decisions(
-        layout.decisions, fitted, identity=identity.as_json(), tables=_tables(places), seed=seed
-    )
-    say(f"{layout.decisions}: written")
-    return read_decisions(layout.decisions)
+    known = training_counts(table, files)
+    if known is None:
+        say(UNKNOWN)
+        fitted = fit_and_judge(table, None, seed)
+    else:
+        fitted = fit_and_judge(table, known.by_fold, seed)
+        if identity.settings.get("limit") is None and identity.settings.get("exclude") is None:
+            fitted = replace(fitted, whole=known.whole)
+    write_decisions(path, fitted, identity=identity.as_json(), tables=tables, seed=seed)
+    say(f"{path}: written")
+    return read_decisions(path)
 
 
 def table_lines(table: OofTable, files: Sequence[Path]) -> list[str]:
     """How rules do that are fitted on somebody's table, for people."""
-    counts = training_counts(table, files)
-    fitted: Fitted = fit_and_judge(table, counts, seed=0)
-    lines = ["", *decision_lines(nested_rows(fitted))]
-    if all(own.all() for own in counts.values()):
-        lines.append("its folds file isn't here, so joint doesn't know which graphemes there are")
+    known = training_counts(table, files)
+    fitted = fit_and_judge(table, None if known is None else known.by_fold, seed=0)
+    rows = nested_rows(fitted)
+    lines = ["", *decision_lines(rows), *([UNKNOWN] if known is None else [])]
     best = f"the best beyond its error: {fitted.winner}; nested on {PARTS} parts"
-    return [*lines, f"{best} of {len(table.folds):,} images"]
+    warning = caution(fitted.winner, rows)
+    return [*lines, f"{best} of {len(table.folds):,} images", *([warning] if warning else [])]
 
 
-def _folds_files(layout: Layout, places: Sequence[FoldPaths]) -> list[Path]:
+def folds_files(layout: Layout, places: Sequence[FoldPaths]) -> list[Path]:
     """Where a run's folds may stand: the shared files, or the one that was named."""
     named = RunRecord.read(places[0].run).settings or {}
     mine = [Path(named["folds"])] if isinstance(named.get("folds"), str) else []
     return [layout.folds_csv, layout.folds_by_grapheme_csv, *mine]
 
 
-def training_counts(table: OofTable, files: Sequence[Path]) -> dict[int, Integers]:
-    """By fold of a table, the images of each grapheme, (168, 11, 7), in its training rows.
+@dataclass(frozen=True)
+class TrainingCounts:
+    """The images of each grapheme, (168, 11, 7)."""
 
-    Of the folds file that the table was made with, if it is among `files`. Else nothing is known
-    of graphemes: the table's classes, as if they met by chance.
+    by_fold: dict[int, Integers]  # in the fold's training rows
+    whole: Integers  # in all rows
+
+
+def training_counts(table: OofTable, files: Sequence[Path]) -> TrainingCounts | None:
+    """What the folds of a table had to train on.
+
+    Of the folds file that the table was made with, if it is among `files`; else None. Graphemes
+    that the table says are unseen are in no training row, whatever the file has: limit or exclude
+    left them out.
     """
     folds = np.unique(table.folds).tolist()
     for path in files:
         with contextlib.suppress(DataError):
             rows = read_folds(path, read_labels(path))
             if folds_digest(rows) == table.digests.get("folds"):
-                return {fold: _counts(rows[rows["fold"] != fold]) for fold in folds}
-    return dict.fromkeys(folds, _chance_counts(table.truth))
+                counts = {fold: _counts(rows[rows["fold"] != fold]) for fold in folds}
+                _remove_unseen(counts, table)
+                return TrainingCounts(counts, _counts(rows))
+    return None
+
+
+def _remove_unseen(counts: dict[int, Integers], table: OofTable) -> None:
+    if table.seen is None:
+        return
+    for fold, own in counts.items():
+        rows = np.flatnonzero((table.folds == fold) & ~table.seen)
+        own[tuple(labels[rows] for labels in table.truth)] = 0
 
 
 def _counts(rows: pd.DataFrame) -> Integers:
     counts = np.zeros(SHAPE, np.int64)
     np.add.at(counts, tuple(label_columns(rows)), 1)
-    return counts
-
-
-def _chance_counts(truth: PerHead[Integers]) -> Integers:
-    """Counts in which every grapheme occurs, and the classes' shares are the table's."""
-    shares = [
-        np.maximum(np.bincount(own, minlength=head.classes), 1) / len(own)
-        for head, own in zip(HEADS, truth, strict=True)
-    ]
-    product = np.einsum("r,v,c->rvc", *shares)
-    counts: Integers = np.maximum(np.rint(product * 1e9), 1).astype(np.int64)
     return counts

@@ -12,6 +12,7 @@ from types import MappingProxyType
 
 from graphemes.evaluation.decide import Argmax, Decision
 from graphemes.evaluation.decision_files import DecisionFile, read_decisions, rule_digest
+from graphemes.evaluation.decision_report import caution, why_won
 from graphemes.foundation.errors import DataError
 from graphemes.foundation.layout import CALL, DECISIONS
 from graphemes.foundation.settings.types import Decide
@@ -25,7 +26,17 @@ class ChosenRule:
 
     rule: Decision
     why: str  # a line for people
-    file: Path | None = None  # the decisions.json that it is of
+    found: DecisionFile | None = None  # what it is of
+    nested: float | None = None  # what it reached on images that it wasn't fitted on
+
+    @property
+    def file(self) -> Path | None:
+        """The decisions.json that it is of."""
+        return None if self.found is None else self.found.path
+
+    def fitted_on(self, data: str) -> bool:
+        """Whether it was fitted on images of the data with this digest."""
+        return self.found is not None and _identity(self.found).digests.get("data") == data
 
     @property
     def summary(self) -> str:
@@ -39,35 +50,58 @@ def choose_rule(
 ) -> ChosenRule:
     """The rule for what weights say, whose runs are `identities`; argmax where auto finds no other.
 
-    Raises DataError for a decisions.json that can't be read and, where a rule is asked for by
-    name, if there is none that fits.
+    Raises DataError where a rule is asked for by name, if there is no decisions.json that fits, or
+    one that can't be read.
+    """
+    written = f"this run's out-of-fold tables ({CALL} score decide={decide} writes it)"
+    absent = f"no {DECISIONS} beside the weights"
+    return choose_among(decision_files(weights), decide, identities, absent, written)
+
+
+def choose_among(
+    files: Sequence[Path],
+    decide: Decide,
+    identities: Sequence[RunIdentity],
+    absent: str,
+    written: str,
+) -> ChosenRule:
+    """The rule of the first of these files that fits. Raises DataError as `choose_rule` does.
+
+    `absent`: what is said where there is no file. `written`: on what one is fitted, and how.
     """
     if decide == "argmax":
         return ChosenRule(Argmax(), "decide=argmax: the likeliest class of each head")
-    reason = f"no {DECISIONS} beside the weights"
-    for path in decision_files(weights):
-        found = read_decisions(path)
-        misfit = differences(found, identities)
+    reason = absent
+    for path in files:
+        try:
+            found = read_decisions(path)
+            misfit = differences(found, identities)
+        except DataError as error:
+            if decide != "auto":
+                raise
+            reason = str(error)  # after hours of training no reason to end without a submission
+            continue
         if not misfit:
-            return _taken(decide, found)
+            return _taken(decide, found, identities)
         reason = f"{path} was fitted for another run ({'; '.join(misfit[:4])})"
     if decide == "auto":
         return ChosenRule(Argmax(), f"decide=auto: argmax; {reason}")
     raise DataError(
-        f"decide={decide}: {reason}; expected one that is fitted on this run's out-of-fold tables"
-        f" ({CALL} score decide={decide} writes it); or leave decide out"
+        f"decide={decide}: {reason}; expected one that is fitted on {written}; or leave decide out"
     )
 
 
-def _taken(decide: Decide, found: DecisionFile) -> ChosenRule:
-    name = found.winner if decide == "auto" else decide
-    row, argmax = found.nested[name], found.nested[Argmax.name]
-    won = f"nested {row.judged:.4f}, argmax {argmax.judged:.4f}"
-    if name == Argmax.name:
-        won = f"nested {argmax.judged:.4f}, and no other gains beyond its error"
-    return ChosenRule(
-        found.rules[name], f"decide={decide}: {name} by {found.path} ({won})", found.path
-    )
+def _taken(decide: Decide, found: DecisionFile, identities: Sequence[RunIdentity]) -> ChosenRule:
+    whole = all("folds" not in one.digests for one in identities)
+    rule, nested = found.taken(decide, whole=whole), found.row(decide).judged
+    argmax = found.nested[Argmax.name].judged
+    won = f"nested {nested:.4f}, argmax {argmax:.4f}"
+    if rule.name == Argmax.name:
+        won = f"nested {argmax:.4f}"
+        won += f"; {why_won(rule.name, found.images)}" if decide == "auto" else ""
+    warning = caution(found.winner, found.nested) if decide == "auto" else ""
+    why = f"decide={decide}: {rule.name} by {found.path} ({won})"
+    return ChosenRule(rule, f"{why}; {warning}" if warning else why, found, nested)
 
 
 def decision_files(weights: Sequence[Path]) -> list[Path]:
@@ -89,7 +123,7 @@ def differences(found: DecisionFile, identities: Sequence[RunIdentity]) -> list[
         dict.fromkeys(
             difference
             for asked in identities
-            for difference in kept.differences(_with_folds(asked, kept), "here")
+            for difference in kept.differences(_filled(asked, kept), "here")
         )
     )
 
@@ -103,16 +137,21 @@ def _identity(found: DecisionFile) -> RunIdentity:
         ) from None
 
 
-def _with_folds(asked: RunIdentity, kept: RunIdentity) -> RunIdentity:
-    """With the other's folds, where it has none (`without_folds`)."""
+def _filled(asked: RunIdentity, kept: RunIdentity) -> RunIdentity:
+    """With the other's folds and epochs, where it has none (`without_folds`)."""
     folds = {key: value for key, value in kept.digests.items() if key == "folds"}
-    return replace(asked, digests={**folds, **asked.digests})
+    epochs = {key: value for key, value in kept.settings.items() if key == "epochs"}
+    return replace(asked, settings={**epochs, **asked.settings}, digests={**folds, **asked.digests})
 
 
 def without_folds(identity: RunIdentity) -> RunIdentity:
-    """An identity that decisions fit whatever their folds: of what was trained on every row."""
-    kept = {key: value for key, value in identity.digests.items() if key != "folds"}
-    return replace(identity, digests=kept)
+    """An identity that decisions fit whatever their folds: of what was trained on every row.
+
+    Whatever their epochs too: of more rows, recipes take as many passes in fewer epochs.
+    """
+    digests = {key: value for key, value in identity.digests.items() if key != "folds"}
+    settings = {key: value for key, value in identity.settings.items() if key != "epochs"}
+    return replace(identity, settings=settings, digests=digests)
 
 
 def identities_of(

@@ -129,7 +129,8 @@ def open_run(plan: RunPlan, deadline: Deadline) -> FoldTraining:
             " resume=auto begins where there is nothing"
         )
     if settings.fold == "none":  # of others the rules are fitted once they are trained
-        choose_rule(settings.decide, [layout.fold("none").weights], [without_folds(asked)])
+        weights = [layout.fold("none").weights]
+        say(choose_rule(settings.decide, weights, [without_folds(asked)]).why)
     submission = settings.submission or layout.submission
     origin = {**submission_origin(asked), "decide": settings.decide, "decision": settings.decide}
     if plan.prediction is not None:

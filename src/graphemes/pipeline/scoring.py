@@ -27,7 +27,7 @@ from graphemes.images.transforms import make_transform
 from graphemes.inference.predict import probabilities
 from graphemes.network.devices import Engine
 from graphemes.pipeline.decision_fitting import decide_run, table_lines
-from graphemes.pipeline.decisions import choose_rule, identities_of
+from graphemes.pipeline.decisions import ChosenRule, choose_rule, identities_of
 from graphemes.pipeline.existing_results import kept_identity
 from graphemes.pipeline.identity import RunIdentity
 from graphemes.pipeline.leakage import seen_by_weights
@@ -129,9 +129,16 @@ def score_weights(named: Sequence[Path], settings: ScoreSettings) -> None:
     table = _table(data, rows, ready, workspace.engine, settings)
     _print(make_report(table), by_fold=False)
     if not isinstance(chosen.rule, Argmax):
-        report = make_report(table, decided(chosen.rule, table.probabilities))
-        heads = ", ".join(f"{name} {x:.4f}" for name, x in report.overall.recall._asdict().items())
-        say(f"\n{chosen.why}: score {report.overall.score:.4f} ({heads})")
+        say(f"\n{chosen.why}: {_reached(chosen, table, data.store.digest)}")
+
+
+def _reached(chosen: ChosenRule, table: OofTable, data: str) -> str:
+    """What a rule scores on a table; what it did when judged, if it was fitted on these images."""
+    if chosen.fitted_on(data):
+        return f"fitted on these images; nested {chosen.nested:.4f}"
+    report = make_report(table, decided(chosen.rule, table.probabilities))
+    heads = ", ".join(f"{name} {x:.4f}" for name, x in report.overall.recall._asdict().items())
+    return f"score {report.overall.score:.4f} ({heads})"
 
 
 def _untrained_rows(data: TrainingData, paths: list[Path]) -> Any:
