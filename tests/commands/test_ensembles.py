@@ -3,6 +3,7 @@
 import json
 import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -14,10 +15,13 @@ from safetensors import safe_open
 from safetensors.torch import load_file
 
 from conftest import QUICK, TESTS, Spoken, train_quickly
+from graphemes.evaluation.decide import decided, likeliest
+from graphemes.evaluation.decision_files import read_decisions
 from graphemes.evaluation.ensemble import mixed
 from graphemes.evaluation.oof import OofTable, read_oof, write_oof
 from graphemes.evaluation.probability_files import read_digests
 from graphemes.foundation.errors import DataError
+from graphemes.foundation.files import file_digest, write_json
 from graphemes.foundation.heads import HEADS, PerHead, Probabilities
 from graphemes.foundation.layout import Layout
 from graphemes.foundation.settings.commands import PredictSettings
@@ -28,7 +32,7 @@ from graphemes.images.transforms import make_transform
 from graphemes.inference.views import views
 from graphemes.network.devices import Engine
 from graphemes.network.weights import load_weights, write_settings
-from graphemes.pipeline.run_shares import run_shares
+from graphemes.pipeline.run_shares import fit_run_shares, run_shares
 from graphemes.pipeline.trained_networks import load_networks
 from graphemes.pipeline.training_data import open_training_data
 from graphemes.pipeline.workspace import find_workspace
@@ -36,7 +40,7 @@ from worlds import write_fold
 
 FP32 = Engine(torch.device("cpu"), "fp32")
 TINY = {**QUICK, "trunk": "timm/test_resnet"}
-A = {**TINY, "name": "a"}
+A = {**TINY, "name": "a", "tta": "none"}
 B = {**TINY, "name": "b", "image_size": "24x40", "crop": "none", "tta": "shifts"}
 
 
@@ -107,6 +111,113 @@ def test_an_ensemble_is_the_mean_by_shares_of_runs_with_pictures_of_their_own(ag
     assert said.code == 0
     assert "made from these weights and test images: kept" in said.out
     refused(call("predict", again, runs="a,b", shares="0.5,0.5"), "made from other shares or runs")
+    refused(call("predict", again, runs="a,b"), "made from other shares or runs")  # equal ones
+
+
+def test_shares_that_auto_found_and_that_changed_remake_the_submission(again, call):
+    assert call("predict", again, runs="a,b").code == 0
+    said = call("predict", again, runs="a,b", shares="equal")
+    assert "made from these weights and test images: kept" in said.out, said.err
+    write_shares(again, [0.75, 0.25])
+    refused(call("predict", again, runs="a,b", shares="0.7,0.3"), "made from other shares or runs")
+    said = call("predict", again, runs="a,b")
+    assert said.code == 0, said.err
+    assert "submission.csv: was made with shares fitted before; replaced" in said.out
+    origin = read_digests(again / "submissions" / "probabilities.parquet")
+    assert (origin["shares"], origin["share_values"]) == ("auto", "0.75,0.25")
+
+
+def write_shares(work: Path, shares: list[float]) -> None:
+    """As if score had fitted these, and they had won."""
+    tables = [[file_digest(work / "folds" / name / "fold0" / "oof.parquet")] for name in "ab"]
+    scores = {"nested_score": 0.6, "equal_score": 0.5, "gain": 0.1, "error": 0.01}
+    entry = {"shares": shares, "wins": True, "images": 32, "tables": tables, **scores}
+    write_json(work / "folds" / "shares.json", {"a,b": entry})
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"shares": [1.5, -0.5]}, "a,b.shares.0: Input should be less than or equal to 1"),
+        ({"shares": "half"}, "a,b.shares: Input should be a valid list"),
+        ({"wins": "yes"}, "a,b.wins: Input should be a valid boolean"),
+        ({"tables": None}, "a,b.tables: Input should be a valid list"),
+        (None, "a,b: Input should be"),
+    ],
+)
+def test_shares_that_were_tampered_with_are_refused(two, tmp_path, change, said):
+    work = tmp_path
+    for name in "ab":
+        shutil.copytree(two / "folds" / name, work / "folds" / name)
+    write_shares(work, [0.75, 0.25])
+    value = json.loads((work / "folds" / "shares.json").read_text())
+    value["a,b"] = None if change is None else {**value["a,b"], **change}
+    write_json(work / "folds" / "shares.json", value)
+    for act in (lambda: chosen(work, "a,b"), lambda: fit_run_shares(Layout(work), "ab", "auto")):
+        with pytest.raises(DataError) as caught:
+            act()
+        text = str(caught.value)
+        assert text.startswith(f"{work / 'folds' / 'shares.json'}: {said}")
+        assert text.endswith("; delete it, and score runs= fits shares anew")
+        assert "\n" not in text
+
+
+def test_an_ensemble_takes_the_rule_that_its_mixed_tables_give(again, call):
+    path = again / "folds" / "ensembles" / "a,b" / "decisions.json"
+    for name in "ab":
+        push(again / "folds" / name / "fold0" / "oof.parquet", 0.3)
+    refused(
+        call("predict", again, runs="b,a", decide="prior"),
+        f"decide=prior: no {path}; expected one that is fitted on these runs' tables",
+        "score runs=a,b writes it",
+    )
+    few = call("score", again, runs="b,a")
+    assert "decide=auto: argmax: 32 images are too few to choose a rule by (500)" in few.out
+    assert not path.exists()
+    said = call("score", again, runs="b,a", decide="prior")
+    assert said.code == 0, said.err
+    assert "decide=prior: as asked" in said.out
+    found = read_decisions(path)
+    assert found.tables.keys() == {"a/fold0", "b/fold0"}
+    entry = json.loads((again / "folds" / "shares.json").read_text())["a,b"]
+    taken = entry["shares"] if entry["wins"] else [0.5, 0.5]
+    assert found.identity["settings"]["shares"] == ",".join(f"{one:.6g}" for one in taken)
+    kept = call("score", again, runs="a,b", decide="prior")
+    assert f"{path}: fitted on these tables: kept" in kept.out
+
+    value = json.loads(path.read_text())  # a rule that moves labels
+    value["rules"]["prior"]["powers"] = {"root": 2.0, "vowel": 2.0, "consonant": 2.0}
+    write_json(path, {**value, "winner": "prior"})
+    for decide, shares in (("prior", "auto"), ("auto", taken)):
+        shutil.rmtree(again / "submissions", ignore_errors=True)
+        words = ",".join(map(str, shares)) if isinstance(shares, list) else shares
+        said = call("predict", again, runs="a,b", decide=decide, shares=words)
+        assert said.code == 0, said.err
+        assert f"decide={decide}: prior by {path} (nested " in said.out
+        assert labels_of(again) == labels(decided(read_decisions(path).rules["prior"], read(again)))
+        assert labels_of(again) != labels(likeliest(read(again)))
+
+    other = {"runs": "a,b", "shares": "0.9,0.1", "overwrite": "true"}
+    refused(
+        call("predict", again, **other, decide="prior"),
+        f"decide=prior: {path} was fitted for another run (shares is ",
+        ", here 0.9,0.1)",
+    )
+    said = call("predict", again, **other)
+    assert f"decide=auto: argmax; {path} was fitted for another run (shares is " in said.out
+    assert labels_of(again) == labels(likeliest(read(again)))
+
+
+def labels(found: PerHead) -> dict[str, list[int]]:
+    return {name: own.tolist() for name, own in found._asdict().items()}
+
+
+def labels_of(work: Path) -> dict[str, list[int]]:
+    """The submission's labels, in the order of the probabilities."""
+    table = pq.read_table(work / "submissions" / "probabilities.parquet")
+    targets = pd.read_csv(work / "submissions" / "submission.csv", index_col="row_id")["target"]
+    ids = table["image_id"].to_pylist()
+    return {head.name: [int(targets[f"{one}_{head.column}"]) for one in ids] for head in HEADS}
 
 
 def chosen(work: Path, runs: str, shares: str = "auto") -> dict[str, float]:
@@ -214,6 +325,12 @@ def test_another_tta_is_refused_or_makes_the_table_again_from_kept_weights(again
     assert made.image_ids == table.image_ids
     assert not np.array_equal(made.probabilities.root, table.probabilities.root)
     shutil.rmtree(again / "submissions")
+    # As if it had been killed between table and run record: made again without being asked to.
+    write_oof(fold / "oof.parquet", replace(made, digests={**made.digests, "tta": "none"}))
+    said = run(**words)
+    assert said.code == 0, said.err
+    assert "fold 0: its weights are kept; its table is made with tta=scales" in said.out
+    assert read_oof(fold / "oof.parquet").tta == "scales"
     said = run(**words)
     assert "fold 0: finished with these settings and data: kept" in said.out
 
@@ -223,6 +340,15 @@ def test_score_reads_weights_with_the_views_that_are_asked_for(again, call):
     said = call("score", again, weights=weights, tta="none")
     assert said.code == 0, said.err
     assert "168 of 200 labelled images are outside the training rows" in said.out
+    assert "in several views" not in said.out
+    single = said.out.splitlines()
+    said = call("score", again, weights=weights)
+    assert (
+        "each is read in several views (tta=shifts), whose probabilities are averaged" in said.out
+    )
+    several = [line for line in said.out.splitlines() if "several views" not in line]
+    assert len(single) == len(several)
+    assert single != several  # other classes are taken for others
     views_of = [
         load_networks([weights / "weights.safetensors"], FP32, None, tta).tta
         for tta in (None, "none", "scales")

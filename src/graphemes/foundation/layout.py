@@ -1,5 +1,6 @@
 """Where everything lies: the root, and what is kept in a work directory."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -148,6 +149,10 @@ class Layout:
     def decisions(self) -> Path:
         """The decision rules fitted on this run's out-of-fold tables."""
         return self.run_dir / DECISIONS
+
+    def ensemble_decisions(self, names: Sequence[str]) -> Path:
+        """The decision rules fitted on the mixed tables of several runs; of all runs."""
+        return self.folds_csv.parent / "ensembles" / ",".join(sorted(names)) / DECISIONS
 
     @property
     def submission(self) -> Path:

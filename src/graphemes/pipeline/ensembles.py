@@ -28,7 +28,7 @@ def origin_of_members(members: Sequence[Member]) -> dict[str, str]:
         return origins[0]
     keys = dict.fromkeys(key for origin in origins for key in origin)
     found = {key: _joined([origin.get(key, "") for origin in origins]) for key in keys}
-    return {**found, "shares": ",".join(f"{member.share:.6g}" for member in members)}
+    return {**found, "share_values": ",".join(f"{member.share:.6g}" for member in members)}
 
 
 def _origin(ready: ReadyNetworks) -> dict[str, str]:

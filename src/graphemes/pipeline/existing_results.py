@@ -5,6 +5,7 @@ says overwrite=true or it is the demo's.
 """
 
 import codecs
+import contextlib
 import json
 import shutil
 from contextlib import AbstractContextManager
@@ -31,6 +32,8 @@ _ORIGINS = {
     "shares": "other shares or runs",
     "decide": "labels of another decide=",
 }
+# What is beside the word that was asked for: what auto found. It may be another the next time.
+_FOUND = {"decide": "decision", "shares": "share_values"}
 # What submissions of before a setting have no word of.
 _EARLIER = {"invert": "auto", "decide": "auto", "decision": "argmax"}
 # "other views": finished, with a table of another tta, which overwrite=true makes again.
@@ -50,7 +53,8 @@ def fold_status(paths: FoldPaths, asked: RunIdentity, *, overwrite: bool) -> Sta
         return "empty"
     found = kept.differences(asked)
     if not found:
-        return status
+        stale = status == "finished" and _has_other_views(paths, asked)
+        return "other views" if stale else status
     if kept.differs_in_views_alone(asked) and not kept.demo:
         if overwrite:
             return "other views" if status == "finished" else status
@@ -61,6 +65,14 @@ def fold_status(paths: FoldPaths, asked: RunIdentity, *, overwrite: bool) -> Sta
     if overwrite or kept.demo:
         return "empty"
     raise place_taken_error(paths.directory, found)
+
+
+def _has_other_views(paths: FoldPaths, asked: RunIdentity) -> bool:
+    """Whether the table is of another tta than its run record says: killed between the two."""
+    with contextlib.suppress(DataError):
+        made = read_digests(paths.oof).get("tta", "none")
+        return paths.oof.is_file() and made != asked.settings.get("tta", "none")
+    return False
 
 
 def kept_identity(paths: FoldPaths) -> tuple[RunIdentity | None, Status]:
@@ -136,6 +148,8 @@ def guard_submission(path: Path, origin: dict[str, str], *, overwrite: bool) -> 
     if kept.get("submission") != file_digest(path):
         raise PlaceTaken(f"{path}: isn't what {beside.name} belongs to; was it changed? {ways}")
     kept = {**_EARLIER, **kept}
+    if "shares" in kept:
+        kept.setdefault("share_values", kept["shares"])
     other = _other(kept, origin)
     if other and kept.get("demo") != "True":
         what = " and ".join(_ORIGINS.get(key, f"other {key}") for key in other)
@@ -146,11 +160,14 @@ def guard_submission(path: Path, origin: dict[str, str], *, overwrite: bool) -> 
 def _other(kept: dict[str, str], origin: dict[str, str]) -> list[str]:
     """What an origin has otherwise. The same rule with other parameters is no other: it is remade.
 
-    So is what another rule gave that was asked for by the same word: auto.
+    So is what another rule gave, or other shares, that were asked for by the same word: auto.
     """
-    other = [key for key, value in origin.items() if kept.get(key) != value and key != "decision"]
-    same_rule = kept["decision"].split()[0] == origin.get("decision", "").partition(" ")[0]
-    return [key for key in other if key != "decide" or not same_rule]
+    other = [key for key, value in origin.items() if kept.get(key) != value]
+    found = [
+        [one.get(key, "").partition(" ")[0] for one in (kept, origin)] for key in _FOUND.values()
+    ]
+    same = {asked for asked, (old, new) in zip(_FOUND, found, strict=True) if old == new}
+    return [key for key in other if key not in _FOUND.values() and key not in same]
 
 
 def _is_submission(path: Path) -> bool:

@@ -1,6 +1,7 @@
 """Weights and test shards to a submission in sample_submission.csv's rows and order."""
 
-from collections.abc import Iterable, Sequence
+import functools
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,21 +23,28 @@ from graphemes.foundation.heads import PerHead, Probabilities
 from graphemes.foundation.layout import Layout, probabilities_beside
 from graphemes.foundation.progress import progress, say
 from graphemes.foundation.settings.commands import PredictSettings, TrainSettings
+from graphemes.foundation.settings.types import Decide
 from graphemes.images.dataset import StoreDataset, loader
 from graphemes.images.decoding_ahead import stores_ahead
 from graphemes.images.sampling import Batches
 from graphemes.images.store import Store
 from graphemes.images.transforms import make_transform
 from graphemes.inference.predict import probabilities
-from graphemes.pipeline.decisions import choose_rule, identities_of
+from graphemes.network.weights import read_record
+from graphemes.pipeline.decisions import ChosenRule, choose_rule, identities_of
+from graphemes.pipeline.ensemble_decisions import choose_for_runs
 from graphemes.pipeline.ensembles import Member, member_lines, origin_of_members
 from graphemes.pipeline.existing_results import guard_submission
+from graphemes.pipeline.identity import RunIdentity
 from graphemes.pipeline.run_shares import RunShare
 from graphemes.pipeline.trained_networks import (
     ReadyNetworks,
     load_networks,
 )
 from graphemes.pipeline.workspace import Workspace
+
+Members = Mapping[str, Sequence[RunIdentity]]  # by a run's name, "" of one alone
+Choose = Callable[[Members], ChosenRule]
 
 
 @dataclass(frozen=True)
@@ -63,14 +71,26 @@ def predict_run(
         return
     pool = settings.grapheme_pool if isinstance(settings, PredictSettings) else None
     tta = settings.tta if isinstance(settings, PredictSettings) else None
+
+    def choose(members: Members) -> ChosenRule:
+        (own,) = members.values()
+        return choose_rule(settings.decide, weights, own)
+
+    _refuse_early(settings.decide, choose, {"": weights})
     members = [Member(load_networks(weights, workspace.engine, pool, tta))]
-    _predict(workspace, settings, members, weights, plan)
+    _predict(workspace, settings, members, weights, plan=plan, choose=choose)
 
 
 def predict_runs(
     workspace: Workspace, settings: PredictSettings, runs: Sequence[RunShare], plan: PredictionPlan
 ) -> None:
     """Write the submission of several runs' averaged probabilities, unless it is there already."""
+    assert settings.runs is not None
+    shares = {run.name: run.share for run in runs}
+    choose = functools.partial(
+        choose_for_runs, settings.decide, workspace.layout, settings.runs, shares
+    )
+    _refuse_early(settings.decide, choose, {run.name: run.weights for run in runs})
     members = [
         Member(
             load_networks(run.weights, workspace.engine, settings.grapheme_pool, settings.tta),
@@ -80,7 +100,13 @@ def predict_runs(
         for run in runs
     ]
     weights = [path for run in runs for path in run.weights]
-    _predict(workspace, settings, members, weights, plan)
+    _predict(workspace, settings, members, weights, plan=plan, choose=choose)
+
+
+def _refuse_early(decide: Decide, choose: Choose, weights: Mapping[str, Sequence[Path]]) -> None:
+    """Raise DataError where a rule is asked for by name and there is none, before much is read."""
+    if decide not in ("auto", "argmax"):
+        choose({k: identities_of([read_record(p) for p in own]) for k, own in weights.items()})
 
 
 def _predict(
@@ -88,21 +114,23 @@ def _predict(
     settings: PredictSettings | TrainSettings,
     members: Sequence[Member],
     weights: Sequence[Path],
+    *,
     plan: PredictionPlan,
+    choose: Choose,
 ) -> None:
     path = settings.submission or workspace.layout.submission
     if any(member.ready.records[0].demo for member in members) and not workspace.demo:
         say("WARNING: these weights have learned the demo's drawings, not handwriting")
-    identities = [
-        one
-        for member in members
-        for one in identities_of(member.ready.records, member.ready.otherwise)
-    ]
-    chosen = choose_rule(settings.decide, weights, identities)
+    chosen = choose(
+        {one.name: identities_of(one.ready.records, one.ready.otherwise) for one in members}
+    )
     say(chosen.why)
     origin = {**origin_of_members(members), **origin_of_tests(workspace, list(plan.shards))}
     origin["decision"] = chosen.summary
     asked = {**origin, "decide": settings.decide}
+    if "share_values" in origin:
+        word = settings.shares if isinstance(settings, PredictSettings) else "auto"
+        asked["shares"] = word if isinstance(word, str) else origin["share_values"]
     summaries = [file_digest(file) for file in weights]
     made_from = {"weights": ",".join(summaries)}
     if len(members) > 1:
@@ -117,7 +145,9 @@ def _predict(
             if set(summaries) < set(joined) <= _finished(workspace.layout):
                 say(f"{path}: made from these and other finished folds of this run: kept")
                 return
-        if made_from.items() <= kept.items():
+        if kept.get("share_values", "") != origin.get("share_values", "") and kept:
+            say(f"{path}: was made with shares fitted before; replaced")
+        elif made_from.items() <= kept.items():
             say(f"{path}: was made by another decision or from the demo's; replaced")
         elif kept:
             say(f"{path}: was made from other folds of this run or the demo's; replaced")

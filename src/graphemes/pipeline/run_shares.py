@@ -3,20 +3,24 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+
+import numpy as np
 
 from graphemes.evaluation.decide import likeliest
 from graphemes.evaluation.ensemble import aligned, fitted_shares, mixed, nested_mixture
+from graphemes.evaluation.gains import gain_and_error
 from graphemes.evaluation.metrics import Score, score
 from graphemes.evaluation.oof import OofTable, concatenate, read_oof
 from graphemes.foundation.errors import DataError
-from graphemes.foundation.files import file_digest, read_json, write_json
+from graphemes.foundation.files import file_digest
 from graphemes.foundation.heads import HEADS, Probabilities
 from graphemes.foundation.layout import CALL, Layout, numbered
 from graphemes.foundation.progress import say
 from graphemes.foundation.settings.commands import PredictSettings
 from graphemes.foundation.settings.types import NAMELESS, Shares
-from graphemes.pipeline.trained_networks import finished_weights
+from graphemes.pipeline.ensemble_decisions import Mixture, mixture, seen_by_all
+from graphemes.pipeline.share_file import ShareEntry, keep_shares, read_shares
+from graphemes.pipeline.trained_networks import finished_tables, finished_weights
 
 
 @dataclass(frozen=True)
@@ -39,19 +43,25 @@ def layout_of(layout: Layout, name: str) -> Layout:
     return found
 
 
-def fit_run_shares(layout: Layout, runs: Sequence[str], given: Shares) -> None:
+def fit_run_shares(layout: Layout, runs: Sequence[str], given: Shares) -> Mixture:
     """Fit the runs' shares on their out-of-fold tables, print what that gains, keep them.
 
-    Shares that are given are scored beside. Raises DataError for tables that don't fit together.
+    Shares that are given are scored beside. Comes back: the tables mixed as predict will mix, for
+    decision rules to be fitted on. Raises DataError for tables that don't fit together.
     """
     names = sorted(runs)
-    places = [_tables_of(layout_of(layout, name)) for name in names]
+    read_shares(layout)  # one that can't be read is refused before the work
+    layouts = {name: layout_of(layout, name) for name in names}
+    places = [_tables_of(own) for own in layouts.values()]
     tables = aligned(names, [concatenate([read_oof(path) for path in paths]) for paths in places])
     parts, truth = [table.probabilities for table in tables], tables[0].truth
     shares = fitted_shares(parts, truth)
-    equal = _score(tables[0], mixed(parts, [1 / len(parts)] * len(parts)))
-    nested = _score(tables[0], nested_mixture(parts, truth))
-    wins = nested.score > equal.score
+    alike, apart = mixed(parts, [1 / len(parts)] * len(parts)), nested_mixture(parts, truth)
+    equal, nested = _score(tables[0], alike), _score(tables[0], apart)
+    weights, seen = np.ones(nested.n), seen_by_all(tables)
+    seen = np.ones(nested.n, bool) if seen is None else seen
+    gain, error = gain_and_error(truth, likeliest(apart), likeliest(alike), weights, seen)
+    wins = gain > error
     each = [_score(table, table.probabilities) for table in tables]
     rows = [*zip(names, each, strict=True), ("equal shares", equal)]
     rows.append(("fitted shares, nested", nested))
@@ -60,17 +70,22 @@ def fit_run_shares(layout: Layout, runs: Sequence[str], given: Shares) -> None:
         rows.append(("given shares", _score(tables[0], mixed(parts, [asked[n] for n in names]))))
     _print(rows)
     say("nested: the shares that an image is judged with were fitted on other images")
-    entry = {
-        "shares": shares.tolist(),
-        "wins": wins,
-        "nested_score": nested.score,
-        "equal_score": equal.score,
-        "images": nested.n,
-        "tables": [[file_digest(path) for path in paths] for paths in places],
-    }
-    write_json(layout.shares, {**_kept(layout), ",".join(names): entry})
+    entry = ShareEntry(
+        shares=shares.tolist(),
+        wins=wins,
+        nested_score=nested.score,
+        equal_score=equal.score,
+        gain=gain,
+        error=error,
+        images=nested.n,
+        tables=[[file_digest(path) for path in paths] for paths in places],
+    )
+    keep_shares(layout, ",".join(names), entry)
+    say(f"over equal shares fitted ones gain {gain:+.4f} +- {error:.4f}")
     pairs = ", ".join(f"{name} {share:g}" for name, share in zip(names, shares, strict=True))
     say(f"{layout.shares}: fitted {pairs}; predict takes {'these' if wins else 'equal shares'}")
+    taken = shares.tolist() if wins else [1 / len(names)] * len(names)
+    return mixture(layouts, taken, tables, apart if wins else alike)
 
 
 def run_shares(layout: Layout, settings: PredictSettings) -> list[RunShare]:
@@ -90,19 +105,19 @@ def run_shares(layout: Layout, settings: PredictSettings) -> list[RunShare]:
 def _fitted(layout: Layout, layouts: dict[str, Layout]) -> dict[str, float] | None:
     """The shares that score has fitted on these very tables and that won; says which are taken."""
     names = sorted(layouts)
-    entry = _kept(layout).get(",".join(names))
+    entry = read_shares(layout).get(",".join(names))
     try:
         tables = [[file_digest(path) for path in _tables_of(layouts[name])] for name in names]
     except DataError:
         tables = None
     if entry is None:
         say(f"equal shares: none are fitted for these runs ({CALL} score runs={','.join(names)})")
-    elif entry.get("tables") != tables or len(entry.get("shares", ())) != len(names):
+    elif entry.tables != tables or len(entry.shares) != len(names):
         say(f"equal shares: those in {layout.shares} were fitted on other tables; score fits anew")
-    elif not entry.get("wins"):
-        say(f"equal shares: by {layout.shares} fitted ones gain nothing")
+    elif not entry.wins:
+        say(f"equal shares: by {layout.shares} fitted ones gain nothing beyond the gain's error")
     else:
-        found = dict(zip(names, entry["shares"], strict=True))
+        found = dict(zip(names, entry.shares, strict=True))
         said = ", ".join(f"{name} {share:g}" for name, share in found.items())
         say(f"shares fitted on the tables: {said} ({layout.shares})")
         return found
@@ -111,21 +126,7 @@ def _fitted(layout: Layout, layouts: dict[str, Layout]) -> dict[str, float] | No
 
 def _tables_of(layout: Layout) -> list[Path]:
     """The out-of-fold tables of a run's finished folds. Raises DataError where there are none."""
-    found = [place.oof for place in layout.folds() if place.finished and place.oof.is_file()]
-    if not found:
-        raise DataError(
-            f"{layout.run_dir}: no finished fold with an out-of-fold table; train one first"
-        )
-    return found
-
-
-def _kept(layout: Layout) -> dict[str, Any]:
-    if not layout.shares.is_file():
-        return {}
-    kept = read_json(layout.shares)
-    if not isinstance(kept, dict) or not all(isinstance(value, dict) for value in kept.values()):
-        raise DataError(f"{layout.shares}: holds no shares; delete it, and score runs= fits them")
-    return kept
+    return [place.oof for place in finished_tables(layout)]
 
 
 def _score(table: OofTable, probabilities: Probabilities) -> Score:

@@ -87,6 +87,16 @@ def finished_weights(layout: Layout) -> list[Path]:
     return [place.weights for place in places]
 
 
+def finished_tables(layout: Layout) -> list[FoldPaths]:
+    """The places of a run's finished folds that have out-of-fold tables. Raises DataError."""
+    found = [place for place in layout.folds() if place.finished and place.oof.is_file()]
+    if not found:
+        raise DataError(
+            f"{layout.run_dir}: no finished fold with an out-of-fold table; train one first"
+        )
+    return found
+
+
 def asked_weights(
     layout: Layout,
     fold: FoldChoice | None,

@@ -1,0 +1,123 @@
+"""Decision rules of runs that are averaged: fitted on their mixed tables, taken where these mix.
+
+They lie in folds/ensembles/NAME,NAME/decisions.json and fit the same runs with the same shares.
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from graphemes.evaluation.decide import Argmax
+from graphemes.evaluation.decision_report import why_won
+from graphemes.evaluation.oof import OofTable
+from graphemes.evaluation.winners import LEAST
+from graphemes.foundation.arrays import Booleans
+from graphemes.foundation.files import digest, file_digest
+from graphemes.foundation.heads import Probabilities
+from graphemes.foundation.layout import CALL, Layout
+from graphemes.foundation.progress import say
+from graphemes.foundation.settings.types import Decide
+from graphemes.pipeline.decision_fitting import (
+    fitted_file,
+    folds_files,
+    one_identity,
+    say_decision,
+)
+from graphemes.pipeline.decisions import ChosenRule, choose_among
+from graphemes.pipeline.identity import RunIdentity
+from graphemes.pipeline.trained_networks import finished_tables
+
+
+@dataclass(frozen=True)
+class Mixture:
+    """Runs' tables in one, each image's probabilities mixed by shares that it has no part in."""
+
+    layouts: Mapping[str, Layout]  # by name, in order
+    shares: Sequence[float]
+    table: OofTable
+
+
+def mixture(
+    layouts: Mapping[str, Layout],
+    shares: Sequence[float],
+    tables: Sequence[OofTable],
+    mixed: Probabilities,
+) -> Mixture:
+    """Of aligned tables."""
+    whole = replace(tables[0], probabilities=mixed, seen=seen_by_all(tables))
+    return Mixture(layouts, shares, whole)
+
+
+def seen_by_all(tables: Sequence[OofTable]) -> Booleans | None:
+    """(N,) which images of aligned tables are seen in each; None where one can't say."""
+    seen = [table.seen for table in tables if table.seen is not None]
+    return np.logical_and.reduce(seen) if len(seen) == len(tables) else None
+
+
+def decide_mixture(layout: Layout, found: Mixture, decide: Decide) -> None:
+    """Fit the rules on a mixture unless they are there; write decisions.json, say how they do."""
+    names, images = list(found.layouts), len(found.table.folds)
+    if decide == "argmax":
+        return
+    if decide == "auto" and images < LEAST:
+        say(f"decide=auto: argmax: {why_won(Argmax.name, images)}")
+        return
+    places = {name: finished_tables(own) for name, own in found.layouts.items()}
+    each = [one_identity(own) for own in places.values()]
+    identities = [one for one in each if one is not None]
+    if len(identities) < len(each):
+        say("a run's folds are of several runs, so no decision rule is fitted: argmax")
+        return
+    by_name = dict(zip(names, ([one] for one in identities), strict=True))
+    asked = mixed_identity(by_name, dict(zip(names, found.shares, strict=True)))
+    tables = {
+        f"{name}/{place.directory.name}": file_digest(place.oof)
+        for name, own in places.items()
+        for place in own
+    }
+    files = [path for name, own in places.items() for path in folds_files(found.layouts[name], own)]
+    path = layout.ensemble_decisions(names)
+    say_decision(fitted_file(path, asked, tables, found.table, files), decide)
+
+
+def mixed_identity(
+    identities: Mapping[str, Sequence[RunIdentity]], shares: Mapping[str, float]
+) -> RunIdentity:
+    """What makes a mixture the one that rules are fitted on: each run's settings, and the shares.
+
+    Runs without a share are no part of it.
+    """
+    names = sorted(name for name in identities if shares[name])
+    settings = {f"run {name}": _settings_digest(identities[name]) for name in names}
+    settings["shares"] = ",".join(f"{shares[name]:.6g}" for name in names)
+    first = identities[names[0]][0]
+    return RunIdentity(
+        settings, first.digests, first.classes, any(identities[name][0].demo for name in names)
+    )
+
+
+def _settings_digest(identities: Sequence[RunIdentity]) -> str:
+    """Of one run's folds; of several runs', which no rule is fitted on, another."""
+    texts = {json.dumps(one.settings, sort_keys=True) for one in identities}
+    return digest(*(text.encode() for text in sorted(texts)))[:12]
+
+
+def choose_for_runs(
+    decide: Decide,
+    layout: Layout,
+    asked: Sequence[str],
+    shares: Mapping[str, float],
+    identities: Mapping[str, Sequence[RunIdentity]],
+) -> ChosenRule:
+    """The rule for several runs' mean; argmax where auto finds no other.
+
+    `asked` names all runs, the others have those with a share. Raises DataError where a rule is
+    asked for by name, if no decisions.json of these runs and shares is there.
+    """
+    path, names = layout.ensemble_decisions(asked), ",".join(sorted(asked))
+    files = [path] if path.is_file() else []
+    written = f"these runs' tables mixed by these shares ({CALL} score runs={names} writes it)"
+    identity = mixed_identity(identities, shares)
+    return choose_among(files, decide, [identity], f"no {path}", written)
