@@ -354,7 +354,20 @@ def test_a_training_takes_the_rule_that_its_own_table_gives(kaggle_like, work, t
     said = train(data_dir=kaggle_like, work_dir=work, decide="tuned")
     assert said.code == 0, said.err
     assert "decide=tuned: as asked" in said.out
-    assert labels_of(work) == by_rule(work, "tuned")
+    # Weights that surely move labels: those that were fitted on so few images may move none.
+    path = work / "folds" / "decisions.json"
+    value = json.loads(path.read_text())
+    value["rules"]["tuned"]["weights"]["vowel"][3] = 1e6
+    write_json(path, value)
+    shutil.rmtree(work / "submissions")
+    said = train(data_dir=kaggle_like, work_dir=work, decide="tuned")
+    assert "fitted on these tables: kept" in said.out
+    assert labels_of(work) == by_rule(work, "tuned") != by_rule(work, "argmax")
+    # A training on every row says before it begins which rule it will take.
+    early = train(data_dir=kaggle_like, work_dir=work, fold="none", decide="prior")
+    assert early.code == 2
+    assert "made from other folds and labels of another decide=" in early.err
+    assert f"decide=prior: prior by {path} (nested " in early.out
     again = train(data_dir=kaggle_like, work_dir=work, decide="tuned")
     assert "made from these weights and test images: kept" in again.out
     other = train(data_dir=kaggle_like, work_dir=work)

@@ -21,13 +21,13 @@ from graphemes.foundation.progress import say
 from graphemes.foundation.settings.types import Decide
 from graphemes.pipeline.decision_fitting import (
     fitted_file,
-    folds_files,
     one_identity,
     say_decision,
 )
 from graphemes.pipeline.decisions import ChosenRule, choose_among
 from graphemes.pipeline.identity import RunIdentity
 from graphemes.pipeline.trained_networks import finished_tables
+from graphemes.pipeline.training_counts import folds_files
 
 
 @dataclass(frozen=True)

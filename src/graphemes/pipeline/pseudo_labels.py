@@ -4,6 +4,7 @@ The file is one that predict writes beside a submission, of data_dir's test imag
 n of them sure.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,6 +21,7 @@ from graphemes.foundation.heads import HEADS, Probabilities
 from graphemes.foundation.progress import progress, say
 from graphemes.foundation.settings.commands import TrainSettings
 from graphemes.images.store import open_store
+from graphemes.pipeline.prediction import origin_of_tests
 from graphemes.pipeline.training_data import TrainingData, store_name
 from graphemes.pipeline.workspace import Workspace
 
@@ -31,6 +33,7 @@ class PseudoPlan:
     path: Path
     labels: pd.DataFrame  # n rows: image_id and three label columns
     images: int  # N
+    digests: dict[str, str]  # what predict noted of where the file comes from
 
 
 def plan_pseudo(settings: TrainSettings) -> PseudoPlan | None:
@@ -46,7 +49,7 @@ def plan_pseudo(settings: TrainSettings) -> PseudoPlan | None:
             f"pseudo={path}: no such file; expected the probabilities.parquet that predict writes"
             " beside a submission"
         )
-    ids, found = _read(path)
+    ids, found, digests = _read(path)
     sure = np.min([head.max(axis=1) for head in found], axis=0)  # (N,) of the least sure label
     chosen = sure >= settings.pseudo_threshold
     if not chosen.any():
@@ -63,18 +66,47 @@ def plan_pseudo(settings: TrainSettings) -> PseudoPlan | None:
         f" labels of probability {settings.pseudo_threshold:g} or more; what made the file may have"
         " trained on images that are validated here, so scores can be a little too good"
     )
-    return PseudoPlan(path, pd.DataFrame({"image_id": names, **labels}), len(ids))
+    return PseudoPlan(path, pd.DataFrame({"image_id": names, **labels}), len(ids), digests)
 
 
 def need_test_images(plan: PseudoPlan | None, workspace: Workspace) -> None:
-    """Raise DataError for an image that is in none of data_dir's test shards."""
+    """Raise DataError for a file of other test images than data_dir's, as far as it says.
+
+    And for an image that is in none of data_dir's test shards.
+    """
     if plan is None:
         return
+    demo = plan.digests.get("demo", str(workspace.demo))
+    if demo != str(workspace.demo):
+        whose = "real images" if workspace.demo else "the demo's drawings"
+        raise DataError(
+            f"pseudo={plan.path}: made by networks that learned from {whose}; expected a file that"
+            f" was made by ones of {'the demo' if workspace.demo else 'real images'}"
+        )
     ids: set[str] = set()
-    for path in find_shards(workspace.directory, "test"):
+    shards = find_shards(workspace.directory, "test")
+    for path in shards:
         with open_shard(path) as shard:
             ids.update(shard.ids)
     _need_known(plan, workspace, ids)
+    _need_same_tests(plan, workspace, shards)
+
+
+def _need_same_tests(plan: PseudoPlan, workspace: Workspace, shards: Sequence[Path]) -> None:
+    """Raise DataError where the file was made of other test images of the same names."""
+    made_of = plan.digests.get("test")
+    if made_of is None:
+        return
+    try:
+        here = origin_of_tests(workspace, shards)["test"]
+    except DataError:  # no test.csv or sample_submission.csv, so nobody can say
+        return
+    if made_of != here:
+        raise DataError(
+            f"pseudo={plan.path}: made of other test images than those of {workspace.directory}"
+            " (other tables, or shards of other sizes or times); expected a file that predict made"
+            " of that data_dir's; make it again there"
+        )
 
 
 def open_pseudo(plan: PseudoPlan | None, workspace: Workspace) -> TrainingData | None:
@@ -94,17 +126,17 @@ def open_pseudo(plan: PseudoPlan | None, workspace: Workspace) -> TrainingData |
     return TrainingData(store, plan.labels, np.array(rows, np.int64))
 
 
-def _read(path: Path) -> tuple[list[str], Probabilities]:
-    """The ids, each once, and the probabilities. Raises DataError."""
+def _read(path: Path) -> tuple[list[str], Probabilities, dict[str, str]]:
+    """The ids, each once, the probabilities, and the digests. Raises DataError."""
     names = ["image_id", *(head.probability_column for head in HEADS)]
-    table, _ = read_columns(path, names)
+    table, digests = read_columns(path, names)
     if not is_text(table["image_id"].type):
         raise DataError(f"{path}: image_id: expected strings, got {table['image_id'].type}")
     ids: list[str] = table["image_id"].to_pylist()
     if len(set(ids)) < len(ids):
         twice = pd.Series(ids)[pd.Series(ids).duplicated()].unique().tolist()
         raise DataError(f"{path}: expected each image_id once, got twice {some(twice)}")
-    return ids, HEADS.map(lambda head: read_probabilities(path, table, head))
+    return ids, HEADS.map(lambda head: read_probabilities(path, table, head)), digests
 
 
 def _need_known(plan: PseudoPlan, workspace: Workspace, ids: set[str]) -> None:

@@ -1,0 +1,54 @@
+"""What a table's folds had to train on: counts of graphemes, with what was left out."""
+
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from graphemes.competition.labels import read_labels
+from graphemes.evaluation.folds import folds_digest, read_folds, write_folds
+from graphemes.evaluation.oof import OofTable
+from graphemes.foundation.heads import COLUMNS, HEADS, PerHead
+from graphemes.pipeline.training_counts import training_counts
+
+LABELS = [(5, 1, 1), (5, 1, 1), (5, 1, 1), (6, 2, 2), (6, 2, 2), (7, 0, 0)]
+
+
+@pytest.fixture
+def known(tmp_path):
+    """A folds file of six images, and the table of its two folds."""
+    path = tmp_path / "folds.csv"
+    rows = pd.DataFrame(LABELS, columns=list(COLUMNS))
+    rows.insert(0, "image_id", [f"Train_{row}" for row in range(6)])
+    rows.insert(1, "fold", [0, 1, 1, 0, 1, 0])
+    write_folds(path, rows)
+    digest = folds_digest(read_folds(path, read_labels(path)))
+    chosen = np.array([0, 3, 5, 1, 2, 4])
+    truth = PerHead(*np.array(LABELS)[chosen].T)
+    found = HEADS.map(lambda head: np.full((6, head.classes), 1 / head.classes, np.float32))
+    ids = [f"Train_{row}" for row in chosen]
+    table = OofTable(ids, np.array([0, 0, 0, 1, 1, 1]), truth, found, {"folds": digest})
+    return path, table
+
+
+def of(counts: np.ndarray) -> dict[tuple[int, ...], int]:
+    return {tuple(labels): int(counts[tuple(labels)]) for labels in np.argwhere(counts).tolist()}
+
+
+def test_a_fold_is_trained_on_the_others_and_a_whole_on_all(known):
+    path, table = known
+    found = training_counts(table, [path])
+    assert of(found.by_fold[0]) == {(5, 1, 1): 2, (6, 2, 2): 1}
+    assert of(found.by_fold[1]) == {(5, 1, 1): 1, (6, 2, 2): 1, (7, 0, 0): 1}
+    assert of(found.whole) == {(5, 1, 1): 3, (6, 2, 2): 2, (7, 0, 0): 1}
+    assert training_counts(replace(table, digests={"folds": "other"}), [path]) is None
+    assert training_counts(table, [path.with_name("gone.csv")]) is None
+
+
+def test_what_limit_or_exclude_left_out_is_in_no_training_row(known):
+    path, table = known
+    seen = np.array([True, False, False, True, True, True])  # fold 0 has trained on no (6, 2, 2)
+    found = training_counts(replace(table, seen=seen), [path])
+    assert of(found.by_fold[0]) == {(5, 1, 1): 2}
+    assert of(found.by_fold[1]) == {(5, 1, 1): 1, (6, 2, 2): 1, (7, 0, 0): 1}
