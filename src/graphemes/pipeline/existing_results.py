@@ -70,8 +70,8 @@ def fold_status(paths: FoldPaths, asked: RunIdentity, *, overwrite: bool) -> Sta
 def _has_other_views(paths: FoldPaths, asked: RunIdentity) -> bool:
     """Whether the table is of another tta than its run record says: killed between the two."""
     with contextlib.suppress(DataError):
-        made = read_digests(paths.oof).get("tta", "none")
-        return paths.oof.is_file() and made != asked.settings.get("tta", "none")
+        views = asked.settings.get("tta", "none")
+        return read_digests(paths.oof).get("tta", views) != views
     return False
 
 
