@@ -12,20 +12,17 @@ import torch
 from safetensors.torch import load_file
 
 from conftest import QUICK, TESTS, Spoken
-from graphemes.competition.shards import find_shards
 from graphemes.evaluation.folds import fold_table, make_folds
 from graphemes.evaluation.oof import read_oof
 from graphemes.evaluation.probability_files import write_probabilities
 from graphemes.experiments import ablation
 from graphemes.experiments.ablation_process import train_folds
-from graphemes.foundation.errors import DataError
 from graphemes.foundation.heads import COLUMNS, HEADS, PerHead
 from graphemes.foundation.settings.commands import TrainSettings
 from graphemes.foundation.settings.groups import Places
 from graphemes.pipeline.fold_data import FoldData
 from graphemes.pipeline.fold_rows import data_digests, rows_of_fold
-from graphemes.pipeline.prediction import origin_of_tests
-from graphemes.pipeline.pseudo_labels import _read, need_test_images, plan_pseudo
+from graphemes.pipeline.pseudo_labels import plan_pseudo
 from graphemes.pipeline.training_data import TrainingData, open_training_data
 from graphemes.pipeline.workspace import find_workspace
 from worlds import named
@@ -126,27 +123,6 @@ def test_an_ablation_trains_on_them_and_knows_it_did(work, kaggle_like, pseudo, 
     record = json.loads((work / "folds/ablate-baseline-0/fold0/run.json").read_text())
     assert (record["settings"]["limit"], record["image_passes"]) == (20, 24)
     assert "pseudo" in record["digests"]
-
-
-def test_labels_of_other_test_images_and_of_the_demos_networks_are_refused(
-    decoded, kaggle_like, pseudo, tmp_path
-):
-    workspace = find_workspace(Places(data_dir=kaggle_like, work_dir=decoded))
-    made_of = origin_of_tests(workspace, find_shards(kaggle_like, "test"))
-    ids, found, _ = _read(pseudo)
-    path = tmp_path / "theirs.parquet"
-
-    def checked(digests: dict[str, str]) -> None:
-        write_probabilities(path, ids, found, digests)
-        settings = TrainSettings(**TWELVE, pseudo=path)
-        need_test_images(plan_pseudo(settings), workspace)
-
-    checked({})
-    checked({**made_of, "demo": "False"})
-    with pytest.raises(DataError, match=r"theirs\.parquet: made of other test images than"):
-        checked({**made_of, "test": "other"})
-    with pytest.raises(DataError, match=r"theirs\.parquet: made by networks that learned"):
-        checked({**made_of, "demo": "True"})
 
 
 def test_bad_pseudo_labels_are_refused_before_anything_is_made(kaggle_like, pseudo, run, tmp_path):

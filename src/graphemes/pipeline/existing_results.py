@@ -70,7 +70,7 @@ def fold_status(paths: FoldPaths, asked: RunIdentity, *, overwrite: bool) -> Sta
 def _has_other_views(paths: FoldPaths, asked: RunIdentity) -> bool:
     """Whether the table is of another tta than its run record says: killed between the two."""
     with contextlib.suppress(DataError):
-        views = asked.settings.get("tta", "none")
+        views = str(asked.settings.get("tta", "none"))
         return read_digests(paths.oof).get("tta", views) != views
     return False
 
