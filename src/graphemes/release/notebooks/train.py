@@ -23,7 +23,7 @@
 # %% settings
 FOLD = 0
 TIME_LIMIT = "8h30m"
-SETTINGS = {"epochs": 40, "image_size": 128, "trunk": "resnet34"}
+SETTINGS = {"recipe": "kaggle"}
 
 # %% [markdown]
 # ## The package
