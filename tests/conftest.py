@@ -154,3 +154,21 @@ def through_the_door(*words: str, cwd: Path, **options: object) -> subprocess.Po
         stderr=subprocess.PIPE,
         **options,
     )
+
+
+class Clock:
+    """time.monotonic that goes when told."""
+
+    def __init__(self) -> None:
+        self.now = 100.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@pytest.fixture
+def clock(monkeypatch):
+    """A Clock in the place of time.monotonic."""
+    ours = Clock()
+    monkeypatch.setattr("time.monotonic", ours)
+    return ours

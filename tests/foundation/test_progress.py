@@ -27,23 +27,6 @@ def test_one_is_no_plural():
     assert [counted(count, "epoch") for count in (0, 1, 2)] == ["0 epochs", "1 epoch", "2 epochs"]
 
 
-class Clock:
-    """time.monotonic that goes when told."""
-
-    def __init__(self) -> None:
-        self.now = 100.0
-
-    def __call__(self) -> float:
-        return self.now
-
-
-@pytest.fixture
-def clock(monkeypatch):
-    ours = Clock()
-    monkeypatch.setattr("time.monotonic", ours)
-    return ours
-
-
 def test_plain_lines_come_seldom_and_tell_rate_and_rest(capsys, clock):
     with progress("fold 0 epoch 1/2", 10_000) as advance:
         for _ in range(10):

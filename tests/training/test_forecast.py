@@ -2,24 +2,9 @@
 
 import pytest
 
+from conftest import Clock
 from graphemes.foundation.settings.groups import Learning
 from graphemes.training.forecast import BATCHES, SECONDS, WARM, Deadline, Forecast, Work
-
-
-class Clock:
-    """time.monotonic that goes when told."""
-
-    now = 100.0
-
-    def __call__(self) -> float:
-        return self.now
-
-
-@pytest.fixture
-def clock(monkeypatch):
-    ours = Clock()
-    monkeypatch.setattr("time.monotonic", ours)
-    return ours
 
 
 def forecast(

@@ -40,7 +40,13 @@ def _differences(
     found = np.zeros(len(weights))
     share = 1 / sum(head.weight for head in HEADS)
     for head, true, new, old in zip(HEADS, truth, guess, plain, strict=True):
-        totals = np.bincount(true, weights, minlength=head.classes)
-        worth = weights / (totals[true] * np.count_nonzero(totals))
-        found += head.weight * share * worth * ((new == true) - (old == true).astype(np.int64))
+        worth = head.weight * share * image_worths(true, weights)
+        found += worth * ((new == true) - (old == true).astype(np.int64))
     return found
+
+
+def image_worths(truth: Integers, weights: Floats) -> Floats:
+    """(N,) what each image adds to one head's macro recall if it is read right; (N,) both."""
+    totals = np.bincount(truth, weights)
+    worths: Floats = weights / (totals[truth] * np.count_nonzero(totals))
+    return worths

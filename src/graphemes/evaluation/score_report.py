@@ -13,6 +13,8 @@ from graphemes.foundation.arrays import Integers
 from graphemes.foundation.classes import class_name
 from graphemes.foundation.heads import HEADS, PerHead
 
+CELL_TITLES = f"{'images':>9}{'score':>9}" + "".join(f"{head.name:>11}" for head in HEADS)
+
 
 @dataclass(frozen=True)
 class ScoreReport:
@@ -99,8 +101,7 @@ def report_lines(report: ScoreReport, *, by_fold: bool = True) -> list[str]:
     by_fold: a line for each fold too, where the table's folds mean something.
     """
     folds = report.folds if by_fold else {}
-    heads = "".join(f"{head.name:>11}" for head in HEADS)
-    lines = [f"fold{'images':>9}{'score':>9}{heads}"]
+    lines = [f"fold{CELL_TITLES}"]
     lines += [_row(str(fold), result) for fold, result in folds.items()]
     lines.append(_row("all", report.overall))
     for fold, result in folds.items():
@@ -115,8 +116,13 @@ def report_lines(report: ScoreReport, *, by_fold: bool = True) -> list[str]:
 
 
 def _row(name: str, result: Score) -> str:
+    return f"{name:>4}{score_cells(result)}"
+
+
+def score_cells(result: Score) -> str:
+    """Images, score and recalls of a row, in the columns that CELL_TITLES names."""
     recalls = "".join(f"{recall:>11.4f}" for recall in result.recall)
-    return f"{name:>4}{result.n:>9}{result.score:>9.4f}{recalls}"
+    return f"{result.n:>9}{result.score:>9.4f}{recalls}"
 
 
 def _subset_lines(report: ScoreReport, *, by_fold: bool) -> list[str]:
@@ -127,11 +133,10 @@ def _subset_lines(report: ScoreReport, *, by_fold: bool) -> list[str]:
     rows = [line for name, two in named if two.unseen for line in _subset_rows(name, two)]
     if not rows:
         return []
-    heads = "".join(f"{head.name:>11}" for head in HEADS)
     return [
         "",
         "unseen in training: no training row of the fold has the image's root, vowel and consonant",
-        f"fold{'images':>9}{'score':>9}{heads}  subset",
+        f"fold{CELL_TITLES}  subset",
         *rows,
         f"weighted: unseen images weigh {UNSEEN_SHARE:.1%} in all, their share of the competition's"
         " private test images: the offline measure of what decided the private ranking",

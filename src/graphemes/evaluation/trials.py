@@ -18,6 +18,7 @@ from graphemes.evaluation.decide import (
 from graphemes.foundation.arrays import Booleans, Floats, Integers
 from graphemes.foundation.heads import HEADS, PerHead, Probabilities
 
+ALIKE = (0.0, 1.0)  # the prior of graphemes that says nothing: what is left is the rule `prior`
 _ROWS = 4096  # at a time: their products stay in a core's cache
 
 
@@ -136,8 +137,11 @@ def _try(
         mine = [
             place for place, one in enumerate(trials) if (one.grapheme_power, one.unseen) == prior
         ]
-        alike = prior == (0.0, 1.0)
-        found = given if alike else summed_over_graphemes(given, grapheme_prior(counts, *prior))
+        found = (
+            given
+            if prior == ALIKE
+            else summed_over_graphemes(given, grapheme_prior(counts, *prior))
+        )
         for head, values, own, true, into in zip(
             HEADS, found, by_class, evidence.truth, right, strict=True
         ):

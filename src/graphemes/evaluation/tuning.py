@@ -11,7 +11,8 @@ import numpy.typing as npt
 
 from graphemes.evaluation.class_weights import log_offsets
 from graphemes.evaluation.decide import Decision, Joint, Prior, Tuned, Weights, prior_weights
-from graphemes.evaluation.trials import Evidence, Tally, Trial, tally
+from graphemes.evaluation.gains import image_worths
+from graphemes.evaluation.trials import ALIKE, Evidence, Tally, Trial, tally
 from graphemes.foundation.arrays import Booleans, Floats, Integers
 from graphemes.foundation.heads import PerHead
 
@@ -19,10 +20,9 @@ POWERS = tuple(round(0.1 * tenths, 1) for tenths in range(21))  # 0 .. 2
 GRAPHEME_POWERS = (0.0, 0.5)  # train.csv's graphemes have 79 to 240 images: little to tell apart
 UNSEEN = (0.5, 0.2, 0.05)
 UNJUDGED = 0.2  # the least where no image of an unseen grapheme is there; see try_all
-_ALIKE = (0.0, 1.0)  # the prior that says nothing: what is left is the rule `prior`
 TRIALS = tuple(
     Trial(power, *prior)
-    for prior in (_ALIKE, *itertools.product(GRAPHEME_POWERS, UNSEEN))
+    for prior in (ALIKE, *itertools.product(GRAPHEME_POWERS, UNSEEN))
     for power in POWERS
 )
 Singles = npt.NDArray[np.float32]
@@ -86,7 +86,7 @@ FITS: Mapping[str, Fit] = {
 
 
 def _best_powers(tried: Tally, parts: Booleans) -> PerHead[float]:
-    alike = [(one.grapheme_power, one.unseen) == _ALIKE for one in tried.trials]
+    alike = [(one.grapheme_power, one.unseen) == ALIKE for one in tried.trials]
     return tried.only(alike).best(parts).map(lambda trial: trial.power)
 
 
@@ -104,8 +104,6 @@ def _offsets(
     probabilities: Singles, weights: Singles, truth: Integers, row_weights: Floats
 ) -> Floats:
     """(C,) of one head's rows."""
-    totals = np.bincount(truth, row_weights, minlength=len(weights))
-    values: Floats = row_weights / (totals[truth] * np.count_nonzero(totals))
     tiny = np.finfo(np.float32).tiny  # what is smaller is no answer, whatever it weighs
     logs = np.log(np.maximum(probabilities, tiny)) + np.log(weights)
-    return log_offsets(logs, truth, values)
+    return log_offsets(logs, truth, image_worths(truth, row_weights))

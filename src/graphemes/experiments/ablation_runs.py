@@ -40,17 +40,13 @@ class Run:
     @property
     def finished(self) -> bool:
         """Whether all its folds have its record and a table; its weights may be gone."""
-        return all(
-            _ended(paths) and not read_identity(paths.run).differences(self.identity)
-            for paths in self.folds
-        )
+        return all(_ended(paths) and not self._is_others(paths) for paths in self.folds)
 
     @property
     def begun(self) -> bool:
         """Whether an earlier call has trained a part of it."""
         return any(
-            paths.checkpoint.is_file()
-            or (_ended(paths) and not read_identity(paths.run).differences(self.identity))
+            paths.checkpoint.is_file() or (_ended(paths) and not self._is_others(paths))
             for paths in self.folds
         )
 
@@ -63,8 +59,12 @@ class Run:
     def make_way(self) -> None:
         """Remove what isn't this run's at its places: that may go, or the plan had refused."""
         for paths in self.folds:
-            if _ended(paths) and read_identity(paths.run).differences(self.identity):
+            if _ended(paths) and self._is_others(paths):
                 clear_fold(paths)
+
+    def _is_others(self, paths: FoldPaths) -> bool:
+        """Whether what has ended there is of other settings or data."""
+        return bool(read_identity(paths.run).differences(self.identity))
 
     def drop_weights(self) -> None:
         """Remove the weights; record, log, curves and table stay."""

@@ -35,16 +35,22 @@ def decide_run(
     Writes decisions.json and says how the rules do, and which is taken. With decide=argmax nothing
     is fitted; nor where the folds are of several runs, nor, with auto, where images are few.
     """
-    identity, images = one_identity(places), len(table.folds)
+    identity = one_identity(places)
     if identity is None:
         say("the folds are of several runs, so no decision rule is fitted: argmax")
-    elif decide == "auto" and images < LEAST:
-        say(f"decide=auto: argmax: {why_won(Argmax.name, images)}")
-    elif decide != "argmax":
+    elif fits(decide, len(table.folds)):
         tables = {str(place.number): file_digest(place.oof) for place in places}
         files = folds_files(layout, places)
         return _entry(fitted_file(layout.decisions, identity, tables, table, files), decide)
     return {"rule": Argmax.name}
+
+
+def fits(decide: Decide, images: int) -> bool:
+    """Whether rules are to be fitted on so many images; says why auto doesn't."""
+    if decide == "auto" and images < LEAST:
+        say(f"decide=auto: argmax: {why_won(Argmax.name, images)}")
+        return False
+    return decide != "argmax"
 
 
 def fitted_file(
@@ -58,7 +64,21 @@ def fitted_file(
 
     `tables`: digests by fold. `files`: the folds files that may be the table's.
     """
-    return _kept(path, tables, identity) or _fit(path, identity, tables, table, files)
+    if kept := _kept(path, tables, identity):
+        return kept
+    say(f"fitting decision rules on {len(table.folds):,} images")
+    seed = int(identity.settings.get("seed") or 0)
+    known = training_counts(table, files)
+    if known is None:
+        say(UNKNOWN)
+        fitted = fit_and_judge(table, None, seed)
+    else:
+        fitted = fit_and_judge(table, known.by_fold, seed)
+        if identity.settings.get("limit") is None and identity.settings.get("exclude") is None:
+            fitted = replace(fitted, whole=known.whole)
+    write_decisions(path, fitted, identity=identity.as_json(), tables=tables, seed=seed)
+    say(f"{path}: written")
+    return read_decisions(path)
 
 
 def say_decision(found: DecisionFile, decide: Decide) -> None:
@@ -108,28 +128,6 @@ def _kept(path: Path, tables: dict[str, str], identity: RunIdentity) -> Decision
             say(f"{path}: fitted on these tables: kept")
             return found
     return None
-
-
-def _fit(
-    path: Path,
-    identity: RunIdentity,
-    tables: dict[str, str],
-    table: OofTable,
-    files: Sequence[Path],
-) -> DecisionFile:
-    say(f"fitting decision rules on {len(table.folds):,} images")
-    seed = int(identity.settings.get("seed") or 0)
-    known = training_counts(table, files)
-    if known is None:
-        say(UNKNOWN)
-        fitted = fit_and_judge(table, None, seed)
-    else:
-        fitted = fit_and_judge(table, known.by_fold, seed)
-        if identity.settings.get("limit") is None and identity.settings.get("exclude") is None:
-            fitted = replace(fitted, whole=known.whole)
-    write_decisions(path, fitted, identity=identity.as_json(), tables=tables, seed=seed)
-    say(f"{path}: written")
-    return read_decisions(path)
 
 
 def table_lines(table: OofTable, files: Sequence[Path]) -> list[str]:

@@ -9,10 +9,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from graphemes.evaluation.decide import Argmax
-from graphemes.evaluation.decision_report import why_won
 from graphemes.evaluation.oof import OofTable
-from graphemes.evaluation.winners import LEAST
 from graphemes.foundation.arrays import Booleans
 from graphemes.foundation.files import digest, file_digest
 from graphemes.foundation.heads import Probabilities
@@ -20,6 +17,7 @@ from graphemes.foundation.layout import CALL, Layout
 from graphemes.foundation.progress import say
 from graphemes.foundation.settings.types import Decide
 from graphemes.pipeline.decision_fitting import (
+    fits,
     fitted_file,
     one_identity,
     say_decision,
@@ -58,11 +56,8 @@ def seen_by_all(tables: Sequence[OofTable]) -> Booleans | None:
 
 def decide_mixture(layout: Layout, found: Mixture, decide: Decide) -> None:
     """Fit the rules on a mixture unless they are there; write decisions.json, say how they do."""
-    names, images = list(found.layouts), len(found.table.folds)
-    if decide == "argmax":
-        return
-    if decide == "auto" and images < LEAST:
-        say(f"decide=auto: argmax: {why_won(Argmax.name, images)}")
+    names = list(found.layouts)
+    if not fits(decide, len(found.table.folds)):
         return
     places = {name: finished_tables(own) for name, own in found.layouts.items()}
     each = [one_identity(own) for own in places.values()]

@@ -11,9 +11,10 @@ from graphemes.evaluation.ensemble import aligned, fitted_shares, mixed, nested_
 from graphemes.evaluation.gains import gain_and_error
 from graphemes.evaluation.metrics import Score, score
 from graphemes.evaluation.oof import OofTable, concatenate, read_oof
+from graphemes.evaluation.score_report import CELL_TITLES, score_cells
 from graphemes.foundation.errors import DataError
 from graphemes.foundation.files import file_digest
-from graphemes.foundation.heads import HEADS, Probabilities
+from graphemes.foundation.heads import Probabilities
 from graphemes.foundation.layout import CALL, Layout, numbered
 from graphemes.foundation.progress import say
 from graphemes.foundation.settings.commands import PredictSettings
@@ -135,8 +136,6 @@ def _score(table: OofTable, probabilities: Probabilities) -> Score:
 
 def _print(rows: Sequence[tuple[str, Score]]) -> None:
     wide = max(len(name) for name, _ in rows)
-    heads = "".join(f"{head.name:>11}" for head in HEADS)
-    say(f"{'run':<{wide}}{'images':>9}{'score':>9}{heads}")
+    say(f"{'run':<{wide}}{CELL_TITLES}")
     for name, found in rows:
-        recalls = "".join(f"{recall:>11.4f}" for recall in found.recall)
-        say(f"{name:<{wide}}{found.n:>9}{found.score:>9.4f}{recalls}")
+        say(f"{name:<{wide}}{score_cells(found)}")
