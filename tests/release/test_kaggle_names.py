@@ -28,7 +28,8 @@ torch.distributed.elastic.multiprocessing.errors.ChildFailedError torch.distribu
 torch.distributed.init_process_group torch.distributed.is_nccl_available
 torch.distributed.launcher.api.LaunchConfig torch.distributed.launcher.api.elastic_launch
 torch.distributed.new_group torch.empty torch.enable_grad torch.eye torch.finfo torch.float16
-torch.float64 torch.from_numpy torch.get_num_threads torch.inf torch.inference_mode torch.isfinite
+torch.float32 torch.float64 torch.from_numpy torch.get_num_threads torch.inf
+torch.inference_mode torch.isfinite
 torch.maximum torch.nn.functional.conv2d torch.nn.functional.max_pool2d
 torch.library torch.library.Library torch.load torch.manual_seed torch.nn torch.nn.AdaptiveAvgPool2d
 torch.nn.BatchNorm1d torch.nn.BatchNorm2d torch.nn.Conv2d torch.nn.Dropout torch.nn.Flatten

@@ -15,7 +15,7 @@ from graphemes.pipeline.data_check import check_shards, check_synthetic, check_t
 from graphemes.pipeline.run_needs import check_folds, say_needs, say_shared_needs
 from graphemes.pipeline.workspace import DEMO_IMAGES, find_data, find_layout
 from graphemes.synthesis.demo import is_demo
-from graphemes.training.optimisation import has_muon
+from graphemes.training.muon import has_muon
 
 
 def run(settings: DoctorSettings) -> None:

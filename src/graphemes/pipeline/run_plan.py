@@ -43,7 +43,8 @@ from graphemes.pipeline.synthetic_data import (
 from graphemes.pipeline.training_data import open_training_data
 from graphemes.pipeline.workspace import Workspace
 from graphemes.training.forecast import Deadline
-from graphemes.training.optimisation import has_muon, need_optimiser
+from graphemes.training.muon import has_muon
+from graphemes.training.optimisation import need_optimiser
 
 RESNET34_BYTES = 4 * 21_400_000  # of its weights
 

@@ -2,19 +2,15 @@
 
 import bisect
 import math
-from typing import Any
 
 from torch import nn
 from torch.optim import SGD, AdamW, Optimizer
 from torch.optim.lr_scheduler import LambdaLR, LRScheduler, OneCycleLR
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
-from graphemes.foundation.errors import MissingPackage
 from graphemes.foundation.settings.groups import Learning
-from graphemes.network.timm_library import timm_library
+from graphemes.training.muon import make_muon, timms_muon
 from graphemes.training.phases import cycle_ends
-
-_LAST = ("heads", "graphemes")  # the parts of a network whose weights are its last layers'
 
 
 def make_optimiser(network: nn.Module, settings: Learning) -> Optimizer:
@@ -23,7 +19,7 @@ def make_optimiser(network: nn.Module, settings: Learning) -> Optimizer:
     Of SGD the momentum is Nesterov's, 0.9. Raises MissingPackage (see need_optimiser).
     """
     if settings.optimiser == "muon":
-        return _muon(network, settings)
+        return make_muon(network, settings)
     weights = [p for p in network.parameters() if p.ndim > 1]
     others = [p for p in network.parameters() if p.ndim <= 1]
     groups = [
@@ -39,69 +35,7 @@ def make_optimiser(network: nn.Module, settings: Learning) -> Optimizer:
 def need_optimiser(settings: Learning) -> None:
     """Raise MissingPackage for an optimiser that isn't here."""
     if settings.optimiser == "muon":
-        _timms_muon()
-
-
-def has_muon() -> bool:
-    """Whether optimiser=muon is here."""
-    try:
-        _timms_muon()
-    except MissingPackage:
-        return False
-    return True
-
-
-def _timms_muon() -> Any:
-    timm = timm_library("optimiser=muon")
-    from timm import optim  # noqa: PLC0415  # a plain run doesn't need it
-
-    if not hasattr(optim, "Muon"):
-        raise MissingPackage(
-            f"optimiser=muon: timm {timm.__version__} has none, 1.0.21 is the first that has; "
-            "pip install -U timm, or leave it out"
-        )
-    return optim.Muon
-
-
-def _muon(network: nn.Module, settings: Learning) -> Optimizer:
-    """Muon for hidden weights, AdamW for the rest: Jordan 2024, kellerjordan.github.io/posts/muon.
-
-    A convolution is one matrix with a row an output; Newton-Schulz goes over it in bfloat16. A step
-    is as long as one of AdamW's, 0.2 lr in the root of its mean square: Liu et al. 2025
-    (arXiv:2502.16982). So lr and weight_decay mean what they mean for AdamW.
-    """
-    hidden, last, others = [], [], []
-    for name, p in network.named_parameters():
-        if p.ndim <= 1:
-            others.append(p)
-        # Of one channel are the first convolution, which sees ink, and depthwise ones.
-        elif name.split(".")[0] in _LAST or 1 in p.shape[:2]:
-            last.append(p)
-        else:
-            hidden.append(p)
-    decay = settings.weight_decay
-    adamw = {"use_fallback": True, "nesterov": False, "betas": (0.9, 0.999), "eps": 1e-8}
-    groups = [
-        {"params": hidden, "weight_decay": decay, "use_muon": True},
-        {"params": last, "weight_decay": decay, **adamw},
-        {"params": others, "weight_decay": 0.0, **adamw},
-    ]
-    optimiser = _timms_muon()(
-        [group for group in groups if group["params"]],
-        lr=settings.lr,
-        momentum=0.95,
-        nesterov=True,
-        adjust_lr_fn="match_rms_adamw",
-        conv_mode="flatten",
-    )
-    optimiser.register_step_pre_hook(_one_rate)
-    return optimiser  # type: ignore[no-any-return]
-
-
-def _one_rate(optimiser: Optimizer, _args: Any, _kwargs: Any) -> None:
-    # Up to 1.0.26 at least, timm's AdamW beside Muon has a rate that no schedule moves.
-    for group in optimiser.param_groups:
-        group["adamw_lr"] = group["lr"]
+        timms_muon()
 
 
 def make_schedule(optimiser: Optimizer, settings: Learning, steps: int) -> LRScheduler:

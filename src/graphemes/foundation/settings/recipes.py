@@ -66,7 +66,7 @@ def laptop(images: Images, given: TrainSettings) -> dict[str, Any]:
     12,000 scans, fold 0 of 12: 0.934 decided by prior (nested, n = 1,000; argmax 0.915), 186,048
     passes, seed 0, two cores of a Zen 5 with bf16, 3857c48; 24 minutes by its first steps. More
     images were not run whole: by their steps 1.3 million passes are 85 minutes there. Without bf16
-    it takes about five times as long.
+    (two cores of a Zen 3, 35 images a second of the wider network) it takes seven times as long.
     """
     few = images.labelled < 50_000
     values = {
