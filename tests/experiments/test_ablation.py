@@ -12,6 +12,8 @@ import pandas as pd
 import pytest
 
 from conftest import QUICK
+from graphemes.evaluation import winners
+from graphemes.evaluation.decision_files import read_decisions
 from graphemes.evaluation.oof import read_oof
 from graphemes.experiments import ablation, ablation_process, ablation_runs
 from graphemes.experiments.ablation import _waits
@@ -22,6 +24,7 @@ from graphemes.foundation.errors import UserError
 from graphemes.foundation.files import read_json
 from graphemes.foundation.layout import numbered
 from graphemes.foundation.settings.commands import TrainSettings
+from graphemes.pipeline import decision_fitting
 from graphemes.training.forecast import Deadline
 from worlds import macro_recall
 
@@ -39,6 +42,9 @@ def row(variation: str, seed: int, score: float, **changed) -> Row:
         root=score - 0.02,
         vowel=score + 0.02,
         consonant=score + 0.02,
+        rule="prior",
+        decided=score + 0.03,
+        unseen=None,
         last_score=score,
         image_passes=160_000,
         train_seconds=900.0,
@@ -60,9 +66,11 @@ ROWS += [row("ema=0", 7, 0.5), row("clip=1", 1, 0.7)]
 
 
 def test_gains_are_paired_by_seed():
-    base, lr, ema, clip = compare(ROWS)
-    assert (base.variation, base.gain, base.error) == ("baseline", None, None)
-    assert base.score == pytest.approx(0.85)
+    results = compare(ROWS)
+    base, lr, ema, clip = (result.measure("score") for result in results)
+    assert [result.variation for result in results] == ["baseline", "lr=1", "ema=0", "clip=1"]
+    assert (base.gain, base.error) == (None, None)
+    assert base.mean == pytest.approx(0.85)
     assert base.deviation == pytest.approx(np.std([0.8, 0.9, 0.85], ddof=1))
     # What seeds do to both is ten times what the learning rate does.
     gains = [0.01, 0.02, 0.01]
@@ -76,6 +84,7 @@ def test_gains_are_paired_by_seed():
 def test_the_table_has_a_line_a_variation_and_the_parquet_a_row_a_run(tmp_path):
     lines = table_lines(compare(ROWS))
     assert [line.split()[-1] for line in lines[1:]] == ["baseline", "lr=1", "ema=0", "clip=1"]
+    assert "0.8933 +- 0.0551 +0.0133 +- 0.0033" in lines[2]  # decided, then by argmax
     assert "0.8633 +- 0.0551 +0.0133 +- 0.0033" in lines[2]
     assert "160,000" in lines[2]
     assert "15m00s" in lines[2]
@@ -128,6 +137,7 @@ def test_runs_share_folds_and_are_kept(ablate, work):
         root = macro_recall(table.truth.root, table.probabilities.root.argmax(1))
         assert found["root"] == pytest.approx(root)
         assert found["score"] == pytest.approx(record["best_score"])
+        assert (found["rule"], found["decided"]) == ("argmax", found["score"])  # of few images
         assert found["image_passes"] == record["image_passes"] == 32
     assert (work / "folds" / "ablation.png").is_file()
     assert not (work / "submissions").exists()
@@ -151,6 +161,20 @@ def test_runs_share_folds_and_are_kept(ablate, work):
     (paths,) = numbered(work / "folds" / names[0])
     assert read_json(paths.run)["settings"]["clip"] == 1.0
     assert paths.finished
+
+
+def test_runs_are_compared_as_they_will_be_decided(ablate, work, monkeypatch):
+    """By what the rule that auto takes reaches on images that it wasn't fitted on."""
+    monkeypatch.setattr(decision_fitting, "LEAST", 10)
+    monkeypatch.setattr(winners, "LEAST", 10)
+    said = ablate()
+    assert said.code == 0, said.err
+    assert "fitting decision rules" not in said.out
+    ((_, found),) = pd.read_parquet(work / "folds" / "ablation.parquet").iterrows()
+    known = read_decisions(work / "folds" / "ablate-baseline-0" / "decisions.json")
+    assert found["rule"] == known.winner
+    assert found["decided"] == known.row("auto").score
+    assert known.images == found["images"]
 
 
 def test_a_run_that_fails_is_told_and_costs_no_other(ablate, work, monkeypatch):

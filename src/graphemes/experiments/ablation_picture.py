@@ -1,4 +1,4 @@
-"""The picture of an ablation: each variation's score over its seeds, against the baseline's."""
+"""The picture of an ablation: each variation's scores over its seeds, against the baseline's."""
 
 import re
 import textwrap
@@ -9,12 +9,13 @@ from matplotlib import style
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from graphemes.experiments.ablation_table import Result, with_spread
+from graphemes.experiments.ablation_table import Measure, Result, with_spread
 from graphemes.foundation.files import replacing
 from graphemes.foundation.settings.variations import BASELINE
 
 _LEGEND = (
-    "score, out of fold: mean and standard deviation over seeds (dots)\n"
+    "decided score, out of fold, nested: mean and standard deviation over seeds (dots);"
+    " hollow: by argmax\n"
     "blue, orange: gain, loss of more than twice its standard error, paired by seed"
 )
 _WIDE = 34  # letters of a line of a variation's name
@@ -57,16 +58,18 @@ def _wrapped(variation: str) -> str:
 
 
 def _draw(axes: Axes, place: float, result: Result) -> None:
-    colour = _colour(result)
-    values = [row.score for row in result.rows]
+    found = result.measure("decided")
+    colour = _colour(result.variation, found)
+    values = result.values("decided")
     below = [place + _BELOW] * len(values)
     axes.plot(values, below, "o", ms=3.5, color=colour, alpha=0.6, mew=0)
+    axes.plot([result.mean("score")], [place], "D", ms=5, mfc="none", color=colour, alpha=0.6)
     axes.errorbar(
-        [result.score], [place], xerr=result.deviation, fmt="D", ms=5, color=colour, capsize=3
+        [found.mean], [place], xerr=found.deviation, fmt="D", ms=5, color=colour, capsize=3
     )
-    text = f"{with_spread(result.score, result.deviation)}, n={len(values)}"
-    if result.gain is not None:
-        text += f"\ngain {with_spread(result.gain, result.error, '+.4f')}"
+    text = f"{with_spread(found.mean, found.deviation)}, n={len(values)}"
+    if found.gain is not None:
+        text += f"\ngain {with_spread(found.gain, found.error, '+.4f')}"
     text = text.replace("+-", "\u00b1")
     right = axes.get_yaxis_transform()  # across: shares of the axes
     axes.text(1.01, place, text, transform=right, va="center", color=colour)
@@ -76,16 +79,17 @@ def _draw_baseline(axes: Axes, results: Sequence[Result]) -> None:
     """The baseline's mean as a line through all, its deviation as a band."""
     for result in results:
         if result.variation == BASELINE:
-            axes.axvline(result.score, color=_PLAIN, lw=0.8, zorder=0)
-            if result.deviation:
-                left, right = result.score - result.deviation, result.score + result.deviation
+            found = result.measure("decided")
+            axes.axvline(found.mean, color=_PLAIN, lw=0.8, zorder=0)
+            if found.deviation:
+                left, right = found.mean - found.deviation, found.mean + found.deviation
                 axes.axvspan(left, right, color=_PLAIN, alpha=0.07, lw=0, zorder=0)
 
 
-def _colour(result: Result) -> str:
+def _colour(variation: str, found: Measure) -> str:
     """Blue or orange for a gain or loss of more than twice its standard error."""
-    if result.variation == BASELINE:
+    if variation == BASELINE:
         return _PLAIN
-    if result.gain is None or result.error is None or abs(result.gain) <= 2 * result.error:
+    if found.gain is None or found.error is None or abs(found.gain) <= 2 * found.error:
         return _SAME
-    return _BETTER if result.gain > 0 else _WORSE
+    return _BETTER if found.gain > 0 else _WORSE

@@ -29,6 +29,7 @@ class Run:
 
     variation: str  # as it was written; "" for the baseline
     settings: TrainSettings  # whole, with its own seed and name
+    layout: Layout
     folds: tuple[FoldPaths, ...]
     identity: RunIdentity
 
@@ -145,7 +146,7 @@ def _run(
         rows_of_fold(data, folds.table, fold, own, seed)
     digests = data_digests(data, folds.table)
     identity = run_identity(own, seed, digests, demo=workspace.demo)
-    run = Run(variation, own, tuple(layout.fold(fold) for fold in plan.chosen), identity)
+    run = Run(variation, own, layout, tuple(layout.fold(fold) for fold in plan.chosen), identity)
     for paths in run.folds:
         _need_own_or_free(paths, identity, overwrite=settings.overwrite)
     return run

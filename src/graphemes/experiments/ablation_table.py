@@ -1,13 +1,15 @@
 """What an ablation's runs reached: a row a run in Parquet, and what each variation gains.
 
-Scores are of the likeliest class, out of fold, by the kept weights.
+Scores are out of fold, by the kept weights: `score` of the likeliest class, `decided` by the rule
+that decide=auto takes, nested. The two may disagree on what is better: smoothing costs the one and
+gains the other.
 """
 
 import json
 import math
 import statistics
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
@@ -15,12 +17,14 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from graphemes.evaluation.decide import likeliest
+from graphemes.evaluation.decision_files import read_decisions
 from graphemes.evaluation.metrics import score
 from graphemes.evaluation.oof import concatenate, read_oof
 from graphemes.experiments.ablation_runs import Run
 from graphemes.foundation.files import replacing
-from graphemes.foundation.progress import duration
+from graphemes.foundation.progress import duration, silence
 from graphemes.foundation.settings.variations import BASELINE
+from graphemes.pipeline.decision_fitting import decide_run
 from graphemes.pipeline.run_records import RunRecord
 
 
@@ -37,6 +41,9 @@ class Row:
     root: float
     vowel: float
     consonant: float
+    rule: str  # that labels are decided by
+    decided: float  # the score by it, on images that it wasn't fitted on
+    unseen: float | None  # the same of images whose grapheme is in no training row, if there are
     last_score: float  # of the last epoch, by the training's own validation
     image_passes: int
     train_seconds: float
@@ -51,10 +58,18 @@ class Row:
 
 
 def result_row(run: Run, seconds: float | None = None) -> Row:
-    """The row of a finished run. Raises DataError for a damaged record or table."""
+    """The row of a finished run; its decisions.json is written if it isn't there.
+
+    Raises DataError for a damaged record or table.
+    """
     records = [RunRecord.read(paths.run) for paths in run.folds]
     table = concatenate([read_oof(paths.oof) for paths in run.folds])
     found = score(table.truth, likeliest(table.probabilities))
+    with silence():
+        taken = decide_run(run.layout, run.folds, table, run.settings.decide)
+    judged = None  # few images have no file: no rule is fitted on them
+    if "gain" in taken:
+        judged = read_decisions(run.layout.decisions).row(run.settings.decide)
     passes = sum(record.image_passes for record in records)
     trained = sum(record.train_seconds for record in records)
     last = records[-1]
@@ -66,6 +81,9 @@ def result_row(run: Run, seconds: float | None = None) -> Row:
         images=found.n,
         score=found.score,
         **found.recall._asdict(),
+        rule=taken["rule"],
+        decided=found.score if judged is None else judged.score,
+        unseen=None if judged is None else judged.unseen,
         last_score=statistics.fmean(record.last_score or 0.0 for record in records),
         image_passes=passes,
         train_seconds=trained,
@@ -95,10 +113,24 @@ def write_rows(path: Path, rows: Sequence[Row]) -> None:
     columns: dict[str, list[Any]] = {
         field.name: [getattr(row, field.name) for row in rows] for field in fields(Row)
     }
-    types = {"seconds": pa.float64(), "commit": pa.string()}  # which may be all null
+    types = {
+        "seconds": pa.float64(),
+        "unseen": pa.float64(),
+        "commit": pa.string(),
+    }  # maybe all null
     arrays = {name: pa.array(values, types.get(name)) for name, values in columns.items()}
     with replacing(path) as temporary:
         pq.write_table(pa.table(arrays), temporary)
+
+
+@dataclass(frozen=True)
+class Measure:
+    """One column of a variation's rows, over its seeds."""
+
+    mean: float
+    deviation: float | None  # standard, over seeds; None of one
+    gain: float | None  # mean over the seeds that the baseline has too; None where there is none
+    error: float | None  # the gain's standard error; None of one seed
 
 
 @dataclass(frozen=True)
@@ -107,32 +139,30 @@ class Result:
 
     variation: str
     rows: list[Row]
-    gains: list[float]  # over the baseline's run of the same seed
-
-    @property
-    def score(self) -> float:
-        """The mean over seeds."""
-        return self.mean("score")
-
-    @property
-    def deviation(self) -> float | None:
-        """The standard deviation over seeds; None of one."""
-        return _deviation([row.score for row in self.rows])
-
-    @property
-    def gain(self) -> float | None:
-        """The mean over the seeds that the baseline has too; None where there is none."""
-        return statistics.fmean(self.gains) if self.gains else None
-
-    @property
-    def error(self) -> float | None:
-        """The standard error of the gain; None of one seed."""
-        spread = _deviation(self.gains)
-        return None if spread is None else spread / math.sqrt(len(self.gains))
+    base: dict[int, Row]  # the baseline's by seed; none of its own
 
     def mean(self, name: str) -> float:
         """The mean of a column over seeds."""
-        return statistics.fmean(asdict(row)[name] for row in self.rows)
+        return statistics.fmean(self.values(name))
+
+    def values(self, name: str) -> list[float]:
+        """A column by seed."""
+        return [getattr(row, name) for row in self.rows]
+
+    def measure(self, name: str) -> Measure:
+        """A column with its spread and gain, paired by seed: what a seed does to both is none."""
+        gains = [
+            getattr(row, name) - getattr(self.base[row.seed], name)
+            for row in self.rows
+            if row.seed in self.base
+        ]
+        spread = _deviation(gains)
+        return Measure(
+            self.mean(name),
+            _deviation(self.values(name)),
+            statistics.fmean(gains) if gains else None,
+            None if spread is None else spread / math.sqrt(len(gains)),
+        )
 
 
 def _deviation(values: list[float]) -> float | None:
@@ -140,37 +170,35 @@ def _deviation(values: list[float]) -> float | None:
 
 
 def compare(rows: Sequence[Row]) -> list[Result]:
-    """A result a variation, in the order in which they come first; the baseline's gains are none.
-
-    Runs are paired by seed: what a seed does to both is no gain.
-    """
-    base = {row.seed: row.score for row in rows if row.variation == BASELINE}
-    results = []
-    for variation in dict.fromkeys(row.variation for row in rows):
-        own = [row for row in rows if row.variation == variation]
-        paired = [row for row in own if row.seed in base and variation != BASELINE]
-        gains = [row.score - base[row.seed] for row in paired]
-        results.append(Result(variation, own, gains))
-    return results
+    """A result a variation, in the order in which they come; the baseline's gains are none."""
+    base = {row.seed: row for row in rows if row.variation == BASELINE}
+    return [
+        Result(
+            variation,
+            [row for row in rows if row.variation == variation],
+            {} if variation == BASELINE else base,
+        )
+        for variation in dict.fromkeys(row.variation for row in rows)
+    ]
 
 
 def table_lines(results: Sequence[Result]) -> list[str]:
-    """A line a variation: n, score, gain, recalls, what it cost; its name last, as it is long."""
+    """A line a variation: n, scores, gains, what it cost; its name last, as it is long."""
     head = (
-        f"{'n':>3}  {'score':<17}{'gain':<18}{'root':<7}{'vowel':<7}{'conson.':<8}{'passes':>10}"
-        f"{'train':>9}  variation"
+        f"{'n':>3}  {'decided':<17}{'gain':<18}{'argmax':<17}{'gain':<18}{'passes':>10}{'train':>9}"
+        "  variation"
     )
     return [head, *map(_line, results)]
 
 
 def _line(result: Result) -> str:
-    gain = "" if result.gain is None else with_spread(result.gain, result.error, "+.4f")
-    recalls = "".join(
-        f"{result.mean(name):<{width}.3f}" for name, width in (("root", 7), ("vowel", 7))
-    )
+    scores = ""
+    for name in ("decided", "score"):
+        found = result.measure(name)
+        gain = "" if found.gain is None else with_spread(found.gain, found.error, "+.4f")
+        scores += f"{with_spread(found.mean, found.deviation):<17}{gain:<18}"
     return (
-        f"{len(result.rows):>3}  {with_spread(result.score, result.deviation):<17}{gain:<18}"
-        f"{recalls}{result.mean('consonant'):<8.3f}{result.mean('image_passes'):>10,.0f}"
+        f"{len(result.rows):>3}  {scores}{result.mean('image_passes'):>10,.0f}"
         f"{duration(result.mean('train_seconds')):>9}  {result.variation}"
     )
 
