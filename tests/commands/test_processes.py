@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import subprocess
 from pathlib import Path
@@ -100,10 +101,12 @@ def test_an_end_in_the_middle_is_said_once_and_gone_on_from(sent, code, told, un
         with pytest.raises(ProcessLookupError):
             os.kill(rank, 0)
     epochs = len(log.read_text().splitlines())
+    where = re.search(r"SIGTERM: fold 0 stopped (.+); the same command goes on", out)
+    assert (where is not None) == (sent == signal.SIGTERM)
     process = through_the_door(*words(**settings, time_limit="1s"), cwd=work)
     out, err = process.communicate(timeout=120)
     assert process.returncode == 0, err
-    assert f"resumed after epoch {epochs} of 500" in out
+    assert f"resumed {where[1] if where else f'after epoch {epochs} of 500'}\n" in out
     assert out.count("time_limit: fold 0 stopped") == 1
 
 

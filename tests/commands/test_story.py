@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -218,12 +219,15 @@ def test_time_limit_stops_cleanly_and_the_same_command_goes_on(again, kaggle_lik
     log = again / "folds" / "limited" / "fold0" / "log.jsonl"
     said = train(**settings, time_limit="8s")
     assert said.code == 0
-    assert "the same command goes on from there" in said.out
+    where = re.search(r"time_limit: fold 0 stopped (.+); the same command goes on", said.out)
+    assert where is not None
     assert not (again / "submissions" / "limited.csv").exists()
-    epochs = len(log.read_text().splitlines())
-    said = train(**settings, resume="true", time_limit="1s")
+    said = train(**settings, resume="true", time_limit="1s", predict_anyway="true")
     assert said.code == 0, said.err
-    assert f"resumed after epoch {epochs} of 1000" in said.out
+    assert f"fold 0: resumed {where[1]}" in said.out
+    assert said.out.splitlines()[-1].endswith("; the same command goes on from there")
+    rows = pd.read_csv(again / "submissions" / "limited.csv")
+    assert list(rows["row_id"]) == list(pd.read_csv(kaggle_like / "test.csv")["row_id"])
     said = train(**{**settings, "epochs": 1}, overwrite="true")
     assert said.code == 0, said.err
     assert len(log.read_text().splitlines()) == 1
@@ -298,7 +302,7 @@ def test_weights_that_saw_the_validation_images_are_warned_of(again, untested, t
         (signal.SIGKILL, -9),
     ],
 )
-def test_an_end_in_the_middle_loses_no_whole_epoch(sent, code, untested, work, train):
+def test_an_end_in_the_middle_loses_at_most_an_epoch(sent, code, untested, work, train):
     # Epochs enough that the signal comes before the end; one worker, so that it is in the way too.
     settings = {"data_dir": untested, "work_dir": work, "epochs": 50, "workers": 1}
     process, log = begun_training(words(**settings), work), work / "folds" / "fold0" / "log.jsonl"
@@ -310,7 +314,11 @@ def test_an_end_in_the_middle_loses_no_whole_epoch(sent, code, untested, work, t
         assert "Traceback" not in err
     epochs = len(log.read_text().splitlines())
     said = train(**settings, time_limit="1s")
-    assert f"resumed after epoch {epochs} of 50" in said.out
+    if sent == signal.SIGTERM:  # then not even that
+        where = re.search(r"SIGTERM: fold 0 stopped (.+); the same command goes on", out)
+        assert f"fold 0: resumed {where[1]}\n" in said.out
+    else:
+        assert f"fold 0: resumed after epoch {epochs} of 50\n" in said.out
 
 
 def test_two_runs_at_once_do_not_train_the_same_fold(untested, work, train):

@@ -197,16 +197,16 @@ def test_a_run_that_fails_is_told_and_costs_no_other(ablate, work, monkeypatch):
 
 def test_minutes_stop_a_run_whose_length_nobody_knew(ablate, work, monkeypatch):
     with monkeypatch.context() as pressed:
-        one_epoch = lambda deadline, _pixels: deadline.at is None or not deadline.slowest  # noqa: E731
-        pressed.setattr(Deadline, "leaves_an_epoch", one_epoch)
+        one_step = lambda deadline, _more=0.0: deadline.at is not None and deadline.rate > 0  # noqa: E731
+        pressed.setattr(Deadline, "over", one_step)
         said = ablate(epochs=2, minutes=60, vary="lr=0.01")
     assert said.code == 0, said.err
-    assert "minutes: fold 0 stopped after epoch 1 of 2; the same command goes on" in said.out
+    assert "minutes: fold 0 stopped in epoch 1 of 2, after step 1 of 2; the same comm" in said.out
     left = "minutes=60: 2 runs left, next ablate-baseline-0; the same command goes on with them"
     assert said.out.splitlines()[-1] == left
     again = ablate(epochs=2, minutes=60, vary="lr=0.01")
     assert again.code == 0, again.err
-    assert "fold 0: resumed after epoch 1 of 2" in again.out
+    assert "fold 0: resumed in epoch 1 of 2, after step 1 of 2" in again.out
     rows = pd.read_parquet(work / "folds" / "ablation.parquet")
     assert list(rows["seconds"].isna()) == [True, False]  # one call trained the second
 
@@ -259,8 +259,8 @@ def test_the_space_for_every_fold_is_there(ablate, monkeypatch):
     for more in ({}, {"fold": "0,1", "keep": "true", "seeds": 2}, {"swa": 1, "fold": "0,1"}):
         said = ablate(**more, minutes=1e-9)
         assert said.code == 0, said.err
-    one = asked[0] / 7  # of the weights; six are used while a fold is trained
-    assert asked == [7 * one, (6 + 4) * one, (6 + 2 + 1) * one]
+    one = asked[0] / 11  # of the weights; ten are used while a fold is trained
+    assert asked == [11 * one, (10 + 4) * one, (10 + 2 + 2) * one]
 
 
 @pytest.mark.slow

@@ -1,14 +1,15 @@
 """What each of two processes does in test_ranks.py: python one_of_two.py FOLDER DEVICE."""
 
-import contextlib
 import functools
 import os
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
+from safetensors.torch import load_file
 from torch import Tensor, distributed, nn
 from torch.nn import functional
 
@@ -29,6 +30,7 @@ from graphemes.training.forecast import Deadline
 
 IMAGES, BATCH, EPOCHS = 100, 32, 2  # 3 steps an epoch; 4 images are left out
 SEEDS = (3, 0)
+FOLDS = ("fold0", "fold1")  # one that is stopped on its way, and one that isn't
 # What is learned how: the settings, and whether the norms stand still.
 WAYS: dict[str, tuple[dict[str, object], bool]] = {
     "frozen": ({"batch_size": BATCH // 2}, True),
@@ -87,8 +89,8 @@ class Epochs:
         self.own = RankBatches(self.whole, ranks.rank, ranks.size, settings.accumulate)
         self.images, self.steps = self.whole.images, len(self.whole)
 
-    def epoch(self, number: int) -> Iterator[Batch]:
-        self.whole.epoch = number
+    def epoch(self, number: int, start: int = 0) -> Iterator[Batch]:
+        self.whole.epoch, self.whole.start = number, start
         ink, labels = images()
         for keys in self.own:
             rows = [row for _, row in keys]
@@ -127,11 +129,17 @@ def mixing_draws(ranks: Ranks, device: str = "cpu") -> list[int]:
     return drawn
 
 
-class OneEpoch(Deadline):
-    """Time for one epoch."""
+class TwoSteps(Deadline):
+    """Time for so many; an epoch has three."""
 
-    def leaves_an_epoch(self, pixels: float) -> bool:
-        return not self.slowest
+    steps = 2
+
+    def note(self, seconds: float, pixels: float) -> None:
+        super().note(seconds, pixels)
+        self.steps -= 1
+
+    def over(self, more: float = 0.0) -> bool:
+        return self.steps <= 0
 
 
 def fold_job(directory: Path, ranks: Ranks, deadline: Deadline) -> FoldJob:
@@ -156,7 +164,7 @@ def main(out: Path, device: str) -> None:
     if device != "cpu":  # two processes may share one GPU for a test, but not by nccl
         distributed.is_nccl_available = lambda: False
     with joined(rank_variables(os.environ)) as ranks:
-        found: dict[str, object] = {
+        found: dict[str, Any] = {
             "rank": ranks.rank,
             "threads": torch.get_num_threads(),
             "mean": ranks.mean(3.0 * ranks.rank),
@@ -173,12 +181,18 @@ def main(out: Path, device: str) -> None:
             found["made before"] = here.exists()
             here.touch()
         # The first one's clock alone says that there is no more time, and it alone reads the files.
-        pressed = OneEpoch() if ranks.is_first else Deadline()
-        with contextlib.suppress(Stopped):
-            train_fold(fold_job(out / "fold0", ranks, pressed), Small(still=True))
-        found["stopped after"] = len((out / "fold0" / "log.jsonl").read_text().splitlines())
-        history = train_fold(fold_job(out / "fold0", ranks, Deadline()), Small(still=True))
+        found["stopped"] = []
+        for _ in range(2):
+            pressed = TwoSteps() if ranks.is_first else Deadline()
+            try:
+                train_fold(fold_job(out / "fold0", ranks, pressed), Small(still=False))
+            except Stopped as stop:
+                found["stopped"].append(str(stop))
+        history = train_fold(fold_job(out / "fold0", ranks, Deadline()), Small(still=False))
         found["history"] = history.epochs, history.image_passes
+        train_fold(fold_job(out / "fold1", ranks, Deadline()), Small(still=False))
+        ranks.meet()  # the first has written both
+        found["states"] = [load_file(out / name / "weights.safetensors") for name in FOLDS]
     torch.save(found, out / f"rank{found['rank']}.pt")
 
 

@@ -11,7 +11,7 @@ from graphemes.foundation.errors import DataError, UserError
 from graphemes.foundation.settings.groups import Learning
 from graphemes.network.devices import Engine
 from graphemes.training.checkpoints import History, load_checkpoint, save_checkpoint
-from graphemes.training.epoch import Learner, make_learner
+from graphemes.training.epoch import Begun, Learner, make_learner, set_random_states
 
 HISTORY = History(
     epochs=2,
@@ -60,13 +60,28 @@ def path(tmp_path, trained):
 
 def test_a_learner_goes_on_exactly_where_it_stopped(path, trained):
     other = learner(9)
-    assert load_checkpoint(path, other) == HISTORY
+    assert load_checkpoint(path, other) == (HISTORY, None)
     for seed in range(3, 6):
         step(trained, seed)
         step(other, seed)
     assert all(map(torch.equal, tensors(trained), tensors(other)))
     assert other.schedule.get_last_lr() == trained.schedule.get_last_lr()
     assert [file.name for file in path.parent.iterdir()] == ["last.pt"]
+
+
+def test_an_epoch_on_the_way_goes_along(tmp_path, trained):
+    """With torch's own stream of random numbers, where it was."""
+    path, begun = tmp_path / "last.pt", Begun(7, 2.5, 28, 1.5)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(3)
+        save_checkpoint(path, trained, HISTORY, begun)
+        drawn = torch.rand(4)
+    history, found = load_checkpoint(path, learner(9))
+    assert history == HISTORY
+    assert (found.steps, found.total, found.images, found.seconds) == (7, 2.5, 28, 1.5)
+    with torch.random.fork_rng(devices=[]):
+        set_random_states(found.random, torch.device("cpu"))
+        assert torch.equal(torch.rand(4), drawn)
 
 
 def refusal(path, ours: Learner) -> str:

@@ -105,7 +105,7 @@ def test_a_loss_that_is_not_finite_stops_before_the_step(bad):
         train_epoch(ours, [spoilt], PLACE, nothing)
     assert str(caught.value) == (
         "epoch 3, step 1: the loss is nan at learning rate 0.004, expected finite numbers;"
-        " the last whole epoch is kept; try a lower lr, or precision=fp32"
+        " what was written before is kept; try a lower lr, or precision=fp32"
     )
     assert all(map(torch.equal, before, parameters(ours.network)))
     assert all(map(torch.equal, mean, parameters(ours.average.network)))

@@ -1,7 +1,9 @@
 """A fold is trained whole, or goes on so that nobody can tell that it was interrupted."""
 
 import dataclasses
+import itertools
 import json
+import signal
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -24,9 +26,10 @@ from graphemes.foundation.settings.groups import Learning
 from graphemes.network.devices import Engine
 from graphemes.network.model import Logits
 from graphemes.network.weights import TRAINED_ON, WeightsRecord, trained_on
+from graphemes.training import fold as fold_training
 from graphemes.training import forecast
 from graphemes.training.epoch import Batch, NotFinite
-from graphemes.training.fold import FoldJob, train_fold
+from graphemes.training.fold import FoldJob, best_so_far, train_fold
 from graphemes.training.forecast import Deadline
 
 EPOCHS, STEPS, SIZE = 3, 4, 8
@@ -79,11 +82,14 @@ def batches(epoch: int) -> Iterator[Batch]:
 
 @dataclasses.dataclass(frozen=True)
 class Epochs:
-    """The batches of all epochs; `epoch` may be another's."""
+    """The batches of all epochs; `make` may be another's."""
 
-    epoch: Callable[[int], Iterator[Batch]] = batches
+    make: Callable[[int], Iterator[Batch]] = batches
     images: int = STEPS * SIZE
     steps: int = STEPS
+
+    def epoch(self, number: int, start: int = 0) -> Iterator[Batch]:
+        return itertools.islice(self.make(number), start, None)
 
 
 VALIDATION = batch(1000)
@@ -283,29 +289,136 @@ def test_a_deadline_stops_after_an_epoch_and_the_rest_is_exact(job, whole, capsy
     assert same(job.paths, whole)
 
 
-def test_a_deadline_leaves_what_fits():
-    now = time.monotonic()
-    assert Deadline(slowest=1e9).leaves_an_epoch(1)
-    assert Deadline(now + 100, 5).leaves_an_epoch(10)
-    assert not Deadline(now + 100, 5).leaves_an_epoch(19)
-    assert not Deadline(now - 1).leaves_an_epoch(1)
+def test_a_deadline_leaves_time_for_what_comes_afterwards(clock):
+    assert not Deadline().over(1e9)
+    assert not Deadline(clock.now + 100).over(99)
+    assert Deadline(clock.now + 100).over(100)
+    later = Deadline(clock.now + 100, afterwards=10)
+    assert not later.over(99)  # nobody knows yet how long that takes
+    later.note(30, 6)
+    assert not later.over(49)
+    assert later.over(50)
 
 
-def test_an_epoch_that_does_not_fit_is_not_begun(job, whole):
-    deadline = Deadline(time.monotonic() + 3600)
-    deadline.note(4000, job.work.epochs[0])  # of the fold before
-    with pytest.raises(Stopped, match="no time for an epoch of fold 1, so it was not begun"):
-        train_fold(dataclasses.replace(job, deadline=deadline), Tiny())
-    assert not job.paths.log.exists()
+def test_a_fold_without_time_for_a_step_is_not_begun(job):
+    with pytest.raises(Stopped, match="no time for a step of fold 1, so it was not begun"):
+        train_fold(dataclasses.replace(job, deadline=Deadline(time.monotonic())), Tiny())
+    assert not job.paths.directory.exists()
+
+
+class Steps(Deadline):
+    """Time for so many steps; each look at it says how many seconds more are asked for."""
+
+    def __init__(self, steps: int) -> None:
+        super().__init__()
+        self.steps, self.asked = steps, []
+
+    def note(self, seconds: float, pixels: float) -> None:
+        super().note(seconds, pixels)
+        self.steps -= 1
+
+    def over(self, more: float = 0.0) -> bool:
+        self.asked.append(more)
+        return self.steps <= 0
+
+
+@pytest.mark.parametrize(
+    ("network", "values"), [(Tiny, {}), (Deeper, MUONS), (Tiny, {"mix": "cutmix", "ema": 0})]
+)
+def test_a_deadline_stops_after_any_step_and_the_rest_is_exact(tmp_path, network, values):
+    """Dropout, mixing, means and all: nobody can tell from the weights, not by a bit."""
+    straight = job_in(tmp_path / "straight", **values)
+    train_fold(straight, network())
+    for steps in (1, 3, STEPS):  # the last stops between an epoch's last step and its validation
+        halting = job_in(tmp_path / f"halting{steps}", **values)
+        for stop in range(EPOCHS * STEPS // steps):
+            with pytest.raises(Stopped) as caught:
+                train_fold(dataclasses.replace(halting, deadline=Steps(steps)), network(stop))
+            epoch, step = divmod((stop + 1) * steps - 1, STEPS)
+            assert str(caught.value) == (
+                f"time_limit: fold 1 stopped in epoch {epoch + 1} of 3, after step {step + 1} of 4;"
+                " the same command goes on from there"
+            )
+        done = train_fold(halting, network(99))
+        assert done.image_passes == EPOCHS * STEPS * SIZE
+        assert same(straight.paths, halting.paths)
+
+
+def test_a_state_is_written_when_it_is_time(job, monkeypatch):
+    """And at each epoch's end."""
+    written: list[int] = []
+    save = fold_training.save_checkpoint
+
+    def counted(path, learner, history, begun=None):
+        written.append(history.epochs * STEPS + (begun.steps if begun else 0))
+        save(path, learner, history, begun)
+
+    monkeypatch.setattr(fold_training, "save_checkpoint", counted)
+    train_fold(dataclasses.replace(job, state_every=0.0), Tiny())
+    assert written == [1, 2, 3, 4, 4, 5, 6, 7, 8, 8, 9, 10, 11, 12, 12]
+    written.clear()
+    other = job_in(job.paths.directory.with_name("other"))
+    train_fold(other, Tiny())
+    assert written == [4, 8, 12]
+
+
+def test_a_killed_run_goes_on_from_its_last_state(job, whole, capsys):
+    def killed(epoch: int) -> Iterator[Batch]:
+        for step, each in enumerate(batches(epoch)):
+            if (epoch, step) == (1, 3):
+                raise SystemExit
+            yield each
+
+    often = dataclasses.replace(job, state_every=0.0, batches=Epochs(killed))
+    with pytest.raises(SystemExit):
+        train_fold(often, Tiny())
+    train_fold(job, Tiny(seed=9))
+    assert "fold 1: resumed in epoch 2 of 3, after step 3 of 4\n" in capsys.readouterr().out
+    assert same(job.paths, whole)
+
+
+def test_sigterm_stops_after_the_step(job, whole):
+    def ended(epoch: int) -> Iterator[Batch]:
+        for step, each in enumerate(batches(epoch)):
+            if (epoch, step) == (1, 2):
+                signal.raise_signal(signal.SIGTERM)
+            yield each
+
+    before = signal.getsignal(signal.SIGTERM)
+    with pytest.raises(Stopped, match=r"^SIGTERM: fold 1 stopped in epoch 2 of 3, after step 3 of"):
+        train_fold(dataclasses.replace(job, batches=Epochs(ended)), Tiny())
+    assert signal.getsignal(signal.SIGTERM) is before
+    train_fold(job, Tiny(seed=9))
+    assert same(job.paths, whole)
+
+
+def test_the_time_for_the_validation_is_counted_before_it(job):
+    """At an epoch's last step; before, that of a step. A state takes time too."""
+    deadline = Steps(99)
+    judged = dataclasses.replace(job, deadline=deadline, validation_images=10**9)
+    train_fold(judged, Tiny())
+    looks = deadline.asked
+    assert len(looks) == EPOCHS * (1 + STEPS)
+    each = [looks[epoch * 5 : epoch * 5 + 5] for epoch in range(EPOCHS)]
+    for start, *steps in each:
+        assert start == 0.0
+        assert steps[-1] > 1000 * max(steps[:-1])
+
+
+@pytest.mark.parametrize("keep", [True, False])
+def test_before_the_first_epochs_end_there_are_weights_if_they_are_asked_for(job, keep):
+    stopping = dataclasses.replace(job, keep_any=keep, deadline=Steps(2))
     with pytest.raises(Stopped):
-        train_fold(pressed(job), Tiny())
-    resumed = Deadline(time.monotonic() + 3600)
-    state = torch.load(job.paths.state / "last.pt", weights_only=True)
-    state["progress"]["log"][0]["train_seconds"] = 4000  # as if that epoch had been long
-    torch.save(state, job.paths.state / "last.pt")
-    with pytest.raises(Stopped, match="fold 1 stopped after epoch 1 of 3"):
-        train_fold(dataclasses.replace(job, deadline=resumed), Tiny())
-    assert len(read_log(job.paths)) == 1
+        train_fold(stopping, Tiny())
+    found = best_so_far(job.paths)
+    assert (found is not None) == keep
+    if found is not None:
+        average = torch.load(job.paths.checkpoint, weights_only=True)["average"]
+        kept = load_file(found)
+        assert torch.equal(kept["norm.bias"], average["module.norm.bias"])
+    train_fold(job, Tiny())
+    assert best_so_far(job.paths).name != "best-0.safetensors"
+    assert len(list(job.paths.state.glob("best-*"))) == 1
 
 
 def test_what_a_kill_left_between_two_files_is_mended(job, whole):
@@ -424,20 +537,6 @@ def test_patience_ends_a_training_that_gets_no_better(tmp_path, capsys):
     again = train_fold(dataclasses.replace(job, validate=scoring()), Tiny(seed=9))
     assert again.epochs == 4
     assert job.paths.weights.exists()
-
-
-def test_larger_pictures_need_more_time(tmp_path, capsys):
-    """And an epoch of theirs isn't begun in the time of one of the smaller ones."""
-    asked: list[float] = []
-
-    class Asked(Deadline):
-        def leaves_an_epoch(self, pixels: float) -> bool:
-            asked.append(pixels)
-            return True
-
-    job = job_in(tmp_path / "fold1", image_sizes="16,32", epochs=4)
-    train_fold(dataclasses.replace(job, deadline=Asked()), Tiny())
-    assert [one / asked[0] for one in asked] == [1, 1, 4, 4]
 
 
 def test_a_finished_state_is_not_trained_again(job, whole):

@@ -56,15 +56,13 @@ def test_validation_epochs_done_and_folds_to_come_are_counted():
     )
 
 
-@pytest.mark.parametrize(
-    ("seconds", "last"), [(10, 1), (215, 2), (315, 3), (405, 3), (705, 6), (800, None)]
-)
+@pytest.mark.parametrize(("seconds", "last"), [(10, 1), (199, 2), (201, 3), (699, 7), (701, None)])
 def test_a_time_limit_that_is_too_short_is_said(seconds, last, clock):
-    """Epochs of 100 s: one begins where it fits with a tenth to spare, the first one anyhow."""
+    """Epochs of 100 s."""
     made = forecast(pixels=(16,) * 7, images=100, ends=clock.now + seconds)
     made.watching(print)
     said = made.sentence(1.0, 30)
-    stop = f"; time_limit will stop it after about epoch {last} of 7, and the same command goes on"
+    stop = f"; time_limit will stop it in about epoch {last} of 7, and the same command goes on"
     assert said.endswith(stop) == (last is not None)
     assert ("time_limit" in said) == (last is not None)
 
@@ -79,8 +77,19 @@ def test_pictures_that_grow_take_longer_and_so_does_validation_at_the_full_size(
     # An epoch of large pictures seen: so many images/s are four times as many small ones.
     said = Forecast("0", small, 3, Deadline(), 1).sentence(0.01, 30)
     assert said.startswith("fold 0: about 1m40s for 1 epoch more, 5m50s with the 1 fold after it (")
-    for seconds, last in ((639, 2), (641, 3), (1039, 3), (1041, None)):
+    for seconds, last in ((199, 2), (201, 3), (599, 3), (601, 4), (1001, None)):
         made = Forecast("0", small, 0, Deadline(clock.now + seconds, setting="minutes"))
         made.watching(print)
-        stop = f"; minutes will stop it after about epoch {last} of 4, and the same command goes on"
+        stop = f"; minutes will stop it in about epoch {last} of 4, and the same command goes on"
         assert made.sentence(0.01, 30).endswith(stop) == (last is not None)
+
+
+def test_what_comes_afterwards_and_a_begun_epoch_are_counted(clock):
+    work = Work(100, (16,) * 3)  # epochs of 100 s at 1 image/s
+    deadline = Deadline(clock.now + 290)
+    made = Forecast("0", work, 0, deadline, begun=30)
+    made.watching(print)
+    assert made.sentence(1.0, 30).startswith("fold 0: about 4m30s for 3 epochs (")
+    assert "time_limit" not in made.sentence(1.0, 30)
+    deadline.afterwards = 16 * 40  # pixels, 40 s
+    assert "time_limit will stop it in about epoch 3 of 3" in made.sentence(1.0, 30)

@@ -114,8 +114,19 @@ def test_each_process_mixes_by_a_stream_of_its_own(two):
 
 
 def test_a_fold_is_resumed_by_all_though_the_first_alone_reads(two):
-    assert two[0]["stopped after"] == 1
+    assert two[0]["stopped"] == two[1]["stopped"]
+    assert two[0]["stopped"] == [
+        f"time_limit: fold 0 stopped in epoch {epoch} of 2, after step {step} of 3; the same"
+        " command goes on from there"
+        for epoch, step in ((1, 2), (2, 1))
+    ]
     assert two[0]["history"] == two[1]["history"] == (2, 2 * 96)
+
+
+def test_nobody_can_tell_from_the_weights_that_two_were_stopped(two):
+    halting, straight = two[0]["states"]
+    assert halting.keys() == straight.keys()
+    assert all(torch.equal(halting[name], straight[name]) for name in straight)
 
 
 def test_alone_nothing_is_waited_for():

@@ -76,7 +76,7 @@ class FoldPaths:
 
     @property
     def checkpoint(self) -> Path:
-        """The learner after the last whole epoch."""
+        """The learner after the last step that it was written after."""
         return self.state / "last.pt"
 
 

@@ -58,24 +58,31 @@ def duration(seconds: float) -> str:
 
 
 @contextlib.contextmanager
-def progress(label: str, total: int, unit: str = "image") -> Iterator[Advance]:
+def progress(label: str, total: int, unit: str = "image", done: int = 0) -> Iterator[Advance]:
     """Yield advance(count, **facts): draws a bar, or a line now and then when there's no terminal.
 
-    facts are shown beside the bar, as in advance(64, loss="0.71").
+    done: how many an earlier call did. facts are shown beside the bar, as in
+    advance(64, loss="0.71").
     """
     if sys.stderr.isatty():
-        with _bar(label, total, unit) as advance:
+        with _bar(label, total, unit, done) as advance:
             yield advance
     else:
-        yield _plain(label, total, unit)
+        yield _plain(label, total, unit, done)
 
 
 @contextlib.contextmanager
-def _bar(label: str, total: int, unit: str) -> Iterator[Advance]:
+def _bar(label: str, total: int, unit: str, done: int) -> Iterator[Advance]:
     from tqdm import tqdm  # noqa: PLC0415  # plain runs and `help` don't need it
 
     with tqdm(
-        total=total, desc=label, unit=f" {unit}s", leave=False, dynamic_ncols=True, smoothing=0.05
+        total=total,
+        initial=done,
+        desc=label,
+        unit=f" {unit}s",
+        leave=False,
+        dynamic_ncols=True,
+        smoothing=0.05,
     ) as bar:
 
         def advance(count: int, **facts: str) -> None:
@@ -90,9 +97,9 @@ def _bar(label: str, total: int, unit: str) -> Iterator[Advance]:
             _drawn.remove(bar)
 
 
-def _plain(label: str, total: int, unit: str) -> Advance:
+def _plain(label: str, total: int, unit: str, before: int) -> Advance:
     started = spoken = time.monotonic()
-    done = 0
+    done = before
 
     def advance(count: int, **facts: str) -> None:
         nonlocal done, spoken
@@ -101,7 +108,7 @@ def _plain(label: str, total: int, unit: str) -> Advance:
         if now - spoken < PLAIN_SECONDS or done >= total:
             return
         spoken = now
-        rate = done / (now - started)
+        rate = (done - before) / (now - started)
         shown = "".join(f", {name} {value}" for name, value in facts.items())
         say(
             f"{label}: {done:,} of {total:,} {unit}s{shown}, {rate:.0f} {unit}s/s,"

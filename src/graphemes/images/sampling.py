@@ -20,6 +20,7 @@ class Batches(Sampler[list[SampleKey]]):
     """Keys of an epoch in batches: shuffled by (seed, fold, epoch), or in order without seeds.
 
     A last batch that isn't full is left out of training, where it would weigh too much.
+    start: the batch that an epoch goes on with.
     parts: into how many equal ones a training batch can be cut.
     """
 
@@ -33,13 +34,13 @@ class Batches(Sampler[list[SampleKey]]):
         # A training set smaller than one batch is one batch.
         fits = seeds is None or len(rows) >= size
         self.rows, self.seeds, self.size = rows, seeds, size if fits else _whole(len(rows), parts)
-        self.epoch = 0
+        self.epoch = self.start = 0
 
     def __iter__(self) -> Iterator[list[SampleKey]]:
         rows = self.rows
         if self.seeds is not None:
             rows = SHUFFLE.stream(*self.seeds, self.epoch).permutation(rows)
-        for batch in range(len(self)):
+        for batch in range(self.start, len(self)):
             part = rows[batch * self.size : (batch + 1) * self.size]
             yield [(self.epoch, int(row)) for row in part]
 
@@ -91,6 +92,7 @@ class MixedBatches(Sampler[list[SampleKey]]):
     share is 1 throughout, as many as there are synthetic ones), and round(share x pictures) of them
     are synthetic: in every batch as many as in any other, give or take one. A key is (round of its
     sampler, row), so a row that comes twice in an epoch is augmented differently each time.
+    start: the batch that an epoch goes on with.
     parts: into how many equal ones a batch can be cut.
     """
 
@@ -116,7 +118,7 @@ class MixedBatches(Sampler[list[SampleKey]]):
             CyclingSampler(real, seeds),
             CyclingSampler(synthetic, seeds, SYNTHETIC_SHUFFLE),
         )
-        self.epoch = 0
+        self.epoch = self.start = 0
 
     def __iter__(self) -> Iterator[list[SampleKey]]:
         drawn, before = self.synthetic[self.epoch], sum(self.synthetic[: self.epoch])
@@ -125,8 +127,10 @@ class MixedBatches(Sampler[list[SampleKey]]):
             iter(real.take(self.epoch * self.images - before, self.images - drawn)),
             iter(synthetic.take(before, drawn)),
         )
-        for kinds in self._kinds(drawn):
-            yield [next(keys[kind]) for kind in kinds]
+        for batch, kinds in enumerate(self._kinds(drawn)):
+            chosen = [next(keys[kind]) for kind in kinds]
+            if batch >= self.start:
+                yield chosen
 
     def _kinds(self, drawn: int) -> npt.NDArray[np.int64]:
         """(batches, B): 1 where a picture is synthetic, `drawn` times in all."""
@@ -157,4 +161,4 @@ class RankBatches(Sampler[list[SampleKey]]):
                 yield batch[piece * size : (piece + 1) * size]
 
     def __len__(self) -> int:
-        return len(self.whole) * self.pieces
+        return (len(self.whole) - self.whole.start) * self.pieces

@@ -94,6 +94,14 @@ class Ranks:
         if self.size > 1:
             torch.set_num_threads(take_share_of_cores(self.local_rank, self.local_size))
 
+    def greatest(self, value: int) -> int:
+        """The greatest of the processes' values, for all of them."""
+        if self.size == 1:
+            return value
+        values = torch.tensor([value])
+        distributed.all_reduce(values, distributed.ReduceOp.MAX, group=self.waiting)
+        return int(values.item())
+
     def mean(self, value: float) -> float:
         """The mean of the processes' values."""
         return self.sum(torch.tensor([value], dtype=torch.float64)).item() / self.size

@@ -69,9 +69,9 @@ class EpochLoader:
         epochs = len(self.sampler.synthetic)
         return self.synthetic_passes(epochs) / (self.images * epochs)
 
-    def epoch(self, number: int) -> Iterable[Sample]:
-        """The batches of epoch 0, 1, ..."""
-        self.sampler.epoch = number
+    def epoch(self, number: int, start: int = 0) -> Iterable[Sample]:
+        """The batches of epoch 0, 1, ..., from step `start` on."""
+        self.sampler.epoch, self.sampler.start = number, start
         if self.loader is None or self.size_at(number) != self.size:
             self.loader = None  # first: its workers and their batches go before there are others
             self.size = self.size_at(number)

@@ -141,6 +141,8 @@ class FoldTraining:
             counts=pictures.class_counts(synthetic=batches.synthetic_share),
             validation_images=len(rows.validated),
             to_come=to_come,
+            state_every=60 * self.settings.checkpoint_minutes,
+            keep_any=self.settings.predict_anyway,
         )
         seed, resumed = INITIAL_WEIGHTS.seed(*seeds), ranks.of_first(paths.checkpoint.exists)
         history = train_fold(job, fold_network(self.settings, seed, resumed=resumed))

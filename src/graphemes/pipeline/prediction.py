@@ -30,6 +30,7 @@ from graphemes.images.sampling import Batches
 from graphemes.images.store import Store
 from graphemes.images.transforms import make_transform
 from graphemes.inference.predict import probabilities
+from graphemes.inference.views import VIEWS
 from graphemes.network.weights import read_record
 from graphemes.pipeline.decisions import ChosenRule, choose_rule, identities_of
 from graphemes.pipeline.ensemble_decisions import choose_for_runs
@@ -42,6 +43,7 @@ from graphemes.pipeline.trained_networks import (
     load_networks,
 )
 from graphemes.pipeline.workspace import Workspace
+from graphemes.training.forecast import VALIDATION_COST
 
 Members = Mapping[str, Sequence[RunIdentity]]  # by a run's name, "" of one alone
 Choose = Callable[[Members], ChosenRule]
@@ -201,6 +203,13 @@ def plan_prediction(directory: Path) -> PredictionPlan:
             f" first '{missing[0]}'; {absence_advice(directory, 'test')}"
         )
     return PredictionPlan(rows, plan, len(home) - len(asked))
+
+
+def prediction_pixels(plan: PredictionPlan, settings: TrainSettings, networks: int) -> float:
+    """What predicting with so many networks costs, in pixels of training pictures."""
+    images = sum(len(wanted) for wanted in plan.shards.values())
+    size, views = settings.image_size, VIEWS[settings.tta]
+    return VALIDATION_COST * images * views * networks * size.height * size.width
 
 
 def _together(parts: Sequence[Probabilities]) -> Probabilities:

@@ -158,16 +158,17 @@ def training_bytes(plan: RunPlan, folds: int) -> int:
     """Bytes of disk that training so many of a plan's folds takes at most."""
     needed = folds_bytes(folds, plan.weights_bytes)
     if needed and plan.settings.swa:
-        needed += plan.weights_bytes  # one more mean in the checkpoint
+        needed += 2 * plan.weights_bytes  # one more mean in each state
     return needed
 
 
 def folds_bytes(folds: int, weights: int = RESNET34_BYTES) -> int:
     """Bytes of disk that training so many folds takes at most.
 
-    While a fold is trained: best weights twice, a checkpoint of weights, mean and two moments.
+    While a fold is trained: best weights twice, and twice, as one takes the other's place, a state
+    of weights, mean and two moments.
     """
-    return (6 + folds) * weights if folds else 0
+    return (10 + folds) * weights if folds else 0
 
 
 def _weights_bytes(settings: TrainSettings, layout: Layout) -> int:

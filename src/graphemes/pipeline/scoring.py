@@ -42,7 +42,7 @@ def score_run(layout: Layout, decide: Decide, asked: RunIdentity | None = None) 
     The scores are argmax's. Decision rules are fitted on the tables too, and decisions.json
     written.
     """
-    places = [place for place in layout.folds() if _counts(place, asked)]
+    places = scored_folds(layout, asked)
     if not places:
         raise DataError(
             f"{layout.run_dir}: no finished fold with an out-of-fold table;"
@@ -56,6 +56,11 @@ def score_run(layout: Layout, decide: Decide, asked: RunIdentity | None = None) 
     decision = decide_run(layout, places, table, decide)
     write_json(layout.scores, {**scores_json(report), "decision": decision})
     say(f"{layout.scores}: written")
+
+
+def scored_folds(layout: Layout, asked: RunIdentity | None = None) -> list[FoldPaths]:
+    """A run's finished folds, those of the identity `asked`, that have a table."""
+    return [place for place in layout.folds() if _counts(place, asked)]
 
 
 def _counts(paths: FoldPaths, asked: RunIdentity | None) -> bool:

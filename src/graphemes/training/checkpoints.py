@@ -1,4 +1,4 @@
-"""What resume needs: the learner after a whole epoch, and how far the fold has come."""
+"""What resume needs: the learner after a step, and how far fold and epoch have come."""
 
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -9,7 +9,7 @@ import torch
 
 from graphemes.foundation.errors import DataError, one_line
 from graphemes.foundation.files import replacing
-from graphemes.training.epoch import Learner
+from graphemes.training.epoch import Begun, Learner, random_states
 
 # What torch and a learner's parts raise over a file that isn't whole or isn't of this network.
 DAMAGES = (OSError, RuntimeError, LookupError, ValueError, TypeError, EOFError, PickleError)
@@ -28,9 +28,24 @@ class History:
     log: list[dict[str, Any]] = field(default_factory=list)  # an entry an epoch
 
 
-def save_checkpoint(path: Path, learner: Learner, history: History) -> None:
-    """Write learner and history, whole or not at all."""
-    state = {name: part.state_dict() for name, part in _parts(learner).items()}
+def save_checkpoint(
+    path: Path, learner: Learner, history: History, begun: Begun | None = None
+) -> None:
+    """Write learner and history, whole or not at all; begun: the epoch on the way.
+
+    All processes give what each has of that epoch; the first one writes.
+    """
+    ranks = learner.ranks
+    own = None
+    if begun is not None:
+        random = random_states(learner.engine.device)
+        own = {"total": begun.total, "seconds": begun.seconds, "random": random}
+    parts = ranks.gathered(own)
+    if not ranks.is_first:
+        return
+    state: dict[str, Any] = {name: part.state_dict() for name, part in _parts(learner).items()}
+    if begun is not None:
+        state["begun"] = {"steps": begun.steps, "images": begun.images, "processes": parts}
     with replacing(path) as temporary:
         try:
             torch.save({"progress": asdict(history), **state}, temporary)
@@ -38,10 +53,11 @@ def save_checkpoint(path: Path, learner: Learner, history: History) -> None:
             raise OSError(one_line(error)) from None
 
 
-def load_checkpoint(path: Path, learner: Learner) -> History:
-    """Put the learner back where it was; its history. Raises DataError if the file is damaged.
+def load_checkpoint(path: Path, learner: Learner) -> tuple[History, Begun | None]:
+    """Put the learner back where it was; its history, and the epoch on the way if there is one.
 
-    The first process alone reads it: what the others' file system shows may be older.
+    Raises DataError if the file is damaged. The first process alone reads it: what the others'
+    file system shows may be older.
     """
     device = "cpu" if learner.ranks.size > 1 else learner.engine.device
     try:
@@ -51,12 +67,18 @@ def load_checkpoint(path: Path, learner: Learner) -> History:
         for name, part in _parts(learner).items():
             if state[name] or name != "scaler":  # one that didn't scale has nothing to say
                 part.load_state_dict(state[name])
-        return History(**state["progress"])
+        return History(**state["progress"]), _begun(state.get("begun"), learner.ranks.rank)
     except DAMAGES as error:
         reason = one_line(error)[:200]
         raise DataError(
             f"{path}: can't go on from it ({reason}); resume=false starts the fold afresh"
         ) from None
+
+
+def _begun(state: dict[str, Any] | None, rank: int) -> Begun | None:
+    if state is None:
+        return None
+    return Begun(state["steps"], images=state["images"], **state["processes"][rank])
 
 
 def _parts(learner: Learner) -> dict[str, Any]:

@@ -6,7 +6,7 @@ B images, H x W pixels.
 import contextlib
 import time
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import torch
@@ -75,6 +75,17 @@ class EpochResult:
     lr: float  # at the end
 
 
+@dataclass
+class Begun:
+    """An epoch on the way: what its steps so far have done, in this process."""
+
+    steps: int = 0
+    total: float = 0.0  # of each image's loss
+    images: int = 0
+    seconds: float = 0.0
+    random: list[Tensor] = field(default_factory=list)  # states of torch's generators to begin with
+
+
 def make_learner(
     network: nn.Module,
     settings: Learning,
@@ -116,18 +127,27 @@ def train_epoch(
     batches: Iterable[tuple[Tensor, Any]],
     key: tuple[int, int, int],
     advance: Advance,
+    *,
+    begun: Begun | None = None,
+    after_step: Callable[[Begun], None] = lambda _begun: None,
 ) -> EpochResult:
     """One pass over batches of ink (B, 1, H, W) and labels as the loss takes them.
 
     key: (seed, fold, epoch). Each of several processes has batches of its own, all of one size.
+    begun: what an earlier call has done of it; the batches are those that are left.
+    after_step: is told how far the epoch is; what it raises ends it there.
 
     Raises NotFinite before a step that would spoil the weights.
     """
+    begun = Begun() if begun is None else begun
     ranks, pieces = learner.ranks, learner.accumulate
     torch.manual_seed(_torch_seed(key, ranks.rank))  # for what a network draws itself, as dropout
     learner.parallel.train()
-    started, total, images, since = time.monotonic(), 0.0, 0, 0.0
-    for number, batch in enumerate(batches):
+    started, since = time.monotonic() - begun.seconds, 0.0
+    for number, batch in enumerate(batches, begun.steps * pieces):
+        if begun.random:  # only now: a loader has drawn a number of its own at its start
+            set_random_states(begun.random, learner.engine.device)
+            begun.random = []
         ink, labels = _prepared(learner, *batch, (*key, ranks.rank, number))
         step, piece = divmod(number, pieces)
         if piece == 0:
@@ -137,13 +157,39 @@ def train_epoch(
         since += loss / pieces
         if piece + 1 == pieces:
             _step(learner, since, f"epoch {key[2] + 1}, step {step + 1}")
-        total, images = total + loss * len(ink), images + len(ink)
-        advance(len(ink) * ranks.size, loss=f"{total / images:.3f}")
+        begun.total += loss * len(ink)
+        begun.images += len(ink)
+        advance(len(ink) * ranks.size, loss=f"{begun.total / begun.images:.3f}")
+        if piece + 1 == pieces:
+            begun.steps, begun.seconds = step + 1, time.monotonic() - started
+            after_step(begun)
     lr = float(learner.optimiser.param_groups[0]["lr"])
     seconds = time.monotonic() - started
+    mean, images = begun.total / begun.images, begun.images * ranks.size
     for network in (learner.network, learner.average.network):
         ranks.take_buffers_of_first(network)
-    return EpochResult(ranks.mean(total / images), images * ranks.size, seconds, lr)
+    return EpochResult(ranks.mean(mean), images, seconds, lr)
+
+
+def random_states(device: torch.device) -> list[Tensor]:
+    """The states of torch's generators for the CPU and the device."""
+    states = [torch.get_rng_state()]
+    if device.type == "cuda":
+        states.append(torch.cuda.get_rng_state(device))
+    elif device.type == "mps":
+        states.append(torch.mps.get_rng_state())
+    return states
+
+
+def set_random_states(states: list[Tensor], device: torch.device) -> None:
+    """Put torch's generators where `random_states` found them."""
+    first, *others = (state.cpu() for state in states)
+    torch.set_rng_state(first)
+    for state in others:
+        if device.type == "cuda":
+            torch.cuda.set_rng_state(state, device)
+        elif device.type == "mps":
+            torch.mps.set_rng_state(state)
 
 
 def _torch_seed(key: tuple[int, int, int], rank: int) -> int:
@@ -184,7 +230,7 @@ def _step(learner: Learner, value: float, where: str) -> None:
         lr = learner.optimiser.param_groups[0]["lr"]
         raise NotFinite(
             f"{where}: {what} at learning rate {lr:.2g}, expected finite numbers;"
-            " the last whole epoch is kept; try a lower lr, or precision=fp32"
+            " what was written before is kept; try a lower lr, or precision=fp32"
         )
     before = learner.scaler.get_scale()
     learner.scaler.step(learner.optimiser)

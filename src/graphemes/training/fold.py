@@ -23,6 +23,7 @@ from graphemes.foundation.heads import HEADS
 from graphemes.foundation.layout import FoldPaths
 from graphemes.foundation.progress import counted, duration, progress, say
 from graphemes.foundation.settings.groups import Learning
+from graphemes.foundation.stopping import holding_back_stop
 from graphemes.network.devices import Engine
 from graphemes.network.ranks import ALONE, Ranks
 from graphemes.network.weights import WeightsRecord, save_weights
@@ -31,6 +32,7 @@ from graphemes.training.class_losses import Counts
 from graphemes.training.curves import draw_curves
 from graphemes.training.epoch import (
     Batch,
+    Begun,
     EpochResult,
     Learner,
     NotFinite,
@@ -38,7 +40,10 @@ from graphemes.training.epoch import (
     train_epoch,
 )
 from graphemes.training.forecast import Deadline, Forecast, Work
+from graphemes.training.pauses import Pauses
 from graphemes.training.phases import snapshot_epochs
+
+_BEST = "best-*.safetensors"
 
 
 class TrainingBatches(Protocol):
@@ -54,8 +59,8 @@ class TrainingBatches(Protocol):
         """Of an epoch."""
         ...
 
-    def epoch(self, number: int) -> Iterable[Batch]:
-        """The batches of epoch 0, 1, ..."""
+    def epoch(self, number: int, start: int = 0) -> Iterable[Batch]:
+        """The batches of epoch 0, 1, ..., from step `start` on."""
         ...
 
 
@@ -79,6 +84,8 @@ class FoldJob:
     counts: Counts | None = None  # training images of each class
     validation_images: int = 0
     to_come: int = 0  # folds that this run trains after this one
+    state_every: float = 600.0  # seconds between two states of an epoch; 0: after each step
+    keep_any: bool = False  # stopped before an epoch is whole: keep the weights of the last step
 
     @functools.cached_property
     def work(self) -> Work:
@@ -98,21 +105,20 @@ def train_fold(job: FoldJob, network: nn.Module) -> History:
 
     Of several processes the first one writes, and decides what hangs on files and clocks.
 
-    Raises Stopped when the deadline comes first, NotFinite when the loss breaks.
+    Raises Stopped when the deadline or SIGTERM comes first, the state written, and NotFinite when
+    the loss breaks.
     """
     epochs = job.settings.epochs
     steps, ranks = epochs * job.batches.steps, job.ranks
     learner = make_learner(network, job.settings, job.engine, steps, ranks, counts=job.counts)
-    history = _begin(job, learner)
-    forecast = _forecast(job, history)
+    history, begun = _begin(job, learner)
+    forecast = _forecast(job, history, begun)
     while not _ended(job, history):
-        pixels = job.work.epochs[history.epochs]
-        if not ranks.of_first(functools.partial(job.deadline.leaves_an_epoch, pixels)):
-            raise _out_of_time(job, history)
-        started = time.monotonic()
-        result = _train(job, learner, history, forecast)
+        if ranks.of_first(job.deadline.over):
+            raise _stopped(job, learner, history, begun, job.deadline.setting)
+        result = _train(job, learner, history, forecast, begun or Begun())
+        begun = None
         _finish_epoch(job, learner, history, result)
-        job.deadline.note(time.monotonic() - started, pixels)
     if history.epochs < epochs:
         say(
             f"fold {job.fold}: no better score in {counted(job.settings.patience, 'epoch')}, so it"
@@ -138,31 +144,55 @@ def _write_results(job: FoldJob, history: History) -> None:
     draw_curves(job.paths.curves, history.log, _title(job))
 
 
-def _begin(job: FoldJob, learner: Learner) -> History:
+def _begin(job: FoldJob, learner: Learner) -> tuple[History, Begun | None]:
     checkpoint = job.paths.checkpoint
     if not job.ranks.of_first(checkpoint.exists):
-        return History()
-    history = load_checkpoint(checkpoint, learner)
+        return History(), None
+    history, begun = load_checkpoint(checkpoint, learner)
     if job.ranks.is_first:  # what was killed between checkpoint and log left that one short
         _write_log(job.paths, history)
-    for spent, pixels in zip(_spent(history), job.work.epochs, strict=False):  # those done
-        job.deadline.note(spent, pixels)
-    say(f"fold {job.fold}: resumed after epoch {history.epochs} of {job.settings.epochs}")
-    return history
+    say(f"fold {job.fold}: resumed {_place(job, history, begun)}")
+    return history, begun
 
 
-def _out_of_time(job: FoldJob, history: History) -> Stopped:
-    if not history.epochs:
+def _place(job: FoldJob, history: History, begun: Begun | None) -> str:
+    """How far a fold is: 'after epoch 2 of 5', 'in epoch 3 of 5, after step 7 of 20'."""
+    epochs = job.settings.epochs
+    if begun is None:
+        return f"after epoch {history.epochs} of {epochs}"
+    steps = f"step {begun.steps:,} of {job.batches.steps:,}"
+    return f"in epoch {history.epochs + 1} of {epochs}, after {steps}"
+
+
+def _stopped(
+    job: FoldJob, learner: Learner, history: History, begun: Begun | None, why: str
+) -> Stopped:
+    """What ends a fold before its last epoch; its state is written."""
+    if not history.epochs and begun is None:
         return Stopped(
-            f"{job.deadline.setting}: no time for an epoch of fold {job.fold}, so it was not begun;"
-            " the same command goes on from there"
+            f"{why}: no time for a step of fold {job.fold}, so it was not begun; the same command"
+            " goes on from there"
         )
     if job.ranks.is_first:
-        draw_curves(job.paths.curves, history.log, _title(job))
+        if history.log:
+            draw_curves(job.paths.curves, history.log, _title(job))
+        elif job.keep_any:
+            _save_best(job, _candidate(job, learner), history)
     return Stopped(
-        f"{job.deadline.setting}: fold {job.fold} stopped after epoch {history.epochs} of"
-        f" {job.settings.epochs}; the same command goes on from there"
+        f"{why}: fold {job.fold} stopped {_place(job, history, begun)}; the same command goes on"
+        " from there"
     )
+
+
+def _candidate(job: FoldJob, learner: Learner) -> nn.Module:
+    """The network that is validated and kept."""
+    return learner.average.network if job.settings.ema else learner.network
+
+
+def best_so_far(paths: FoldPaths) -> Path | None:
+    """The best weights of a training that stopped on its way; None where it kept none yet."""
+    kept = {int(path.stem.removeprefix("best-")): path for path in paths.state.glob(_BEST)}
+    return kept[max(kept)] if kept else None
 
 
 def _best(paths: FoldPaths, history: History) -> Path:
@@ -170,19 +200,43 @@ def _best(paths: FoldPaths, history: History) -> Path:
     return paths.state / f"best-{history.best_epoch}.safetensors"
 
 
-def _forecast(job: FoldJob, history: History) -> Forecast:
-    return Forecast(job.fold, job.work, history.epochs, job.deadline, job.to_come)
+def _forecast(job: FoldJob, history: History, begun: Begun | None) -> Forecast:
+    images = begun.images * job.ranks.size if begun else 0
+    return Forecast(job.fold, job.work, history.epochs, job.deadline, job.to_come, images)
 
 
-def _train(job: FoldJob, learner: Learner, history: History, forecast: Forecast) -> EpochResult:
-    epoch = history.epochs
+def _train(
+    job: FoldJob, learner: Learner, history: History, forecast: Forecast, begun: Begun
+) -> EpochResult:
+    """The epoch that is next, or what is left of it."""
+    epoch, done = history.epochs, begun.images * job.ranks.size
     label = f"fold {job.fold} epoch {epoch + 1}/{job.settings.epochs}"
     if history.best_score is not None:
         label += f" (best score {history.best_score:.3f})"
     try:
-        with progress(label, job.batches.images) as advance:
-            watched = forecast.watching(advance)
-            return train_epoch(learner, job.batches.epoch(epoch), (*job.seeds, epoch), watched)
+        with (
+            progress(label, job.batches.images, done=done) as advance,
+            holding_back_stop() as wish,
+        ):
+            pauses = Pauses(
+                write=functools.partial(save_checkpoint, job.paths.checkpoint, learner, history),
+                stopped=functools.partial(_stopped, job, learner, history),
+                every=job.state_every,
+                deadline=job.deadline,
+                ranks=job.ranks,
+                wish=wish,
+                steps=job.batches.steps,
+                picture=job.work.pixels[epoch],
+                validation=job.work.validation if job.validate else 0.0,
+            )
+            return train_epoch(
+                learner,
+                job.batches.epoch(epoch, begun.steps),
+                (*job.seeds, epoch),
+                forecast.watching(advance),
+                begun=begun,
+                after_step=pauses.after_step,
+            )
     except NotFinite as error:
         raise NotFinite(f"fold {job.fold}, {error}") from None
 
@@ -193,7 +247,7 @@ def _finish_epoch(job: FoldJob, learner: Learner, history: History, result: Epoc
     The validation has the same score for all processes, so they agree on what is best.
     """
     started = time.monotonic()
-    candidate = learner.average.network if job.settings.ema else learner.network
+    candidate = _candidate(job, learner)
     if learner.snapshots and history.epochs + 1 in snapshot_epochs(job.settings):
         learner.snapshots.update(candidate)
     validated = job.validate(candidate) if job.validate else None
@@ -208,8 +262,11 @@ def _finish_epoch(job: FoldJob, learner: Learner, history: History, result: Epoc
     if learner.snapshots and history.epochs == job.settings.epochs:
         kept = _try_mean(job, learner.snapshots.network, history) or kept
     history.log.append(_entry(history, result, validated, time.monotonic() - started))
+    if job.ranks.is_first and kept is not None:
+        _save_best(job, kept, history)
+    save_checkpoint(job.paths.checkpoint, learner, history)
     if job.ranks.is_first:
-        _keep(job, learner, history, kept)
+        _tidy(job, history)
     say(_line(job, history, validated, best))
     if history.swa is not None:
         say(_mean_line(job, history))
@@ -241,14 +298,11 @@ def _mean_line(job: FoldJob, history: History) -> str:
     return f"{text}{', kept' if history.swa['kept'] else ', not kept'}"
 
 
-def _keep(job: FoldJob, learner: Learner, history: History, best: nn.Module | None) -> None:
-    """Write what an epoch leaves; best: its network if it is better than those before."""
-    if best is not None:
-        _save_best(job, best, history)
-    save_checkpoint(job.paths.checkpoint, learner, history)
-    for path in job.paths.state.glob("best-*.safetensors"):
+def _tidy(job: FoldJob, history: History) -> None:
+    """Write the log of the epochs that the state has; of the best weights only its own stay."""
+    for path in job.paths.state.glob(_BEST):
         if path != _best(job.paths, history):
-            path.unlink()  # only now: a run killed before goes on from the checkpoint before
+            path.unlink()  # only now: a run killed before goes on from the state before
     _write_log(job.paths, history)
 
 

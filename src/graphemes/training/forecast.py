@@ -1,5 +1,6 @@
-"""What a fold's epochs cost, how long they will take here, and whether a deadline leaves one."""
+"""What a fold's epochs cost, how long they will take here, and when a deadline stops them."""
 
+import itertools
 import time
 from dataclasses import dataclass
 from typing import Self
@@ -15,24 +16,25 @@ SECONDS = 10.0
 # Of the time that a picture takes in training: a forward pass without a backward pass, which is
 # two.
 VALIDATION_COST = 1 / 3
-MARGIN = 1.1  # what a deadline leaves an epoch, as a share of it
 
 
 @dataclass
 class Deadline:
-    """When a run has to end, on time.monotonic's clock, and how fast its epochs are."""
+    """When a run has to end, on time.monotonic's clock, and how fast it is."""
 
     at: float | None = None
-    slowest: float = 0.0  # most seconds a pixel of the epochs so far, in any of the run's folds
     setting: str = "time_limit"  # that it comes from
+    afterwards: float = 0.0  # pixels to read once training has stopped, as `Work` counts them
+    rate: float = 0.0  # seconds a pixel of the epoch at work
 
-    def leaves_an_epoch(self, pixels: float) -> bool:
-        """Whether an epoch of so many pixels would end in time, with a tenth to spare."""
-        return self.at is None or time.monotonic() + MARGIN * pixels * self.slowest < self.at
+    def over(self, more: float = 0.0) -> bool:
+        """Whether so many seconds more, and what comes afterwards, wouldn't end in time."""
+        ahead = more + self.afterwards * self.rate
+        return self.at is not None and time.monotonic() + ahead >= self.at
 
     def note(self, seconds: float, pixels: float) -> None:
-        """An epoch of so many pixels and its validation took so long."""
-        self.slowest = max(self.slowest, seconds / pixels)
+        """So many pixels of training pictures took so long."""
+        self.rate = seconds / pixels
 
 
 @dataclass(frozen=True)
@@ -54,8 +56,12 @@ class Work:
     @property
     def epochs(self) -> tuple[float, ...]:
         """Pixels of epochs 0, 1, ... with their validation."""
-        judged = VALIDATION_COST * self.validation_images * self.validation_pixels
-        return tuple(self.images * pixels + judged for pixels in self.pixels)
+        return tuple(self.images * pixels + self.validation for pixels in self.pixels)
+
+    @property
+    def validation(self) -> float:
+        """Of an epoch, as so many pixels of training pictures."""
+        return VALIDATION_COST * self.validation_images * self.validation_pixels
 
 
 def _pixels(size: ImageSize) -> int:
@@ -71,6 +77,7 @@ class Forecast:
     done: int  # epochs, of an earlier call
     deadline: Deadline
     to_come: int = 0  # folds to train after this one
+    begun: int = 0  # images of the epoch after them that the earlier call trained on
     began: float | None = None  # set when the first epoch is watched
 
     def watching(self, advance: Advance) -> Advance:
@@ -104,6 +111,7 @@ class Forecast:
         speed = rate * self.work.pixels[self.done]
         epochs = [pixels / speed for pixels in self.work.epochs]  # seconds
         left, whole = epochs[self.done :], sum(epochs)
+        left[0] -= self.begun / rate
         what = counted(len(left), "epoch") + (" more" if self.done else "")
         validated = self.work.validation_images
         counts = "validation counted, tables not" if validated else "tables not counted"
@@ -112,23 +120,19 @@ class Forecast:
             together = duration(sum(left) + self.to_come * whole)
             text += f", {together} with the {counted(self.to_come, 'fold')} after it"
         text += f" (from the first {batches} batches, {rate:.0f} images/s; {counts})"
-        fits = self._fitting(left)
-        if fits < len(left):
+        if (epoch := self._last(left, speed)) is not None:
             text += (
-                f"; {self.deadline.setting} will stop it after about epoch {self.done + fits} of"
-                f" {len(epochs)}, and the same command goes on"
+                f"; {self.deadline.setting} will stop it in about epoch {epoch} of {len(epochs)},"
+                " and the same command goes on"
             )
         return text
 
-    def _fitting(self, left: list[float]) -> int:
-        """How many of the epochs that are left, of so many seconds, begin before the deadline."""
+    def _last(self, left: list[float], speed: float) -> int | None:
+        """The epoch in which the deadline comes; None if those left, of so many seconds, fit."""
         if self.deadline.at is None or self.began is None:
-            return len(left)
-        time_left = self.deadline.at - self.began
-        # The first one is under way, whatever it takes; each other begins if it fits.
-        spent = 0.0
-        for number, seconds in enumerate(left):
-            if number and spent + MARGIN * seconds >= time_left:
-                return number
-            spent += seconds
-        return len(left)
+            return None
+        ends = self.deadline.at - self.began - self.deadline.afterwards / speed
+        for epoch, spent in enumerate(itertools.accumulate(left), self.done + 1):
+            if spent >= ends:
+                return epoch
+        return None

@@ -60,7 +60,17 @@ class TrainSettings(Learning, Folding, Deciding, Machine, Places):
     )
     time_limit: Duration | None = Field(
         None,
-        description="stop cleanly after the last epoch that fits; tables, submission not counted",
+        description="stop cleanly after the last step that fits; the same command goes on",
+    )
+    checkpoint_minutes: float = Field(
+        10.0,
+        ge=0,
+        le=1_000_000,
+        description="between two states that a stopped run goes on from; 0: each step",
+    )
+    predict_anyway: bool = Field(
+        False,
+        description="stopped by time_limit or SIGTERM: a submission by the weights that there are",
     )
     checkpointing: bool = Field(
         False, description="recompute blocks in the backward pass: less memory, slower"

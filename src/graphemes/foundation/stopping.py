@@ -1,0 +1,56 @@
+"""SIGTERM held back while something is under way that soon comes to a point where it can end."""
+
+import contextlib
+import signal
+import threading
+import time
+from collections.abc import Iterator
+from types import FrameType
+
+from graphemes.foundation.errors import Stopped
+
+# Who starts several processes may pass on a signal that all of them had already: that is one wish.
+TOGETHER = 2.0  # seconds
+
+
+class StopWish:
+    """Whether SIGTERM has come."""
+
+    asked = False
+
+
+@contextlib.contextmanager
+def holding_back_stop() -> Iterator[StopWish]:
+    """The first SIGTERM within the block is only noted; one some seconds later is heeded at once.
+
+    A wish that the block doesn't grant (by Stopped) is heeded behind it. Outside the main thread
+    nothing is held back: Python has signals handled there alone.
+    """
+    wish, since = StopWish(), 0.0
+    if threading.current_thread() is not threading.main_thread():
+        yield wish
+        return
+    before = signal.getsignal(signal.SIGTERM)
+
+    def note(number: int, frame: FrameType | None) -> None:
+        nonlocal since
+        now = time.monotonic()
+        if not wish.asked:
+            wish.asked, since = True, now
+        elif now - since > TOGETHER:
+            if callable(before):
+                before(number, frame)
+            signal.signal(signal.SIGTERM, signal.SIG_DFL)
+            signal.raise_signal(signal.SIGTERM)
+
+    signal.signal(signal.SIGTERM, note)
+    granted = False
+    try:
+        yield wish
+    except Stopped:
+        granted = True
+        raise
+    finally:
+        signal.signal(signal.SIGTERM, signal.SIG_DFL if before is None else before)
+        if wish.asked and not granted:
+            signal.raise_signal(signal.SIGTERM)
