@@ -18,6 +18,7 @@ from graphemes.foundation.files import (
     locked,
     need_space,
     read_json,
+    remove_leftovers,
     replacing,
     stale_temporaries,
     target_of,
@@ -194,6 +195,37 @@ def test_waiting_for_a_lock_ends_when_its_holder_is_killed(lock, holder):
 def test_a_written_json_is_what_other_readers_take(tmp_path):
     write_json(tmp_path / "a.json", {"a": [1, 2]})
     assert json.loads((tmp_path / "a.json").read_bytes()) == {"a": [1, 2]}
+
+
+KILLED = """
+import os, signal, sys
+from pathlib import Path
+from graphemes.foundation.files import replacing, replacing_folder
+here = Path(sys.argv[1])
+with replacing(here / "a.csv") as one, replacing_folder(here / "out") as two:
+    one.write_text("half")
+    (two / "half").touch()
+    print(one.name, two.name, flush=True)
+    sys.stdin.readline()
+    os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+def test_what_a_killed_process_left_is_removed_but_not_what_is_being_written(tmp_path):
+    (tmp_path / "a.csv").write_text("old")
+    (tmp_path / ".mine.tmp").touch()
+    with python(KILLED, tmp_path) as writing:
+        left = [tmp_path / name for name in writing.stdout.readline().split()]
+        assert remove_leftovers(tmp_path) == []
+        assert all(path.exists() for path in left)
+        writing.stdin.write("\n")
+        writing.stdin.close()
+    assert writing.returncode == -9
+    assert remove_leftovers(tmp_path, {"b.csv"}) == []
+    assert sorted(remove_leftovers(tmp_path)) == sorted(left)
+    assert sorted(path.name for path in tmp_path.iterdir()) == [".mine.tmp", "a.csv"]
+    assert (tmp_path / "a.csv").read_text() == "old"
+    assert remove_leftovers(tmp_path / "nowhere") == []
 
 
 def test_temporaries_of_killed_runs_are_known_by_what_they_would_become(tmp_path):

@@ -7,7 +7,7 @@ import os
 import re
 import secrets
 import shutil
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import IO, Any
 
@@ -30,10 +30,11 @@ def replacing(path: Path) -> Iterator[Path]:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         try:
-            yield temporary
-            with temporary.open("rb+") as file:
-                os.fsync(file.fileno())
-            temporary.replace(path)
+            with temporary.open("wb") as mark, _in_use(mark.fileno()):
+                yield temporary
+                with temporary.open("rb+") as file:
+                    os.fsync(file.fileno())
+                temporary.replace(path)
         finally:
             temporary.unlink(missing_ok=True)
     except BrokenPipeError:  # of what is said meanwhile, not of this file
@@ -54,17 +55,64 @@ def replacing_folder(path: Path) -> Iterator[Path]:
         shutil.rmtree(temporary, ignore_errors=True)
         temporary.mkdir()
         try:
-            yield temporary
-            for file in (inside for inside in temporary.rglob("*") if inside.is_file()):
-                with file.open("rb+") as opened:
-                    os.fsync(opened.fileno())
-            _take_place(temporary, path)
+            with _folder_in_use(temporary):
+                yield temporary
+                for file in (inside for inside in temporary.rglob("*") if inside.is_file()):
+                    with file.open("rb+") as opened:
+                        os.fsync(opened.fileno())
+                _take_place(temporary, path)
         finally:
             shutil.rmtree(temporary, ignore_errors=True)
     except BrokenPipeError:  # of what is said meanwhile, not of this folder
         raise
     except OSError as error:
         raise UserError(f"{path}: could not be written: {error.strerror or error}") from error
+
+
+@contextlib.contextmanager
+def _in_use(descriptor: int) -> Iterator[None]:
+    """A lock on what this process is writing, by which others tell it from what a dead one left."""
+    if fcntl is not None:
+        with contextlib.suppress(OSError):  # some network file systems have none
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    yield
+
+
+@contextlib.contextmanager
+def _folder_in_use(folder: Path) -> Iterator[None]:
+    if fcntl is None:
+        yield
+        return
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        with _in_use(descriptor):
+            yield
+    finally:
+        os.close(descriptor)
+
+
+def remove_leftovers(directory: Path, targets: Collection[str] | None = None) -> list[Path]:
+    """Remove what processes left there that were killed while they wrote; what was removed.
+
+    targets: the names of what they would have made; any, where none are given. Where files can't be
+    locked nobody knows who is at work, so everything stays.
+    """
+    if fcntl is None or not directory.is_dir():
+        return []
+    found = []
+    for path in directory.iterdir():
+        target = target_of(path)
+        if target is None or (targets is not None and target not in targets):
+            continue
+        with contextlib.suppress(OSError):  # it has just become what it was to be, or is in use
+            descriptor = os.open(path, os.O_RDONLY)
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                shutil.rmtree(path) if path.is_dir() else path.unlink()
+            finally:
+                os.close(descriptor)
+            found.append(path)
+    return found
 
 
 def _take_place(temporary: Path, path: Path) -> None:

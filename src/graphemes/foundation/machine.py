@@ -6,6 +6,7 @@ import functools
 import os
 import platform
 import shutil
+import signal
 import sys
 from pathlib import Path
 
@@ -72,6 +73,16 @@ def keep_freed_memory() -> bool:
         return False
     # All from the heap, and its end isn't given back: malloc.h's M_MMAP_MAX, M_TRIM_THRESHOLD.
     return bool(mallopt(-4, 0)) and bool(mallopt(-1, 2**31 - 1))
+
+
+def end_with_parent() -> None:
+    """Have this process killed as soon as the one that started it is gone; only Linux can.
+
+    What it has inherited, as the lock of a fold, would outlive a killed run by seconds.
+    """
+    if sys.platform == "linux":
+        with contextlib.suppress(OSError, AttributeError):  # a C library without it
+            ctypes.CDLL(None).prctl(1, signal.SIGKILL)  # prctl.h's PR_SET_PDEATHSIG
 
 
 def shared_memory() -> int | None:

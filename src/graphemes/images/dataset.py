@@ -21,7 +21,7 @@ import torch
 from torch.utils.data import DataLoader, Dataset, Sampler
 
 from graphemes.foundation.heads import PerHead
-from graphemes.foundation.machine import SHARED_MEMORY, shared_memory, usable_cores
+from graphemes.foundation.machine import SHARED_MEMORY, end_with_parent, shared_memory, usable_cores
 from graphemes.foundation.progress import say
 from graphemes.foundation.seeds import AUGMENTATION
 from graphemes.images.ink import Frame, Frames
@@ -153,6 +153,7 @@ def _begin_worker(_: int) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     # Quietly: a worker that dies of a signal would be reported as a fault before we can stop.
     signal.signal(signal.SIGTERM, lambda *_: os._exit(0))
+    end_with_parent()
     sys.excepthook = _spare_a_gone_reader
     cv2.setNumThreads(0)
     torch.set_num_threads(1)

@@ -18,7 +18,7 @@ from graphemes.evaluation.decide import Decision, decided
 from graphemes.evaluation.ensemble import mixed
 from graphemes.evaluation.probability_files import write_probabilities
 from graphemes.foundation.errors import DataError
-from graphemes.foundation.files import digest, file_digest, locked
+from graphemes.foundation.files import digest, file_digest, locked, remove_leftovers
 from graphemes.foundation.heads import PerHead, Probabilities
 from graphemes.foundation.layout import Layout, probabilities_beside
 from graphemes.foundation.progress import progress, say
@@ -138,6 +138,7 @@ def _predict(
     if len(members) > 1:
         made_from["runs"] = ",".join(member.name for member in members)
     with locked(path.with_name(f".{path.name}.lock")):
+        remove_leftovers(path.parent, {path.name, probabilities_beside(path).name})
         kept = guard_submission(path, asked, overwrite=settings.overwrite)
         if {**origin, **made_from}.items() <= kept.items():
             say(f"{path}: made from these weights and test images: kept")

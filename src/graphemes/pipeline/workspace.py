@@ -21,6 +21,7 @@ from graphemes.foundation.settings.groups import Machine, Places
 from graphemes.foundation.settings.types import Wish
 from graphemes.network.devices import Engine, choose_engine, idle_gpu
 from graphemes.network.ranks import ALONE, Ranks
+from graphemes.pipeline.leftovers import clear_leftovers
 from graphemes.synthesis.demo import is_demo, make_demo
 
 COMPETITION = "bengaliai-cv19"
@@ -80,6 +81,7 @@ def find_workspace(settings: Places, ranks: Ranks = ALONE) -> Workspace:
     SettingsError for a device that this machine lacks. Nothing is drawn yet (`draw_demo`).
     """
     layout, directory = find_layout(settings), find_data(settings)
+    clear_leftovers(layout)
     demo = directory is None or is_demo(directory)
     workspace = Workspace(
         layout,
