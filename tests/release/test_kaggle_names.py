@@ -53,7 +53,7 @@ torch.utils.checkpoint.checkpoint torch.utils.data.DataLoader torch.utils.data.D
 torch.utils.data.Sampler torch.utils.flop_counter.FlopCounterMode torch.zeros
 torch.expm1 torch.empty_like torch.fft torch.fft.irfft2 torch.lerp torch.maximum torch.minimum
 torch.view_as_complex torch.where
-torch.distributed.ReduceOp torch.distributed.ReduceOp.MAX
+torch.distributed.ReduceOp torch.distributed.ReduceOp.MAX torch.uint8
 torch.cuda.get_rng_state torch.cuda.set_rng_state torch.get_rng_state torch.set_rng_state
 torch.mps torch.mps.get_rng_state torch.mps.set_rng_state
 """

@@ -2,6 +2,7 @@
 
 import json
 import pickle
+import random
 
 import pytest
 import torch
@@ -10,7 +11,12 @@ from torch import nn
 from graphemes.foundation.errors import DataError, UserError
 from graphemes.foundation.settings.groups import Learning
 from graphemes.network.devices import Engine
-from graphemes.training.checkpoints import History, load_checkpoint, save_checkpoint
+from graphemes.training.checkpoints import (
+    History,
+    check_checkpoint,
+    load_checkpoint,
+    save_checkpoint,
+)
 from graphemes.training.epoch import Begun, Learner, make_learner, set_random_states
 
 HISTORY = History(
@@ -67,6 +73,28 @@ def test_a_learner_goes_on_exactly_where_it_stopped(path, trained):
     assert all(map(torch.equal, tensors(trained), tensors(other)))
     assert other.schedule.get_last_lr() == trained.schedule.get_last_lr()
     assert [file.name for file in path.parent.iterdir()] == ["last.pt"]
+
+
+def test_any_bit_of_a_state_is_noticed_or_says_nothing(path):
+    """Only an archive's padding, and what it keeps twice, are of no matter."""
+    known = torch.load(path, weights_only=True)["checksum"]
+    whole, chance, noticed = path.read_bytes(), random.Random(0), 0
+    for _ in range(200):
+        content, place = bytearray(whole), chance.randrange(len(whole))
+        content[place] ^= 1 << chance.randrange(8)
+        path.write_bytes(content)
+        try:
+            check_checkpoint(path)
+        except DataError:
+            noticed += 1
+        else:
+            assert torch.load(path, weights_only=True)["checksum"] == known
+    assert noticed > 50
+    path.write_bytes(whole)
+    check_checkpoint(path)
+    torch.save({**torch.load(path, weights_only=True), "progress": {}}, path)
+    with pytest.raises(DataError, match="it isn't as it was written: another checksum"):
+        load_checkpoint(path, learner(0))
 
 
 def test_an_epoch_on_the_way_goes_along(tmp_path, trained):
@@ -126,6 +154,7 @@ def test_a_checkpoint_of_another_network_is_said(path):
 
 def test_a_checkpoint_of_another_version_is_said(path, trained):
     content = torch.load(path, weights_only=True)
+    del content["checksum"]
     torch.save({key: value for key, value in content.items() if key != "average"}, path)
     assert "'average'" in refusal(path, learner(0))
     torch.save({**content, "progress": {"epoch": 3}}, path)

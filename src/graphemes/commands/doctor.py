@@ -12,6 +12,7 @@ from graphemes.foundation.settings.recipes import Here, Images, apply_recipe
 from graphemes.foundation.versions import PACKAGES, commit, too_old, versions
 from graphemes.network.devices import choose_engine, idle_gpu
 from graphemes.pipeline.data_check import check_shards, check_synthetic, check_tables
+from graphemes.pipeline.integrity import check_everything
 from graphemes.pipeline.run_needs import check_folds, say_needs, say_shared_needs
 from graphemes.pipeline.workspace import DEMO_IMAGES, find_data, find_layout
 from graphemes.synthesis.demo import is_demo
@@ -19,7 +20,10 @@ from graphemes.training.muon import has_muon
 
 
 def run(settings: DoctorSettings) -> None:
-    """Print what was found; what is wrong with the data is said, not raised."""
+    """Print what was found; what is wrong with the data is said, not raised.
+
+    Raises DataError where files aren't as they were written, with check=true.
+    """
     layout = find_layout(settings)
     for line in (*_software(), *_hardware(settings), *_places(layout)):
         say(line)
@@ -38,7 +42,15 @@ def run(settings: DoctorSettings) -> None:
     folds = check_folds(settings, labels)
     if not rows:
         say("a run     has nothing to train on here: no images")
-        return
+    else:
+        _say_all_needs(settings, layout, rows=rows, labelled=labelled, folds=folds, demo=demo)
+    if settings.check:
+        check_everything(layout, directory)
+
+
+def _say_all_needs(
+    settings: DoctorSettings, layout: Layout, *, rows: int, labelled: int, folds: int, demo: bool
+) -> None:
     say_needs(layout, rows, folds)
     on_gpu = choose_engine(settings.device, settings.precision).device.type == "cuda"
     images, here = Images(labelled, labelled), Here(demo, on_gpu, has_muon)

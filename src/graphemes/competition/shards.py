@@ -207,6 +207,18 @@ def decode(
             placed.result()
 
 
+def read_through(shard: Shard, advance: Advance) -> None:
+    """Read all of a shard's pixels and keep none. Raises DataError where a part can't be read."""
+    for block in blocks(shard.file.groups, BUDGET):
+        names = [str(pixel) for pixel in block.columns]
+        with _reading(shard.path, shard.format):
+            table = shard.file.read(block.groups, names)
+        if any(column.null_count for column in table.columns):
+            raise _nulls(shard.path, table)
+        if block.columns.start == 0:
+            advance(table.num_rows)
+
+
 def _place(
     path: Path, table: pa.Table, names: list[str], place: Pixels, advance: Advance | None
 ) -> None:

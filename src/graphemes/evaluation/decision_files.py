@@ -3,7 +3,8 @@
 By `identity` (of a run), `tables` (the digest of each fold's out-of-fold table) and `seed` whoever
 reads it knows whether it fits. `nested` has a row a rule, and one of `auto`: what it is to choose
 among them. `rules` has their parameters, `graphemes` the training images of each grapheme by its
-labels, "15 9 5", `graphemes_of_all` those of all rows, for what trained on every row.
+labels, "15 9 5", `graphemes_of_all` those of all rows, for what trained on every row. `checksum` is
+of all else.
 """
 
 import json
@@ -66,7 +67,8 @@ class DecisionFile:
 def read_decisions(path: Path) -> DecisionFile:
     """A checked file. Raises DataError that names what is off in it."""
     try:
-        found = FileContent.model_validate(read_json(path))
+        value = read_json(path)
+        found = FileContent.model_validate(value)
         counts = _counts(found.graphemes)
         whole = None if found.graphemes_of_all is None else _counts(found.graphemes_of_all)
     except ValidationError as error:
@@ -78,6 +80,8 @@ def read_decisions(path: Path) -> DecisionFile:
     missing = [name for name in RULES if name not in found.nested]
     if missing:
         raise DataError(f"{path}: nested: has no {missing[0]}; {_ADVICE}")
+    if found.checksum not in (None, _checksum(value)):
+        raise DataError(f"{path}: isn't as it was written (another checksum); {_ADVICE}")
     return DecisionFile(
         path,
         found.identity,
@@ -149,7 +153,13 @@ def write_decisions(
     }
     if fitted.whole is not None:
         value["graphemes_of_all"] = _graphemes(fitted.whole)
-    write_json(path, value)
+    write_json(path, {**value, "checksum": _checksum(value)})
+
+
+def _checksum(value: Mapping[str, Any]) -> str:
+    """A digest of a file's JSON but for its checksum itself."""
+    rest = {key: inner for key, inner in value.items() if key != "checksum"}
+    return digest(json.dumps(rest, sort_keys=True).encode())
 
 
 def rule_json(rule: Decision) -> dict[str, Any]:

@@ -96,3 +96,4 @@ class FileContent(Part):
     rules: Parameters
     graphemes: _Graphemes
     graphemes_of_all: _Graphemes | None = None
+    checksum: str | None = None  # of all else; earlier files have none

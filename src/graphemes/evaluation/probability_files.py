@@ -35,7 +35,8 @@ def write_columns(path: Path, columns: dict[str, pa.Array], digests: Mapping[str
     """Write a Parquet file, whole or not at all."""
     metadata = {_DIGEST + name.encode(): value.encode() for name, value in digests.items()}
     with replacing(path) as temporary:
-        pq.write_table(pa.table(columns, metadata=metadata), temporary)
+        table = pa.table(columns, metadata=metadata)
+        pq.write_table(table, temporary, write_page_checksum=True)
 
 
 def read_columns(
@@ -46,7 +47,8 @@ def read_columns(
     Raises DataError: no file, not Parquet, no such column, a column twice, a gap, no rows.
     """
     try:
-        with pq.ParquetFile(path) as file:
+        # Somebody else's pages may have no checksums: those aren't looked at.
+        with pq.ParquetFile(path, page_checksum_verification=True) as file:
             schema = file.schema_arrow
             names = [*names, *(name for name in optional if name in schema.names)]
             _check_names(path, schema.names, names)
@@ -63,6 +65,13 @@ def read_columns(
             row = table[name].is_null().to_pylist().index(True)
             raise DataError(f"{path}: row {row}: {name} is empty; make it again")
     return table, _digests(schema)
+
+
+def read_whole(path: Path) -> None:
+    """Read all columns of a table of probabilities. Raises DataError."""
+    table, _ = read_columns(path, ["image_id", *(head.probability_column for head in HEADS)])
+    for head in HEADS:
+        read_probabilities(path, table, head)
 
 
 def read_digests(path: Path) -> dict[str, str]:

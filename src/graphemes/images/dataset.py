@@ -20,10 +20,12 @@ import numpy.typing as npt
 import torch
 from torch.utils.data import DataLoader, Dataset, Sampler
 
+from graphemes.foundation.errors import DataError
 from graphemes.foundation.heads import PerHead
 from graphemes.foundation.machine import SHARED_MEMORY, end_with_parent, shared_memory, usable_cores
 from graphemes.foundation.progress import say
 from graphemes.foundation.seeds import AUGMENTATION
+from graphemes.images.fingerprints import Fingerprints, fingerprints_of
 from graphemes.images.ink import Frame, Frames
 from graphemes.images.sampling import SampleKey
 from graphemes.images.transforms import Transform, apply_transform
@@ -41,6 +43,14 @@ class Sample(NamedTuple):
     labels: PerHead[Any]  # of int, or of (B,) int64
 
 
+class DamagedPixels(DataError):
+    """A store's pixels that a disk has changed."""
+
+    def __init__(self, text: str) -> None:
+        # torch makes another of its kind of what a loader's process raised, traceback and all.
+        super().__init__(text.strip().rpartition(f"{type(self).__name__}: ")[2])
+
+
 class StoreDataset(Dataset[Sample]):
     """The pictures of a store, by key (epoch, row).
 
@@ -48,6 +58,8 @@ class StoreDataset(Dataset[Sample]):
     labels: PerHead[(N,) int64], or None where there are none.
     seeds: (seed, fold) of augmented training pictures; None for plain ones.
     first: the row that stands first in this store, where another store's rows come before.
+    fingerprints: (N,) of the pixels; each row is held against its own where it is first shown, and
+    DamagedPixels raised where a disk has changed it. None: nothing is.
     draw: makes the picture of (compose, scan, seed, frame=); another only says where it goes.
     """
 
@@ -61,18 +73,32 @@ class StoreDataset(Dataset[Sample]):
         *,
         first: int = 0,
         draw: Callable[..., Any] = apply_transform,
+        fingerprints: Fingerprints | None = None,
     ) -> None:
         self.pixels, self.frames, self.compose = pixels, frames, compose
         self.labels, self.seeds, self.first, self.draw = labels, seeds, first, draw
+        self.fingerprints = fingerprints
+        self.known = np.zeros(len(pixels), bool)  # rows that were held against them
 
     def __getitem__(self, key: SampleKey) -> Sample:
         epoch, row = key
         seed = None if self.seeds is None else AUGMENTATION.seed(*self.seeds, epoch, row)
         at = row - self.first
-        frame = Frame(*self.frames[at].tolist())
-        ink = self.draw(self.compose, np.asarray(self.pixels[at]), seed, frame=frame)
+        frame, scan = Frame(*self.frames[at].tolist()), np.asarray(self.pixels[at])
+        if self.fingerprints is not None and not self.known[at]:
+            self._check(at, scan, self.fingerprints)
+        ink = self.draw(self.compose, scan, seed, frame=frame)
         labels = self.labels.map(lambda column: int(column[at])) if self.labels else UNLABELLED
         return Sample(ink, labels)
+
+    def _check(self, at: int, scan: npt.NDArray[np.uint8], fingerprints: Fingerprints) -> None:
+        if fingerprints_of(scan[None])[0] != fingerprints[at]:
+            place = getattr(self.pixels, "filename", "the store")
+            raise DamagedPixels(
+                f"{place}: the pixels of row {at} aren't as they were decoded; delete this file,"
+                " and the same command makes it again"
+            )
+        self.known[at] = True
 
     @property
     def travels(self) -> bool:

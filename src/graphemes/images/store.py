@@ -160,6 +160,20 @@ def filled_store(shard: Shard, pixels: Pixels, advance: Advance, invert: Wish) -
     return Store(ids, pixels.reshape(-1, HEIGHT, WIDTH), facts, summary), turned
 
 
+def kept_store(cache: Path, name: str) -> Store:
+    """A store as it is, whatever it was made from. Raises DataError where it isn't whole."""
+    try:
+        store = _opened(read_json(cache / f"{name}.json"), cache, name)
+    except (KeyError, TypeError):
+        store = None
+    if store is None:
+        raise DataError(
+            f"{cache / name}.npy: a file of this store is missing or damaged; delete it, and a run"
+            " makes it again"
+        )
+    return store
+
+
 def _reopened(sources: list[Path], cache: Path, name: str, invert: Wish) -> Store | str:
     """The store that is there, or why it can't be used."""
     try:
@@ -169,16 +183,29 @@ def _reopened(sources: list[Path], cache: Path, name: str, invert: Wish) -> Stor
     try:
         if unfit := _unfit(about, sources, invert):
             return unfit
+        store = _opened(about, cache, name)
+    except (KeyError, TypeError):
+        store = None
+    return store or "a file of the old one is missing or damaged"
+
+
+def _opened(about: Any, cache: Path, name: str) -> Store | None:
+    """The store that a json is about; None where a file is missing, damaged or of another.
+
+    Its pixels aren't read: whoever shows them holds them against their fingerprints. Raises
+    KeyError or TypeError for an odd json.
+    """
+    try:
         ids = (cache / f"{name}.ids").read_text(encoding="utf-8").split("\n")
         facts = read_facts(cache / f"{name}.facts")
         pixels = np.load(cache / f"{name}.npy", mmap_mode="r")
         fits = pixels.shape == (about["rows"], HEIGHT, WIDTH) and len(facts) == about["rows"]
         fits &= about["digest"] == fingerprints_digest(ids, facts["fingerprint"])
         fits &= about["frames"] == digest(facts["frame"].tobytes())
-    except (OSError, ValueError, KeyError, TypeError):
-        fits = False
+    except (OSError, ValueError):
+        return None
     if not fits or pixels.dtype != np.uint8:
-        return "a file of the old one is missing or damaged"
+        return None
     return Store(ids, pixels, facts, about["digest"])
 
 

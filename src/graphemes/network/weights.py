@@ -1,6 +1,7 @@
 """The weights file: a network that can be rebuilt from it alone.
 
-safetensors holds the tensors, and one metadata entry, `graphemes`, a JSON object: what built them.
+safetensors holds the tensors, and two metadata entries: `graphemes`, a JSON object that says what
+built them, and `checksum`, of both.
 """
 
 import json
@@ -25,6 +26,7 @@ from graphemes.foundation.settings.words import (
     faulty_key,
     shown,
 )
+from graphemes.network.checksums import checksum
 from graphemes.network.model import GraphemeNetwork, build_network
 from graphemes.network.tensor_files import is_pickle
 
@@ -66,9 +68,11 @@ def save_weights(
         for name, tensor in tensors.items()
     }
     state[TRAINED_ON] = torch.from_numpy(np.sort(trained_on))
+    said = json.dumps(asdict(record), allow_nan=False)
+    metadata = {"graphemes": said, "checksum": _checksum(said, state)}
     with replacing(path) as temporary:
         try:
-            save_file(state, temporary, {"graphemes": json.dumps(asdict(record), allow_nan=False)})
+            save_file(state, temporary, metadata)
         except SafetensorError as error:  # a full disk
             raise OSError(one_line(error)) from None
 
@@ -116,6 +120,11 @@ def load_weights(path: Path) -> tuple[GraphemeNetwork, WeightsRecord]:
         raise DataError(f"{path}: its network can't be built here: {error}") from None
     _load_tensors(path, network, tensors)
     return network.eval(), record
+
+
+def check_weights(path: Path) -> None:
+    """Read all of a file. DataError says what isn't as it was written."""
+    _read(path)
 
 
 def read_record(path: Path) -> WeightsRecord:
@@ -201,8 +210,19 @@ def _read(path: Path) -> tuple[dict[str, torch.Tensor], WeightsRecord]:
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118  # no dict
     except (OSError, SafetensorError) as error:
         raise DataError(f"{path}: {_why(path, error)}") from None
+    record = _record(path, metadata)
+    # Files of before there were checksums have none.
+    if metadata.get("checksum", "") not in ("", _checksum(metadata["graphemes"], tensors)):
+        raise DataError(
+            f"{path}: its tensors or its record aren't as they were written (another checksum);"
+            " copy it again from where it is whole, or train again"
+        )
     tensors.pop(TRAINED_ON, None)
-    return tensors, _record(path, metadata)
+    return tensors, record
+
+
+def _checksum(said: str, tensors: dict[str, torch.Tensor]) -> str:
+    return checksum([said, {name: tensors[name] for name in sorted(tensors)}])
 
 
 def _record(path: Path, metadata: dict[str, str]) -> WeightsRecord:

@@ -105,8 +105,17 @@ class FoldData:
         parts: list[StoreDataset] = []
         for data in self.data.parts:
             first = sum(len(part.pixels) for part in parts)
-            pixels, frames, labels = data.store.pixels, data.store.frames, data.by_row
-            part = StoreDataset(pixels, frames, compose, labels, self.seeds, first=first, draw=draw)
+            store, labels = data.store, data.by_row
+            part = StoreDataset(
+                store.pixels,
+                store.frames,
+                compose,
+                labels,
+                self.seeds,
+                first=first,
+                draw=draw,
+                fingerprints=store.fingerprints,
+            )
             parts.append(part)
         own = RankBatches(sampler, self.ranks.rank, self.ranks.size, s.accumulate)
         batches = self._loader(parts[0] if len(parts) == 1 else JoinedDataset(*parts), own)
@@ -136,7 +145,8 @@ class FoldData:
         """
         compose = make_transform(self.settings.image_size, self.settings.crop)
         store = self.data.store
-        scans = StoreDataset(store.pixels, store.frames, compose, self.data.by_row)
+        labels, known = self.data.by_row, store.fingerprints
+        scans = StoreDataset(store.pixels, store.frames, compose, labels, fingerprints=known)
         return self._loader(scans, Batches(self.validated_here, 2 * self.settings.batch_size))
 
     @property

@@ -78,6 +78,8 @@ def plan_folds(
     if path.exists():
         table, problem = _kept_folds(path, settings.folds, workspace.labels)
         if table is not None:
+            if changed := changed_since(path):
+                say(f"WARNING: {changed}")
             return FoldPlan(table, path)
         if isinstance(settings, TrainSettings):
             _need_nothing_trained_on(path, problem or "", settings, workspace.layout)
@@ -169,6 +171,22 @@ def _kept_folds(
     if (there := fold_count(table)) != count:
         return None, f"has {there} folds, asked for {count}; folds={there} takes it as it is"
     return table, None
+
+
+def changed_since(path: Path) -> str | None:
+    """What to know of a folds.csv that isn't as a run wrote it; None where it is, or nobody knows.
+
+    It may be the user's own change, which a run takes: so it isn't refused.
+    """
+    with contextlib.suppress(DataError):
+        about = read_json(_about(path))
+        known = about.get("digest") if isinstance(about, dict) else None
+        if known is not None and known != file_digest(path):
+            return (
+                f"{path}: isn't as it was written, says {_about(path).name}; if the change isn't"
+                " yours, delete both, and a run makes them again"
+            )
+    return None
 
 
 def _is_demos(path: Path) -> bool:

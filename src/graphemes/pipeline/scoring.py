@@ -160,7 +160,8 @@ def _table(
     data: TrainingData, rows: Any, ready: ReadyNetworks, engine: Engine, settings: ScoreSettings
 ) -> OofTable:
     compose = make_transform(ready.image_size, ready.crop)
-    scans = StoreDataset(data.store.pixels, data.store.frames, compose)
+    store = data.store
+    scans = StoreDataset(store.pixels, store.frames, compose, fingerprints=store.fingerprints)
     batches = Batches(rows, settings.batch_size)
     batched = loader(scans, batches, settings.workers, engine.device)
     with progress("scoring", len(rows)) as advance:

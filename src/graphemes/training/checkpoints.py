@@ -1,5 +1,6 @@
 """What resume needs: the learner after a step, and how far fold and epoch have come."""
 
+import functools
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from pickle import PickleError
@@ -9,6 +10,7 @@ import torch
 
 from graphemes.foundation.errors import DataError, one_line
 from graphemes.foundation.files import replacing
+from graphemes.network.checksums import checksum
 from graphemes.training.epoch import Begun, Learner, random_states
 
 # What torch and a learner's parts raise over a file that isn't whole or isn't of this network.
@@ -46,11 +48,20 @@ def save_checkpoint(
     state: dict[str, Any] = {name: part.state_dict() for name, part in _parts(learner).items()}
     if begun is not None:
         state["begun"] = {"steps": begun.steps, "images": begun.images, "processes": parts}
+    state["progress"] = asdict(history)
     with replacing(path) as temporary:
         try:
-            torch.save({"progress": asdict(history), **state}, temporary)
+            torch.save({**state, "checksum": checksum(state)}, temporary)
         except RuntimeError as error:  # torch's word for a full disk
             raise OSError(one_line(error)) from None
+
+
+def check_checkpoint(path: Path) -> None:
+    """Read all of a state, of whatever learner. Raises DataError if the file is damaged."""
+    try:
+        _read(path, "cpu")
+    except DAMAGES as error:
+        raise _damaged(path, error) from None
 
 
 def load_checkpoint(path: Path, learner: Learner) -> tuple[History, Begun | None]:
@@ -61,18 +72,32 @@ def load_checkpoint(path: Path, learner: Learner) -> tuple[History, Begun | None
     """
     device = "cpu" if learner.ranks.size > 1 else learner.engine.device
     try:
-        state = learner.ranks.of_first(
-            lambda: torch.load(path, map_location=device, weights_only=True)
-        )
+        state = learner.ranks.of_first(functools.partial(_read, path, device))
         for name, part in _parts(learner).items():
             if state[name] or name != "scaler":  # one that didn't scale has nothing to say
                 part.load_state_dict(state[name])
         return History(**state["progress"]), _begun(state.get("begun"), learner.ranks.rank)
     except DAMAGES as error:
-        reason = one_line(error)[:200]
-        raise DataError(
-            f"{path}: can't go on from it ({reason}); resume=false starts the fold afresh"
-        ) from None
+        raise _damaged(path, error) from None
+
+
+def _read(path: Path, device: Any) -> dict[str, Any]:
+    """A state's content. Raises one of DAMAGES."""
+    try:
+        state: dict[str, Any] = torch.load(path, map_location=device, weights_only=True)
+    except DAMAGES:
+        raise
+    except Exception as error:  # noqa: BLE001  # a damaged pickle's may be any
+        raise ValueError(one_line(error)) from None
+    known = state.pop("checksum", None)
+    if known not in (None, checksum(state)):  # None: of before there were any
+        raise ValueError("it isn't as it was written: another checksum")
+    return state
+
+
+def _damaged(path: Path, error: Exception) -> DataError:
+    reason = one_line(error)[:200]
+    return DataError(f"{path}: can't go on from it ({reason}); resume=false starts the fold afresh")
 
 
 def _begun(state: dict[str, Any] | None, rank: int) -> Begun | None:

@@ -333,6 +333,9 @@ class DoctorSettings(Machine, Places):
     synthetic: SyntheticSource | None = Field(
         None, description="synthetic images that a run would be given"
     )
+    check: bool = Field(
+        False, description="read shards, stores and results whole, and say what is damaged"
+    )
 
     @model_validator(mode="after")
     def _fold_exists(self) -> Self:
