@@ -59,3 +59,21 @@ def test_workers_stay_while_the_size_does(data):
 
     assert worker(0) == worker(1)
     assert worker(1) != worker(2)
+
+
+@pytest.mark.parametrize("values", [{}, {"workers": 1}, {"accumulate": 2, "batch_size": 4}])
+def test_an_epoch_goes_on_with_any_step_and_knows_its_images(data, values):
+    """With drawn pictures too: each batch as it was, and the next epoch whole again."""
+    mixed = {"synthetic": 16, "synthetic_share": 0.5}
+    pieces = values.get("accumulate", 1)
+    for kinds in ({}, mixed):
+        batches = training(data, **values, **kinds, epochs=2)
+        whole = inks(batches, 0)
+        rest = torch.cat([ink for ink, _ in batches.epoch(0, 1)])
+        assert torch.equal(rest, whole[8:])
+        assert len(inks(batches, 1)) == 16
+        number = 2 * pieces - 1  # the last batch
+        labels = list(batches.epoch(0))[number][1]
+        ids = batches.ids(0, number)
+        table = data.labels.set_index("image_id")
+        assert table.loc[ids, "vowel_diacritic"].tolist() == labels.vowel.tolist()

@@ -91,6 +91,9 @@ class Epochs:
     def epoch(self, number: int, start: int = 0) -> Iterator[Batch]:
         return itertools.islice(self.make(number), start, None)
 
+    def ids(self, epoch: int, batch: int) -> list[str]:
+        return [f"Train_{epoch}_{batch}_{place}" for place in range(SIZE)]
+
 
 VALIDATION = batch(1000)
 
@@ -575,14 +578,15 @@ def test_without_validation_the_last_epoch_is_kept(job):
     assert torch.equal(weights(job.paths)["norm.bias"], last["module.norm.bias"])
 
 
-def test_a_broken_loss_names_fold_epoch_and_step_and_keeps_the_last_epoch(job, whole):
+def test_a_broken_loss_names_image_and_step_and_keeps_the_last_epoch(job, whole):
     def spoilt(epoch: int) -> Iterator[Batch]:
         for step, (ink, labels) in enumerate(batches(epoch)):
-            yield (ink * float("nan") if (epoch, step) == (1, 2) else ink), labels
+            if (epoch, step) == (1, 2):
+                ink[5, 0, 3, 3] = float("nan")
+            yield ink, labels
 
-    with pytest.raises(
-        NotFinite, match=r"^fold 1, epoch 2, step 3: the loss is nan at learning ra"
-    ):
+    said = "fold 1, the picture of Train_1_2_5, epoch 2, step 3: the loss is nan at learning rate"
+    with pytest.raises(NotFinite, match=f"^{said}"):
         train_fold(dataclasses.replace(job, batches=Epochs(spoilt)), Tiny())
     train_fold(job, Tiny(seed=9))
     assert same(job.paths, whole)

@@ -4,6 +4,7 @@ n validation rows of the fold.
 """
 
 import functools
+import itertools
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
@@ -40,8 +41,9 @@ class EpochLoader:
         sampler: Batches | MixedBatches,
         size_at: Callable[[int], ImageSize],  # of an epoch's pictures
         make: Callable[[ImageSize], Iterable[Sample]],
+        ids: Callable[[int], list[str]],  # of this process's batch of so high a number
     ) -> None:
-        self.sampler, self.size_at, self.make = sampler, size_at, make
+        self.sampler, self.size_at, self.make, self.batch_ids = sampler, size_at, make, ids
         self.size = size_at(0)
         self.loader: Iterable[Sample] | None = make(self.size)
 
@@ -78,6 +80,11 @@ class EpochLoader:
             self.loader = self.make(self.size)
         return self.loader
 
+    def ids(self, epoch: int, batch: int) -> list[str]:
+        """Of the images in one of this process's batches."""
+        self.sampler.epoch, self.sampler.start = epoch, 0
+        return self.batch_ids(batch)
+
 
 @dataclass(frozen=True)
 class FoldData:
@@ -94,7 +101,16 @@ class FoldData:
         """The augmented pictures."""
         sampler = self._sampler()
         size_at = functools.partial(training_size, self.settings)
-        return EpochLoader(sampler, size_at, functools.partial(self._training_loader, sampler))
+        make = functools.partial(self._training_loader, sampler)
+        return EpochLoader(sampler, size_at, make, functools.partial(self._batch_ids, sampler))
+
+    def _own(self, sampler: Batches | MixedBatches) -> RankBatches:
+        return RankBatches(sampler, self.ranks.rank, self.ranks.size, self.settings.accumulate)
+
+    def _batch_ids(self, sampler: Batches | MixedBatches, number: int) -> list[str]:
+        ids = [name for part in self.data.parts for name in part.store.ids]
+        keys = next(itertools.islice(self._own(sampler), number, None))
+        return [ids[row] for _, row in keys]
 
     def _training_loader(
         self, sampler: Batches | MixedBatches, size: ImageSize
@@ -117,7 +133,7 @@ class FoldData:
                 fingerprints=store.fingerprints,
             )
             parts.append(part)
-        own = RankBatches(sampler, self.ranks.rank, self.ranks.size, s.accumulate)
+        own = self._own(sampler)
         batches = self._loader(parts[0] if len(parts) == 1 else JoinedDataset(*parts), own)
         if s.augment == "device":
             return DevicePictures(batches, size, self.device)

@@ -5,7 +5,7 @@ B images, H x W pixels.
 
 import contextlib
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -37,7 +37,15 @@ Batch = tuple[Tensor, PerHead[Tensor]]  # ink (B, 1, H, W), labels (B,) of each 
 
 
 class NotFinite(UserError):
-    """The loss or its gradient is nan or infinite; the step wasn't taken."""
+    """The loss or its gradient is nan or infinite; the step wasn't taken.
+
+    batch: the number of this process's batch in the epoch. pictures: the places in it of those that
+    aren't finite themselves.
+    """
+
+    def __init__(self, text: str, batch: int = 0, pictures: Sequence[int] = ()) -> None:
+        super().__init__(text)
+        self.batch, self.pictures = batch, pictures
 
 
 @dataclass
@@ -143,7 +151,7 @@ def train_epoch(
     ranks, pieces = learner.ranks, learner.accumulate
     torch.manual_seed(_torch_seed(key, ranks.rank))  # for what a network draws itself, as dropout
     learner.parallel.train()
-    started, since = time.monotonic() - begun.seconds, 0.0
+    started = time.monotonic() - begun.seconds
     for number, batch in enumerate(batches, begun.steps * pieces):
         if begun.random:  # only now: a loader has drawn a number of its own at its start
             set_random_states(begun.random, learner.engine.device)
@@ -152,11 +160,13 @@ def train_epoch(
         step, piece = divmod(number, pieces)
         if piece == 0:
             learner.optimiser.zero_grad(set_to_none=True)
-            since = 0.0
+        where = f"epoch {key[2] + 1}, step {step + 1}"
         loss = _backward(learner, ink, labels, last=piece + 1 == pieces)
-        since += loss / pieces
+        if not _finite(loss):
+            odd = (~ink.isfinite().flatten(1).all(1)).nonzero().flatten().tolist()
+            raise _not_finite(learner, f"{where}: the loss is {loss}", number, odd)
         if piece + 1 == pieces:
-            _step(learner, since, f"epoch {key[2] + 1}, step {step + 1}")
+            _step(learner, where, number)
         begun.total += loss * len(ink)
         begun.images += len(ink)
         advance(len(ink) * ranks.size, loss=f"{begun.total / begun.images:.3f}")
@@ -220,18 +230,19 @@ def _backward(learner: Learner, ink: Tensor, labels: Any, *, last: bool) -> floa
     return loss.item()
 
 
-def _step(learner: Learner, value: float, where: str) -> None:
-    """Better weights by the gradient that is there; value: the loss it is of."""
+def _not_finite(learner: Learner, what: str, batch: int, pictures: Sequence[int] = ()) -> NotFinite:
+    lr = learner.optimiser.param_groups[0]["lr"]
+    text = f"{what} at learning rate {lr:.2g}, expected finite numbers; what was written before is"
+    return NotFinite(f"{text} kept; try a lower lr, or precision=fp32", batch, pictures)
+
+
+def _step(learner: Learner, where: str, batch: int) -> None:
+    """Better weights by the gradient that is there."""
     learner.scaler.unscale_(learner.optimiser)
     norm = nn.utils.clip_grad_norm_(learner.network.parameters(), learner.clip)
     # An infinite gradient alone is the scaler's everyday business: it skips the step.
-    if not _finite(value) or not (learner.engine.needs_scaler or _finite(norm.item())):
-        what = f"the loss is {value}" if not _finite(value) else "its gradient is not finite"
-        lr = learner.optimiser.param_groups[0]["lr"]
-        raise NotFinite(
-            f"{where}: {what} at learning rate {lr:.2g}, expected finite numbers;"
-            " what was written before is kept; try a lower lr, or precision=fp32"
-        )
+    if not (learner.engine.needs_scaler or _finite(norm.item())):
+        raise _not_finite(learner, f"{where}: its gradient is not finite", batch)
     before = learner.scaler.get_scale()
     learner.scaler.step(learner.optimiser)
     learner.scaler.update()

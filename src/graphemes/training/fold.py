@@ -63,6 +63,10 @@ class TrainingBatches(Protocol):
         """The batches of epoch 0, 1, ..., from step `start` on."""
         ...
 
+    def ids(self, epoch: int, batch: int) -> list[str]:
+        """Of the images in one of this process's batches."""
+        ...
+
 
 Validate = Callable[[nn.Module], Score]  # a network as the one that is trained
 
@@ -238,7 +242,9 @@ def _train(
                 after_step=pauses.after_step,
             )
     except NotFinite as error:
-        raise NotFinite(f"fold {job.fold}, {error}") from None
+        odd = [job.batches.ids(epoch, error.batch)[place] for place in error.pictures]
+        of = f", the picture of {', '.join(odd[:3])}" if odd else ""
+        raise NotFinite(f"fold {job.fold}{of}, {error}") from None
 
 
 def _finish_epoch(job: FoldJob, learner: Learner, history: History, result: EpochResult) -> None:
