@@ -28,7 +28,7 @@ class Purpose:
     """One use of random numbers; None in its key stands for a number of the caller's."""
 
     # Whose seed it takes.
-    of: Literal["run", "picture", "drawing", "two_sample_test", "degradation"]
+    of: Literal["run", "picture", "drawing", "two_sample_test", "degradation", "soak"]
     key: tuple[int | None, ...]
 
     def stream(self, seed: int, *numbers: int) -> np.random.Generator:
@@ -100,3 +100,4 @@ TEST_SHUFFLE = Purpose("two_sample_test", (2, None))  # epoch
 DEGRADATION_IMAGES = Purpose("degradation", ())
 DEGRADATION_SHUFFLE = Purpose("degradation", (None,))  # epoch
 DEGRADATION_WEIGHTS = LibraryPurpose("degradation", (None,))  # layers
+SOAK = Purpose("soak", (None,))  # attempt: the settings of a run, whose number is the seed

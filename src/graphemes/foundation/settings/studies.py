@@ -85,7 +85,10 @@ class BenchSettings(Machine, Places):
         "starts",
         "memory",
         "degradation",
-    ] = Field("all", description="what to measure; degradation takes long, so all leaves it out")
+        "soak",
+    ] = Field(
+        "all", description="what to measure; degradation and soak take long, so all leaves them out"
+    )
     rows: int | None = Field(
         None,
         ge=16,
@@ -96,7 +99,10 @@ class BenchSettings(Machine, Places):
         3, ge=1, le=100, description="of each timing, where there is time; medians are printed"
     )
     minutes: float | None = Field(
-        None, gt=0, le=10_000, description="for all parts; less time, fewer repeats (default: 20)"
+        None,
+        gt=0,
+        le=10_000,
+        description="for all parts; less time, fewer repeats (default: 20; soak: 60)",
     )
     trunk: TrunkName = Field("resnet34", description="the network that is measured")
     batch_size: int | None = Field(
@@ -108,6 +114,7 @@ class BenchSettings(Machine, Places):
     images: int = Field(512, ge=32, le=1_000_000, description="that degradation learns")
     epochs: int = Field(20, ge=1, le=10_000, description="of degradation's trainings")
     seeds: int = Field(2, ge=1, le=20, description="of degradation's trainings, each a pair")
+    seed: int = Field(0, ge=0, lt=2**32, description="the number of soak's first run")
 
     @property
     def sizes(self) -> tuple[ImageSize, ...]:
