@@ -13,7 +13,7 @@ _SHOWN = 4  # the competition has as many shards of a part
 
 def zipped_shards(data_dir: Path, part: Literal["train", "test"]) -> list[Path]:
     """Shards as Kaggle's download tool leaves them, NAME.parquet.zip, that lie there only so."""
-    pattern = re.compile(rf"({part}_image_data_\d+)\.(feather|parquet)\.zip")
+    pattern = re.compile(rf"({part}_image_data_[0-9]+)\.(feather|parquet)\.zip")
     unzipped = {path.stem for path in find_shards(data_dir, part)}
     matches = [(pattern.fullmatch(path.name), path) for path in sorted(data_dir.iterdir())]
     return [path for match, path in matches if match and match[1] not in unzipped]

@@ -12,7 +12,7 @@ from graphemes.foundation.files import digest, locked
 
 TABLES = ("train.csv", "test.csv", "sample_submission.csv")
 # Zipped ones too: that they are only zipped is what errors say.
-_POINTED = re.compile(r"(train|test)_image_data_\d+\.(feather|parquet)(\.zip)?|\w+\.csv\.zip")
+_POINTED = re.compile(r"(train|test)_image_data_[0-9]+\.(feather|parquet)(\.zip)?|\w+\.csv\.zip")
 
 
 def mirror(address: Address, cache: Path) -> Path:

@@ -16,7 +16,7 @@ RULES: tuple[_RuleName, ...] = ("argmax", "prior", "tuned", "joint")
 
 _Graphemes = Annotated[
     dict[
-        Annotated[str, Field(pattern=r"^\d{1,3} \d{1,2} \d$")],
+        Annotated[str, Field(pattern=r"^[0-9]{1,3} [0-9]{1,2} [0-9]$")],
         Annotated[int, Field(ge=1, le=10**9)],
     ],
     Field(min_length=1),

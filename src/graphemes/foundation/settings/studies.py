@@ -127,6 +127,11 @@ class BenchSettings(Machine, Places):
         return self.batch_size or 128
 
     @model_validator(mode="after")
+    def _trunk_is_known(self) -> Self:
+        check_trunk(self.trunk, {})
+        return self
+
+    @model_validator(mode="after")
     def _degradation_is_precise(self) -> Self:
         if self.what == "degradation" and self.precision == "fp16":
             raise ValueError("precision=fp16: degradation has no use for it; expected fp32 or bf16")

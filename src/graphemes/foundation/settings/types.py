@@ -40,7 +40,7 @@ class ImageSize(NamedTuple):
 def _image_size(value: Any) -> ImageSize:
     if isinstance(value, ImageSize):
         return value
-    found = re.fullmatch(r"(\d{1,4})(?:x(\d{1,4}))?", str(value))
+    found = re.fullmatch(r"([0-9]{1,4})(?:x([0-9]{1,4}))?", str(value))
     sides = [int(side) for side in found.groups() if side] if found else []
     if not sides or min(sides) < 16 or max(sides) > 1024:
         raise ValueError("no size")
@@ -56,7 +56,7 @@ def _image_sizes(value: Any) -> tuple[ImageSize, ...]:
 def _widths(value: Any) -> tuple[int, ...]:
     if isinstance(value, tuple):
         return value
-    if not re.fullmatch(r"\d{1,4}(,\d{1,4}){3}", str(value)):
+    if not re.fullmatch(r"[0-9]{1,4}(,[0-9]{1,4}){3}", str(value)):
         raise ValueError("no four widths")
     widths = [int(part) for part in str(value).split(",")]
     if any(w % 8 for w in widths) or widths[0] < 8 or widths[-1] > 2048 or widths != sorted(widths):
@@ -123,7 +123,7 @@ def _head_weights(value: Any) -> HeadWeights:
 
 
 def _duration(value: Any) -> int:
-    found = re.fullmatch(r"(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s)?", str(value))
+    found = re.fullmatch(r"(?:([0-9]{1,6})h)?(?:([0-9]{1,6})m)?(?:([0-9]{1,6})s)?", str(value))
     if isinstance(value, int):
         return value
     if not found or not any(found.groups()):
@@ -137,7 +137,7 @@ def _duration(value: Any) -> int:
 def _fold_choice(value: Any) -> tuple[int, ...] | str:
     if isinstance(value, tuple) or value in ("all", "none"):
         return value  # type: ignore[no-any-return]
-    if not re.fullmatch(r"\d+(,\d+)*", str(value)):
+    if not re.fullmatch(r"[0-9]{1,6}(,[0-9]{1,6})*", str(value)):
         raise ValueError("no folds")
     folds = [int(part) for part in str(value).split(",")]
     _check_once([f"fold={fold}" for fold in folds])
@@ -147,7 +147,7 @@ def _fold_choice(value: Any) -> tuple[int, ...] | str:
 def _fold_source(value: Any) -> int | Path:
     if isinstance(value, (int, Path)):
         return value
-    if re.fullmatch(r"[+-]?\d+", value):
+    if re.fullmatch(r"[+-]?[0-9]+", value):
         if not 2 <= int(value) <= 100:
             raise ValueError("no count")
         return int(value)
@@ -159,7 +159,7 @@ def _fold_source(value: Any) -> int | Path:
 def _synthetic_source(value: Any) -> int | Path:
     if isinstance(value, (int, Path)):
         return value
-    if not re.fullmatch(r"[+-]?\d+", value):
+    if not re.fullmatch(r"[+-]?[0-9]+", value):
         return _path(value)
     if not 1 <= int(value) <= 10_000_000:
         raise ValueError("no count")

@@ -31,7 +31,7 @@ def _variations(value: Any) -> tuple[str, ...]:
 def _seeds(value: Any) -> int | tuple[int, ...]:
     if isinstance(value, (int, tuple)):
         return value
-    if not re.fullmatch(r"\d{1,9}(,\d{1,9})*", str(value)):
+    if not re.fullmatch(r"[0-9]{1,9}(,[0-9]{1,9})*", str(value)):
         raise ValueError("no seeds")
     found = tuple(int(part) for part in str(value).split(","))
     if len(found) > 1:

@@ -58,7 +58,7 @@ def contradiction(error: ValidationError) -> str:
 def guess(word: str, known: list[str]) -> str:
     """'; did you mean X?' if something known is near, else what there is."""
     near = difflib.get_close_matches(word, known, n=1)
-    return f"; did you mean '{near[0]}'?" if near else f"; there are {', '.join(known)}"
+    return f"; did you mean '{near[0]}'?" if near else f"; there are {', '.join(known) or 'none'}"
 
 
 def expectation(model: type[BaseModel], key: str) -> str:
