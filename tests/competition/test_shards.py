@@ -240,37 +240,43 @@ WRONG = {
     ),
     "wrong type": (
         lambda table: table.set_column(9, "8", table["8"].cast(pa.int32())),
-        "pixel column '8' is int32, expected uint8",
+        "pixel column '8' is int32, expected uint8; write the shard again",
     ),
     "number as id": (
         lambda table: table.set_column(0, "image_id", pa.array(range(ROWS))),
-        "column 'image_id' is int64, expected string",
+        "column 'image_id' is int64, expected string; write the shard again",
     ),
     "null pixel": (
         lambda table: table.set_column(
             8001, "8000", pa.array([None, None, 1, 2, 3, 4, 5], pa.uint8())
         ),
-        "2 nulls in pixel column '8000', expected none",
+        "2 nulls in pixel column '8000', expected none; write the shard again",
     ),
     "null id": (
         lambda table: table.set_column(0, "image_id", pa.array([None, *IDS[1:]])),
-        "1 nulls in column 'image_id', expected none",
+        "1 nulls in column 'image_id', expected none; write the shard again",
     ),
     "repeated id": (
         lambda table: table.set_column(0, "image_id", pa.array([*IDS[:-1], IDS[0]])),
-        "image_id 'Train_0' occurs 2 times, expected once",
+        "image_id 'Train_0' occurs 2 times, expected once; write the shard again",
     ),
     "null id in a dictionary": (
         lambda table: table.set_column(0, "image_id", dictionary([*IDS[1:], None])),
-        "1 nulls in column 'image_id', expected none",
+        "1 nulls in column 'image_id', expected none; write the shard again",
     ),
     "dictionary of numbers as id": (
         lambda table: table.set_column(0, "image_id", pa.array(range(ROWS)).dictionary_encode()),
-        "column 'image_id' is dictionary<values=int64, indices=int32, ordered=0>, expected string",
+        "column 'image_id' is dictionary<values=int64, indices=int32, ordered=0>, expected string;"
+        " write the shard again",
     ),
     "bytes as id": (
         lambda table: table.set_column(0, "image_id", pa.array(IDS, pa.binary())),
-        "column 'image_id' is binary, expected string",
+        "column 'image_id' is binary, expected string; write the shard again",
+    ),
+    "path as id": (
+        lambda table: table.set_column(0, "image_id", pa.array([*IDS[1:], "../x"])),
+        "image_id '../x' holds a slash, a tab, a line break or the like, expected a name as"
+        " Train_0; rename it",
     ),
 }
 

@@ -196,14 +196,13 @@ def test_an_id_in_two_shards_is_refused(opened, tmp_path):
     with pytest.raises(DataError) as caught:
         opened(sources)
     assert str(caught.value) == (
-        f"{sources[1]}: image_id 'Train_2' is in train_image_data_0.feather too;"
-        " each id may occur once"
+        f"{sources[1]}: image_id 'Train_2' is in train_image_data_0.feather too; keep one"
     )
 
 
 def test_an_id_that_would_break_the_list_is_refused(opened, tmp_path):
     path = write(tmp_path / "x.feather", ["a\nb"], worlds.random_pixels(1))
-    with pytest.raises(DataError, match=r"image_id 'a\\nb' holds a tab or a line break"):
+    with pytest.raises(DataError, match=r"image_id 'a\\nb' holds a slash, a tab, a line break"):
         opened([path])
 
 

@@ -38,6 +38,8 @@ _WIDEST = 4096
 _NARROWEST = 512
 _UNREADABLE = (pa.ArrowException, OSError, UnicodeDecodeError)
 _REMOTE_ADVICE = "is it whole there, and the network up?"
+_AGAIN = "write the shard again"  # what to do about one that is whole and wrong
+_NO_NAME = re.compile(r"[/\\\x00-\x1f\x7f]")
 
 
 def find_shards(data_dir: Path, part: Literal["train", "test"]) -> list[Path]:
@@ -50,7 +52,7 @@ def find_shards(data_dir: Path, part: Literal["train", "test"]) -> list[Path]:
         raise DataError(
             f"{data_dir}: {no_directory(data_dir)}; set data_dir to the competition's files"
         )
-    pattern = re.compile(rf"{part}_image_data_(\d+)\.(feather|parquet)")
+    pattern = re.compile(rf"{part}_image_data_([0-9]+)\.(feather|parquet)")
     found = [
         (match, path) for path in data_dir.iterdir() if (match := pattern.fullmatch(path.name))
     ]
@@ -119,7 +121,7 @@ def _check_columns(path: Path, schema: pa.Schema) -> None:
     numbered = {name for name in types if name.isascii() and name.isdigit()}
     if len(types) < len(schema.names):
         name = Counter(schema.names).most_common(1)[0][0]
-        raise DataError(f"{path}: column {name!r} occurs more than once; write the shard again")
+        raise DataError(f"{path}: column {name!r} occurs more than once; {_AGAIN}")
     if "image_id" not in types:
         raise DataError(f"{path}: no column 'image_id'; is this an image_data shard?")
     if numbered != pixels:
@@ -131,11 +133,15 @@ def _check_columns(path: Path, schema: pa.Schema) -> None:
             f" '{PIXELS - 1}'), {what}: {min(odd, key=int)!r}; is this an image_data shard?"
         )
     if not is_text(types["image_id"]):
-        raise DataError(f"{path}: column 'image_id' is {types['image_id']}, expected string")
+        raise DataError(
+            f"{path}: column 'image_id' is {types['image_id']}, expected string; {_AGAIN}"
+        )
     wanted = pa.uint8()
     other = next((name for name in types if name in pixels and types[name] != wanted), None)
     if other is not None:
-        raise DataError(f"{path}: pixel column {other!r} is {types[other]}, expected uint8")
+        raise DataError(
+            f"{path}: pixel column {other!r} is {types[other]}, expected uint8; {_AGAIN}"
+        )
 
 
 def _checked_ids(path: Path, file: ShardFile) -> list[str]:
@@ -144,10 +150,16 @@ def _checked_ids(path: Path, file: ShardFile) -> list[str]:
     ids: list[str] = file.read(range(len(file.groups)), ["image_id"])["image_id"].to_pylist()
     nulls = sum(name is None for name in ids)  # also where a dictionary holds the null
     if nulls:
-        raise DataError(f"{path}: {nulls} nulls in column 'image_id', expected none")
+        raise DataError(f"{path}: {nulls} nulls in column 'image_id', expected none; {_AGAIN}")
     if len(set(ids)) < len(ids):
         name, count = Counter(ids).most_common(1)[0]
-        raise DataError(f"{path}: image_id {name!r} occurs {count} times, expected once")
+        raise DataError(f"{path}: image_id {name!r} occurs {count} times, expected once; {_AGAIN}")
+    odd = next(filter(_NO_NAME.search, ids), None)
+    if odd is not None:  # an id is a line of a file here, and others name files by it
+        raise DataError(
+            f"{path}: image_id {odd!r} holds a slash, a tab, a line break or the like, expected a"
+            " name as Train_0; rename it"
+        )
     return ids
 
 
@@ -246,4 +258,4 @@ def _nulls(path: Path, table: pa.Table) -> DataError:
         for name, column in zip(table.column_names, table.columns, strict=True)
         if column.null_count
     )
-    return DataError(f"{path}: {count} nulls in pixel column {name!r}, expected none")
+    return DataError(f"{path}: {count} nulls in pixel column {name!r}, expected none; {_AGAIN}")

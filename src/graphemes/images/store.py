@@ -36,7 +36,6 @@ from graphemes.foundation.settings.types import Wish
 from graphemes.images.fingerprints import Fingerprints, fingerprints_digest
 from graphemes.images.ingest import (
     Scanned,
-    checked_ids,
     file_stamp,
     ingest_shard,
     ingest_shards,
@@ -153,7 +152,7 @@ def decoded_store(
 
 def filled_store(shard: Shard, pixels: Pixels, advance: Advance, invert: Wish) -> tuple[Store, int]:
     """The store of an open shard in `pixels` (R, PIXELS), and how many scans were turned."""
-    ids, facts = checked_ids(shard), np.empty(shard.rows, FACTS)
+    ids, facts = shard.ids, np.empty(shard.rows, FACTS)
     turned = ingest_shard(shard, pixels, facts, advance=advance, invert=invert)
     pixels.flags.writeable = False
     summary = fingerprints_digest(ids, facts["fingerprint"])

@@ -12,7 +12,6 @@ from graphemes.foundation.heads import PIXELS
 from graphemes.foundation.machine import usable_memory
 from graphemes.foundation.progress import Say
 from graphemes.foundation.settings.types import Wish
-from graphemes.images.ingest import checked_ids
 from graphemes.images.inversion import turned_sentence
 from graphemes.images.store import Bar, Store, decoded_store, filled_store, silent
 
@@ -53,7 +52,6 @@ def parts_in_memory(
     most = most or max(TOGETHER, (usable_memory() or 0) // _SHARE // PIXELS)
     with open_shard(path) as shard:
         turned = 0
-        checked_ids(shard)
         for part in shard_parts(shard, min(TOGETHER, most), most):
             pixels: Pixels = np.empty((part.rows, PIXELS), np.uint8)
             store, more = filled_store(part, pixels, lambda images: None, invert)
