@@ -152,7 +152,7 @@ def test_a_record_of_a_later_version_is_said(tmp_path):
 def test_other_classes_are_said(tmp_path):
     text = json.dumps({**asdict(RECORD), "classes": [168, 11, 8]})
     said = record_refusal(tmp_path / "w.safetensors", text)
-    assert said == "it has [168, 11, 8] classes, expected [168, 11, 7]"
+    assert said == "it has [168, 11, 8] classes, expected [168, 11, 7]; train again"
 
 
 def test_an_unknown_trunk_is_said(tmp_path):

@@ -64,7 +64,9 @@ class CsvColumns:
         if bad:
             row = next(row for row, text in enumerate(texts) if text in bad)
             bounds = f"{low} or more" if high is None else f"{low}..{high - 1}"
-            self.fault(row, f"{column}: expected a whole number, {bounds}, got {texts[row]!r}")
+            self.fault(
+                row, f"{column}: expected a whole number, {bounds}, got {texts[row]!r}; correct it"
+            )
         return np.array([integers[text] for text in texts], dtype=np.int64)
 
 

@@ -118,7 +118,10 @@ def _faults(where: str, what: str = "directory") -> Iterator[None]:
     except ImportError as error:
         raise MissingPackage(f"{where}: {one_line(error)}") from error
     except ValueError as error:
-        raise SettingsError(f"{where}: no address that can be opened: {one_line(error)}") from error
+        raise SettingsError(
+            f"{where}: no address that can be opened: {one_line(error)};"
+            " expected one as s3://bucket/folder, or a path"
+        ) from error
     except Exception as error:
         reason = one_line(error)
         if "NO_SUCH_BUCKET" in reason:

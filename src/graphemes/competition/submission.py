@@ -68,7 +68,9 @@ def _heads(test: CsvColumns) -> Integers:
     components = test.texts("component")
     if not number.keys() >= set(components):
         row = next(row for row, name in enumerate(components) if name not in number)
-        test.fault(row, f"component: expected {', '.join(COLUMNS)}, got {components[row]!r}")
+        test.fault(
+            row, f"component: expected {', '.join(COLUMNS)}, got {components[row]!r}; {_ADVICE}"
+        )
     return np.array([number[name] for name in components], dtype=np.int64)
 
 
@@ -81,7 +83,8 @@ def _check_one_row_a_head(
         image, head = divmod(int(wrong[0]), len(HEADS))
         raise DataError(
             f"{path}: {image_ids[image]!r} has {counts[wrong[0]]} rows for {COLUMNS[head]},"
-            f" expected one ({np.unique(wrong // len(HEADS)).size} images with such faults)"
+            f" expected one ({np.unique(wrong // len(HEADS)).size} images with such faults);"
+            f" {_ADVICE}"
         )
 
 

@@ -136,7 +136,10 @@ def _check_ids(path: Path, ids: list[str], labels: pd.DataFrame) -> None:
 def _check_numbers(path: Path, folds: Integers) -> None:
     numbers = np.unique(folds[folds != NEVER])
     if not numbers.size:
-        raise DataError(f"{path}: expected folds 0, 1, ..., got only -1: nothing is validated")
+        raise DataError(
+            f"{path}: expected folds 0, 1, ..., got only -1: nothing is validated; give"
+            " some images a fold from 0 on"
+        )
     present = set(numbers.tolist())
     missing = next(number for number in range(len(present) + 1) if number not in present)
     if missing < len(present):

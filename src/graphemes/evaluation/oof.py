@@ -13,6 +13,7 @@ import pyarrow as pa
 from graphemes.competition.csv_columns import some
 from graphemes.competition.text_columns import is_text
 from graphemes.evaluation.probability_files import (
+    AGAIN,
     probability_columns,
     read_columns,
     read_probabilities,
@@ -91,21 +92,21 @@ def _seen(path: Path, table: pa.Table) -> Booleans | None:
     if SEEN not in table.column_names:
         return None
     if not pa.types.is_boolean(table[SEEN].type):
-        raise DataError(f"{path}: {SEEN}: expected true or false, got {table[SEEN].type}")
+        raise DataError(f"{path}: {SEEN}: expected true or false, got {table[SEEN].type}; {AGAIN}")
     values: Booleans = table[SEEN].to_numpy()
     return values
 
 
 def _ids(path: Path, column: pa.ChunkedArray) -> list[str]:
     if not is_text(column.type):
-        raise DataError(f"{path}: image_id: expected strings, got {column.type}")
+        raise DataError(f"{path}: image_id: expected strings, got {column.type}; {AGAIN}")
     ids: list[str] = column.to_pylist()
     empty = next((row for row, name in enumerate(ids) if name is None), None)
     if empty is not None:  # a null of the dictionary
-        raise DataError(f"{path}: row {empty}: image_id is empty; make it again")
+        raise DataError(f"{path}: row {empty}: image_id is empty; {AGAIN}")
     twice = _twice(ids)
     if twice:
-        raise DataError(f"{path}: expected each image_id once, got twice {some(twice)}")
+        raise DataError(f"{path}: expected each image_id once, got twice {some(twice)}; {AGAIN}")
     return ids
 
 
@@ -124,17 +125,19 @@ def _integers(path: Path, table: pa.Table, name: str, classes: int | None) -> In
     """(N,) int64, 0 <= value < classes (no upper bound without)."""
     column = table[name]
     if not pa.types.is_integer(column.type):
-        raise DataError(f"{path}: {name}: expected integers, got {column.type}")
+        raise DataError(f"{path}: {name}: expected integers, got {column.type}; {AGAIN}")
     try:
         values: Integers = column.cast(pa.int64()).to_numpy()
     except pa.ArrowInvalid as error:  # more than 63 bits
-        raise DataError(f"{path}: {name}: {error}; expected small integers") from None
+        raise DataError(f"{path}: {name}: {error}; expected small integers; {AGAIN}") from None
     bad = (values < 0) if classes is None else (values < 0) | (values >= classes)
     if bad.any():
         row = int(np.argmax(bad))
         bounds = "0 or more" if classes is None else f"0..{classes - 1}"
         image_id = table["image_id"][row].as_py()
-        raise DataError(f"{path}: {image_id!r}: {name}: expected {bounds}, got {values[row]}")
+        raise DataError(
+            f"{path}: {image_id!r}: {name}: expected {bounds}, got {values[row]}; {AGAIN}"
+        )
     return values
 
 

@@ -18,6 +18,7 @@ from graphemes.foundation.files import replacing
 from graphemes.foundation.heads import HEADS, Head, Probabilities
 
 _DIGEST = b"graphemes.digest."  # before a digest's name, in the schema's metadata
+AGAIN = "make it again"  # what to do about a file that is no good, for sentences
 TOLERANCE = 1e-3  # of a row's sum: float16 rounds within half of this; bfloat16 does not
 
 
@@ -57,13 +58,13 @@ def read_columns(
         raise DataError(f"{path}: not found; train the fold that makes it") from None
     except (OSError, pa.ArrowException) as error:
         reason = str(error).splitlines()[0]
-        raise DataError(f"{path}: can't be read as Parquet: {reason}; make it again") from None
+        raise DataError(f"{path}: can't be read as Parquet: {reason}; {AGAIN}") from None
     if not table.num_rows:
-        raise DataError(f"{path}: expected rows, got none; make it again")
+        raise DataError(f"{path}: expected rows, got none; {AGAIN}")
     for name in names:
         if table[name].null_count:
             row = table[name].is_null().to_pylist().index(True)
-            raise DataError(f"{path}: row {row}: {name} is empty; make it again")
+            raise DataError(f"{path}: row {row}: {name} is empty; {AGAIN}")
     return table, _digests(schema)
 
 
@@ -82,7 +83,9 @@ def read_digests(path: Path) -> dict[str, str]:
 def _check_names(path: Path, got: list[str], needed: Sequence[str]) -> None:
     missing = [name for name in needed if name not in got]
     if missing:
-        raise DataError(f"{path}: expected column {', '.join(missing)}, got {', '.join(got)}")
+        raise DataError(
+            f"{path}: expected column {', '.join(missing)}, got {', '.join(got)}; {AGAIN}"
+        )
     twice = next((name for name in needed if got.count(name) > 1), None)
     if twice is not None:
         raise DataError(f"{path}: column {twice} is there twice; keep one")
@@ -106,7 +109,7 @@ def read_probabilities(path: Path, table: pa.Table, head: Head) -> npt.NDArray[n
     lists = pa.types.is_fixed_size_list, pa.types.is_list, pa.types.is_large_list
     is_list = any(test(column.type) for test in lists)
     if not is_list or not pa.types.is_floating(column.type.value_type):
-        raise DataError(f"{path}: {name}: expected lists of floats, got {column.type}")
+        raise DataError(f"{path}: {name}: expected lists of floats, got {column.type}; {AGAIN}")
     where, ids = f"{path}: {name}", table["image_id"]
     lengths = pc.list_value_length(column).to_numpy(zero_copy_only=False)
     _check(where, ids, lengths == head.classes, f"{head.classes} values", lengths)

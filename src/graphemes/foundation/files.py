@@ -197,7 +197,9 @@ def need_writable(path: Path) -> None:
         raise UserError(f"{path}: is a folder, expected the path of a file")
     existing = next(p for p in path.parents if p.exists())
     if not existing.is_dir():
-        raise UserError(f"{path}: {existing} is no folder, so nothing can be put below it")
+        raise UserError(
+            f"{path}: {existing} is no folder, so nothing can be put below it; choose another place"
+        )
     if not os.access(existing, os.W_OK | os.X_OK):
         raise UserError(f"{path}: {existing} can't be written to; choose another place")
 

@@ -32,6 +32,7 @@ from graphemes.network.tensor_files import is_pickle
 
 FORMAT = 1
 CHANGEABLE = ("dropout", "drop_path", "grapheme_pool")  # of a network, keeping its weights
+NO_FILE = "no such weights file; train first, or give weights=PATH"
 TRAINED_ON = "trained_on"  # int64 fingerprints of the images it saw, beside the tensors
 
 
@@ -203,7 +204,7 @@ def trained_on(path: Path) -> npt.NDArray[np.int64]:
 
 def _read(path: Path) -> tuple[dict[str, torch.Tensor], WeightsRecord]:
     if not path.is_file():
-        raise DataError(f"{path}: no such weights file; train first, or give weights=PATH")
+        raise DataError(f"{path}: {NO_FILE}")
     try:
         with safe_open(path, "pt") as file:
             metadata = file.metadata() or {}
@@ -242,7 +243,7 @@ def _record(path: Path, metadata: dict[str, str]) -> WeightsRecord:
         )
     classes = [head.classes for head in HEADS]
     if record.classes != classes:
-        raise DataError(f"{path}: it has {record.classes} classes, expected {classes}")
+        raise DataError(f"{path}: it has {record.classes} classes, expected {classes}; train again")
     return record
 
 

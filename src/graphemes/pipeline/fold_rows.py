@@ -66,7 +66,10 @@ def rows_of_fold(
     if count < 2 * batches:
         of_each = f" for {batches} batches a step (processes x accumulate)" if batches > 1 else ""
         needed = f"{2 * batches} or more{of_each}"
-        raise DataError(f"fold {fold}: {count} training images, expected {needed}")
+        raise DataError(
+            f"fold {fold}: {count} training images, expected {needed}; look at folds, exclude and"
+            " limit"
+        )
     if fold != "none" and not len(validated):
         raise DataError(f"fold {fold}: no validation images left; look at folds and exclude")
     return FoldRows(real, trained, validated, synthetic, pseudo)

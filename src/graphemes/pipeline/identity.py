@@ -1,8 +1,10 @@
 """What makes a fold the one that is asked for: settings, data, classes."""
 
 from dataclasses import asdict, dataclass, replace
+from pathlib import Path
 from typing import Any, Self
 
+from graphemes.foundation.errors import DataError
 from graphemes.foundation.files import file_digest
 from graphemes.foundation.heads import HEADS
 from graphemes.foundation.settings.groups import LATER, Learning
@@ -78,8 +80,18 @@ def learning_settings(settings: Learning) -> dict[str, Any]:
     chosen = {key: dumped[key] for key in Learning.model_fields}
     for key in ("init", "exclude", "pseudo"):
         path = getattr(settings, key)
-        chosen[key] = None if path is None else file_digest(path)
+        chosen[key] = None if path is None else _digest_of(key, path)
     for key in LATER:
         if getattr(settings, key) == Learning.model_fields[key].default:
             del chosen[key]
     return chosen
+
+
+def _digest_of(key: str, path: Path) -> str:
+    """The digest of a setting's file. Raises DataError naming the setting."""
+    try:
+        return file_digest(path)
+    except DataError as error:
+        raise DataError(
+            f"{key}={error}; a run is known by this file, so put it back or leave {key} out"
+        ) from None

@@ -85,7 +85,9 @@ def image_files(path: Path) -> list[Path]:
     """
     if not path.is_dir():
         if not path.is_file():
-            raise DataError(f"{path}: no such file or folder")
+            raise DataError(
+                f"{path}: no such file or folder; expected a picture, or a folder of some"
+            )
         return [path]
     found = sorted(
         file for file in path.rglob("*") if file.suffix.lower() in SUFFIXES and file.is_file()

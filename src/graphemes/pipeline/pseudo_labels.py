@@ -15,7 +15,7 @@ from graphemes.competition.csv_columns import some
 from graphemes.competition.shards import find_shards, open_shard
 from graphemes.competition.text_columns import is_text
 from graphemes.evaluation.decide import likeliest
-from graphemes.evaluation.probability_files import read_columns, read_probabilities
+from graphemes.evaluation.probability_files import AGAIN, read_columns, read_probabilities
 from graphemes.foundation.errors import DataError
 from graphemes.foundation.heads import HEADS, Probabilities
 from graphemes.foundation.progress import progress, say
@@ -131,11 +131,13 @@ def _read(path: Path) -> tuple[list[str], Probabilities, dict[str, str]]:
     names = ["image_id", *(head.probability_column for head in HEADS)]
     table, digests = read_columns(path, names)
     if not is_text(table["image_id"].type):
-        raise DataError(f"{path}: image_id: expected strings, got {table['image_id'].type}")
+        raise DataError(
+            f"{path}: image_id: expected strings, got {table['image_id'].type}; {AGAIN}"
+        )
     ids: list[str] = table["image_id"].to_pylist()
     if len(set(ids)) < len(ids):
         twice = pd.Series(ids)[pd.Series(ids).duplicated()].unique().tolist()
-        raise DataError(f"{path}: expected each image_id once, got twice {some(twice)}")
+        raise DataError(f"{path}: expected each image_id once, got twice {some(twice)}; {AGAIN}")
     return ids, HEADS.map(lambda head: read_probabilities(path, table, head)), digests
 
 

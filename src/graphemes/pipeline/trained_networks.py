@@ -13,6 +13,7 @@ from graphemes.foundation.settings.types import Crop, FoldChoice, GraphemePool, 
 from graphemes.network.devices import Engine
 from graphemes.network.model import GraphemeNetwork
 from graphemes.network.weights import (
+    NO_FILE,
     WeightsRecord,
     load_weights,
     network_settings,
@@ -52,8 +53,10 @@ def find_weights(named: Sequence[Path], out: Say | None = None) -> list[Path]:
                     " expected a fold's folder, a run's, or one that export made of weights"
                 )
             found += inside
-        else:
+        elif path.exists():
             found.append(path)
+        else:
+            raise DataError(f"{path}: {NO_FILE}")
     for number, path in enumerate(found):
         if path.resolve() in [before.resolve() for before in found[:number]]:
             raise DataError(f"{path}: is named twice; name each file, or the folder of it, once")

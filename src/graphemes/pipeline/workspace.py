@@ -134,7 +134,10 @@ def find_data(settings: Places) -> Path | None:
         if not isinstance(settings.data_dir, Path):
             return _mirrored(settings.data_dir, find_layout(settings))
         if not settings.data_dir.is_dir():
-            raise DataError(f"data_dir={settings.data_dir}: {no_directory(settings.data_dir)}")
+            raise DataError(
+                f"data_dir={settings.data_dir}: {no_directory(settings.data_dir)}; give the folder"
+                " of the competition's files, or leave it out"
+            )
         return settings.data_dir.resolve()
     places = (ROOT / "data" / COMPETITION, *KAGGLE_INPUTS)
     found = next((place.resolve() for place in places if place.is_dir()), None)
