@@ -1,7 +1,6 @@
 """The file formats of a shard, Parquet and Feather V2 and V1, behind one face."""
 
 import contextlib
-import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
@@ -11,16 +10,18 @@ from typing import Protocol
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from graphemes.competition.feather_sizes import FeatherSizes
+from graphemes.competition.feather_v1 import MAGIC, FeatherV1
 from graphemes.competition.pointers import open_source, read_pointer
 from graphemes.competition.remote_blocks import in_blocks
 from graphemes.foundation.errors import DataError, one_line
 
-try:  # pyarrow 25 says that V1 will go
-    from pyarrow import feather
-except ImportError:
-    feather = None
-
+_NO_CODES = "Not yet implemented"
 _ZIP = b"PK\3\4"
+# Bytes of columns that are read at a time: a few bytes of a packed file can stand for gigabytes.
+_UNPACKED = 2**27
+_WIDEST, _BESIDE = 5, 2048  # of a Parquet file: bytes of a value, and of a column besides
+_TOGETHER = 1024  # texts
 
 
 class ShardFile(Protocol):
@@ -34,13 +35,21 @@ class ShardFile(Protocol):
         ...
 
 
+class WholeFile(ShardFile, Protocol):
+    """A file of its own, not some rows of one."""
+
+    def texts(self, name: str) -> Iterator[pa.Array]:
+        """A column of texts or of their codes, piece by piece, from the first row to the last."""
+        ...
+
+
 @dataclass(frozen=True)
 class ShardFormat:
     """One of the file formats."""
 
     name: str
     magic: bytes  # its files' first bytes
-    open: Callable[[Path], AbstractContextManager[ShardFile]]  # raises what Arrow raises, on entry
+    open: Callable[[Path], AbstractContextManager[WholeFile]]  # raises what Arrow raises, on entry
     advice: str  # where a file can't be read
 
 
@@ -78,31 +87,57 @@ def _first_bytes(path: Path) -> bytes:
 
 
 class _Parquet:
-    def __init__(self, file: pq.ParquetFile) -> None:
-        self._file = file
+    def __init__(self, source: pa.NativeFile, file: pq.ParquetFile) -> None:
+        self._source, self._file = source, file
         self.schema = file.schema_arrow
-        count = file.metadata.num_row_groups
-        self.groups = [file.metadata.row_group(group).num_rows for group in range(count)]
+        groups = [*map(file.metadata.row_group, range(file.metadata.num_row_groups))]
+        self.groups = [group.num_rows for group in groups]
+        # Of the group, as pyarrow dies over what a damaged file says of a column.
+        for group in groups:
+            most = group.num_columns * (_WIDEST * max(0, group.num_rows) + _BESIDE)
+            _check_size(group.total_byte_size, "a row group", most)
 
     def read(self, groups: Sequence[int], names: Sequence[str]) -> pa.Table:
         return self._file.read_row_groups(list(groups), columns=list(names))
 
+    def texts(self, name: str) -> Iterator[pa.Array]:
+        # As codes where there are codes: one long text, put out in each row, could fill the memory.
+        coded = pq.ParquetFile(
+            self._source, metadata=self._file.metadata, read_dictionary=[name], pre_buffer=True
+        )
+        given = 0
+        try:
+            for piece in self._texts(coded, name):
+                yield piece
+                given += len(piece)
+        except OSError as error:  # Arrow has no codes for the rarer encodings
+            if _NO_CODES not in str(error):
+                raise
+            for piece in self._texts(self._file, name):
+                yield piece[max(0, given) :]
+                given -= len(piece)
+
+    def _texts(self, file: pq.ParquetFile, name: str) -> Iterator[pa.Array]:
+        groups = range(len(self.groups))
+        for batch in file.iter_batches(_TOGETHER, row_groups=groups, columns=[name]):
+            yield batch.column(0)
+
 
 @contextlib.contextmanager
-def _parquet(path: Path) -> Iterator[ShardFile]:
+def _parquet(path: Path) -> Iterator[WholeFile]:
     # pre_buffer tells the disk of a block's columns at once; mapped, these need no other memory.
     with open_source(path) as source, pq.ParquetFile(source, pre_buffer=True) as file:
-        yield _Parquet(file)
+        yield _Parquet(source, file)
 
 
 class _Feather:
     def __init__(self, file: pa.NativeFile) -> None:
         self._file = file
         self.schema = self._open(None).schema
+        self._sizes = FeatherSizes(file, self.schema)
+        _check_size(self._sizes.dictionaries(), "its dictionaries")
         self._position = {name: position for position, name in enumerate(self.schema.names)}
-        # Without a column a batch tells no rows; any one will do.
-        one = self._open(self.schema.names[:1])
-        self.groups = [one.get_batch(group).num_rows for group in range(one.num_record_batches)]
+        self.groups = self._sizes.rows()
 
     def _open(self, names: Sequence[str] | None) -> pa.RecordBatchFileReader:
         fields = None if names is None else sorted(self._position[name] for name in names)
@@ -110,40 +145,55 @@ class _Feather:
         return pa.ipc.open_file(self._file, options=options)
 
     def read(self, groups: Sequence[int], names: Sequence[str]) -> pa.Table:
+        size = sum(self._sizes.columns(group, set(names)) for group in groups)
+        _check_size(size, f"column {names[0]!r} and those read with it")
         reader = self._open(names)
-        return pa.Table.from_batches([reader.get_batch(group) for group in groups])
+        return _sound(pa.Table.from_batches([reader.get_batch(group) for group in groups]))
+
+    def texts(self, name: str) -> Iterator[pa.Array]:
+        for group in range(len(self.groups)):
+            yield from self.read([group], [name])[name].chunks
 
 
 @contextlib.contextmanager
-def _feather(path: Path) -> Iterator[ShardFile]:
+def _feather(path: Path) -> Iterator[WholeFile]:
     with open_source(path) as file:
         yield _Feather(_in_large_pieces(file))
 
 
 class _FeatherV1:
-    """A V1 file has no row groups; its whole table is in the mapped file and takes no memory.
+    """A V1 file has no row groups; its columns are in the mapped file and take no memory."""
 
-    One in remote storage takes as much memory as it has bytes.
-    """
-
-    def __init__(self, table: pa.Table) -> None:
-        self._table = table
-        self.schema = table.schema
-        self.groups = [table.num_rows]
+    def __init__(self, file: FeatherV1) -> None:
+        self._file = file
+        self.schema = file.schema
+        self.groups = [file.rows]
 
     def read(self, groups: Sequence[int], names: Sequence[str]) -> pa.Table:
-        return self._table.select(list(names))
+        return pa.table([self._file.column(name) for name in names], list(names))
+
+    def texts(self, name: str) -> Iterator[pa.Array]:
+        yield self._file.column(name)
 
 
 @contextlib.contextmanager
-def _feather_v1(path: Path) -> Iterator[ShardFile]:
-    if feather is None:
-        raise pa.ArrowNotImplementedError(f"pyarrow {pa.__version__} has done away with it")
+def _feather_v1(path: Path) -> Iterator[WholeFile]:
     with open_source(path) as source:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", DeprecationWarning)
-            table = feather.read_table(_in_large_pieces(source))
-        yield _FeatherV1(table)
+        yield _FeatherV1(FeatherV1(_in_large_pieces(source)))
+
+
+def _check_size(size: int, what: str, most: int = _UNPACKED) -> None:
+    if not 0 <= size <= most:
+        raise pa.ArrowInvalid(f"{what}: said to be {size} bytes, expected at most {most}")
+
+
+def _sound(table: pa.Table) -> pa.Table:
+    """The table, whose lengths and offsets Arrow takes from the file and looks at only if asked.
+
+    Else what reads a damaged file's texts reads outside of its memory, and the process dies.
+    """
+    table.validate(full=True)
+    return table
 
 
 def _in_large_pieces(file: pa.NativeFile) -> pa.NativeFile:
@@ -153,11 +203,5 @@ def _in_large_pieces(file: pa.NativeFile) -> pa.NativeFile:
 _AGAIN = "copy or download it again"
 _PARQUET = ShardFormat("parquet", b"PAR1", _parquet, _AGAIN)
 _FEATHER = ShardFormat("feather", b"ARROW1", _feather, _AGAIN)
-_FEATHER_V1 = ShardFormat(
-    "feather V1",
-    b"FEA1",
-    _feather_v1,
-    f"{_AGAIN}, or rewrite it where pyarrow is 18 to 26:"
-    " pandas.read_feather('old').to_feather('new')",
-)
+_FEATHER_V1 = ShardFormat("feather V1", MAGIC, _feather_v1, _AGAIN)
 _FORMATS = (_PARQUET, _FEATHER, _FEATHER_V1)

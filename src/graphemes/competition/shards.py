@@ -21,8 +21,8 @@ import numpy as np
 import pyarrow as pa
 
 from graphemes.competition.pointers import read_pointer
-from graphemes.competition.shard_formats import ShardFile, ShardFormat, shard_format
-from graphemes.competition.text_columns import is_text
+from graphemes.competition.shard_formats import ShardFile, ShardFormat, WholeFile, shard_format
+from graphemes.competition.text_columns import is_text, longest_text
 from graphemes.foundation.errors import DataError
 from graphemes.foundation.files import digest, no_directory
 from graphemes.foundation.heads import HEIGHT, PIXELS, WIDTH
@@ -36,6 +36,9 @@ _WIDEST = 4096
 # Narrower blocks write too few bytes to each page of the store; so no more rows are taken
 # together than leave this many columns (one large row group alone may).
 _NARROWEST = 512
+# Bounds on what a file can make us take memory for: the competition has 50,210 rows in a shard.
+MOST_ROWS = 2**20
+LONGEST_ID = 255  # bytes
 _UNREADABLE = (pa.ArrowException, OSError, UnicodeDecodeError)
 _REMOTE_ADVICE = "is it whole there, and the network up?"
 _AGAIN = "write the shard again"  # what to do about one that is whole and wrong
@@ -144,10 +147,27 @@ def _check_columns(path: Path, schema: pa.Schema) -> None:
         )
 
 
-def _checked_ids(path: Path, file: ShardFile) -> list[str]:
-    if not any(file.groups):
+def _checked_ids(path: Path, file: WholeFile) -> list[str]:
+    rows = sum(file.groups)
+    if rows > MOST_ROWS:
+        raise DataError(
+            f"{path}: {rows:,} rows, expected at most {MOST_ROWS:,}; is it whole? A part of so many"
+            " images may be in several shards"
+        )
+    if not rows:
         return []
-    ids: list[str] = file.read(range(len(file.groups)), ["image_id"])["image_id"].to_pylist()
+    ids: list[str] = []
+    for piece in file.texts("image_id"):
+        longest = longest_text(piece)
+        if longest > LONGEST_ID:
+            raise DataError(
+                f"{path}: an image_id of {longest:,} bytes, expected at most {LONGEST_ID}; is this"
+                " an image_data shard?"
+            )
+        coded = isinstance(piece, pa.DictionaryArray)
+        ids += (piece.dictionary_decode() if coded else piece).to_pylist()
+    if len(ids) != rows or min(file.groups) < 0:
+        raise pa.ArrowInvalid(f"{len(ids)} ids, expected {rows}")
     nulls = sum(name is None for name in ids)  # also where a dictionary holds the null
     if nulls:
         raise DataError(f"{path}: {nulls} nulls in column 'image_id', expected none; {_AGAIN}")

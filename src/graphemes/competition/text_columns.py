@@ -1,6 +1,8 @@
 """Text in Arrow's tables: the types that hold it, whoever wrote the file."""
 
+import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 
 def is_text(kind: pa.DataType) -> bool:
@@ -12,3 +14,16 @@ def is_text(kind: pa.DataType) -> bool:
         kind = kind.value_type
     tests = pa.types.is_string, pa.types.is_large_string, pa.types.is_string_view
     return any(test(kind) for test in tests)
+
+
+def longest_text(texts: pa.Array) -> int:
+    """The bytes of the longest, of those in the dictionary where there is one; 0 of none."""
+    if isinstance(texts, pa.DictionaryArray):
+        texts = texts.dictionary
+    if not len(texts):
+        return 0
+    if not pa.types.is_string_view(texts.type):
+        return pc.max(pc.binary_length(texts)).as_py() or 0
+    # Arrow has no such function of views; each is 16 bytes, which begin with the length.
+    views = np.frombuffer(texts.buffers()[1], np.int32).reshape(-1, 4)
+    return int(views[texts.offset : texts.offset + len(texts), 0].max())

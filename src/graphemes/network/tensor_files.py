@@ -3,6 +3,7 @@
 Nothing in a file is run: pickles are read with torch's weights_only.
 """
 
+import contextlib
 import re
 import warnings
 from collections import Counter
@@ -10,6 +11,7 @@ from collections.abc import Collection, Mapping
 from pathlib import Path
 from pickle import UnpicklingError
 from typing import Any
+from zipfile import ZIP_STORED, BadZipFile, ZipFile
 
 import torch
 from safetensors import SafetensorError
@@ -27,6 +29,7 @@ WRAPPED_IN = (
     "model",
     "net",
 )
+_PACKED = 2**26  # bytes, unpacked: as much code has no archive
 
 
 def read_tensors(file: Path) -> dict[str, Tensor]:
@@ -44,6 +47,8 @@ def read_tensors(file: Path) -> dict[str, Tensor]:
             f" {', '.join(WRAPPED_IN[2:-1])} or {WRAPPED_IN[-1]}"
         )
     for key, tensor in held.items():
+        if tensor.layout != torch.strided or _bytes(tensor) > tensor.untyped_storage().nbytes():
+            raise ValueError(f"its tensor {key!r} isn't all there, or sparse; save it as it is")
         if tensor.is_floating_point() and not torch.isfinite(tensor.float()).all():
             raise ValueError(f"its tensor {key!r} has values that are not finite")
     return {str(key): tensor for key, tensor in held.items()}
@@ -86,6 +91,11 @@ def is_pickle(file: Path) -> bool:
     return (head[:2] == b"PK" or head[:1] == b"\x80") and head[8:] != b"{"
 
 
+def _bytes(tensor: Tensor) -> int:
+    """What it takes as it is used: a few bytes in a file can be expanded to gigabytes."""
+    return tensor.numel() * tensor.element_size()
+
+
 def _load(file: Path) -> Any:
     try:
         return load_file(file)
@@ -95,11 +105,20 @@ def _load(file: Path) -> Any:
                 f"not a whole safetensors file ({one_line(error)}), nor one of torch.save; copy it"
                 " again"
             ) from None
+    _check_unpacked(file)
     try:
         with warnings.catch_warnings(action="ignore"):  # it is said here what the file is
             return torch.load(file, map_location="cpu", weights_only=True)
     except (UnpicklingError, EOFError, LookupError, OSError, RuntimeError) as error:
         raise ValueError(_why_unread(error)) from None
+
+
+def _check_unpacked(file: Path) -> None:
+    """torch.save packs no tensors; who did can have packed gigabytes into little."""
+    with contextlib.suppress(BadZipFile, OSError), ZipFile(file) as archive:
+        packed = [one.file_size for one in archive.infolist() if one.compress_type != ZIP_STORED]
+        if sum(packed) > _PACKED:
+            raise ValueError("it is a packed archive; save it with torch.save, or unpacked")
 
 
 def _why_unread(error: Exception) -> str:

@@ -4,6 +4,7 @@ safetensors holds the tensors, and two metadata entries: `graphemes`, a JSON obj
 built them, and `checksum`, of both.
 """
 
+import contextlib
 import json
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -20,6 +21,7 @@ from graphemes.foundation.errors import DataError, MissingPackage, NetworkError,
 from graphemes.foundation.files import replacing
 from graphemes.foundation.heads import HEADS
 from graphemes.foundation.settings.groups import LATER, Architecture, Learning
+from graphemes.foundation.settings.types import TIMM
 from graphemes.foundation.settings.words import (
     contradiction,
     expectation,
@@ -116,6 +118,8 @@ def load_weights(path: Path) -> tuple[GraphemeNetwork, WeightsRecord]:
     tensors, record = _read(path)
     learning = network_settings(path, record)
     try:
+        if learning.differs("widths") or learning.trunk.startswith(TIMM):
+            _check_outline(path, tensors, learning)
         network = build_network(learning, learning.image_size)
     except (MissingPackage, NetworkError) as error:
         raise DataError(f"{path}: its network can't be built here: {error}") from None
@@ -126,6 +130,17 @@ def load_weights(path: Path) -> tuple[GraphemeNetwork, WeightsRecord]:
 def check_weights(path: Path) -> None:
     """Read all of a file. DataError says what isn't as it was written."""
     _read(path)
+
+
+def _check_outline(path: Path, tensors: dict[str, torch.Tensor], learning: Learning) -> None:
+    """Refuse what a file hasn't the tensors of before it is built, which may take gigabytes.
+
+    The outline takes none; it takes a second of imports, where timm hasn't made them already.
+    """
+    # Some older models of timm's can't be built so; those are of sizes that timm knows.
+    with contextlib.suppress(NetworkError), torch.device("meta"):
+        outline = build_network(learning, learning.image_size)
+        _check_shapes(path, tensors, outline.state_dict())
 
 
 def read_record(path: Path) -> WeightsRecord:
