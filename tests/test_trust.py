@@ -159,9 +159,9 @@ SHARDS: dict[str, tuple[Callable[[Path], object], str]] = {
     ),
     "packed.parquet": (
         lambda path: pq.write_table(
-            shard(long_ids()), path, compression="zstd", use_dictionary=False
+            shard(long_ids(30)), path, compression="zstd", use_dictionary=False
         ),
-        "can't be read as parquet: a row group: said to be 150",
+        "can't be read as parquet: a row group: said to be 30",
     ),
     "packed.feather": (
         lambda path: pyarrow.feather.write_feather(shard(long_ids()), path, compression="zstd"),

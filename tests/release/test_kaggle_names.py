@@ -48,7 +48,8 @@ torch.optim.AdamW torch.optim.Optimizer torch.optim.SGD torch.optim.lr_scheduler
 torch.optim.lr_scheduler.LRScheduler torch.optim.lr_scheduler.LambdaLR
 torch.optim.lr_scheduler.OneCycleLR torch.optim.swa_utils.AveragedModel
 torch.optim.swa_utils.get_ema_multi_avg_fn torch.rand torch.randint torch.random
-torch.random.fork_rng torch.save torch.set_num_threads torch.split torch.stack torch.strided torch.tensor
+torch.random.fork_rng torch.save torch.set_num_threads torch.split torch.stack torch.strided
+torch.tensor
 torch.utils.checkpoint.checkpoint torch.utils.data.DataLoader torch.utils.data.Dataset
 torch.utils.data.Sampler torch.utils.flop_counter.FlopCounterMode torch.zeros
 torch.expm1 torch.empty_like torch.fft torch.fft.irfft2 torch.lerp torch.maximum torch.minimum
