@@ -16,6 +16,7 @@ from graphemes.pipeline.trained_networks import finished_weights
 from graphemes.pipeline.workspace import find_layout
 
 SHOWN = 10  # answers that are printed
+FORMULA = ("=", "+", "-", "@", "\t", "\r", "'")
 
 
 def read_images(settings: PredictSettings, images: Path) -> None:
@@ -44,6 +45,7 @@ def read_images(settings: PredictSettings, images: Path) -> None:
         table = reader.predict(files, advance).drop(columns="best")
     if images.is_dir():
         table["file"] = [file.relative_to(images).as_posix() for file in files]
+    table["file"] = [as_text(name) for name in table["file"]]
     text = table.to_csv(index=False, lineterminator="\n", float_format="%.6g")
     if path.exists() and not settings.overwrite:
         if path.read_text(encoding="utf-8", errors="replace") == text:
@@ -57,6 +59,15 @@ def read_images(settings: PredictSettings, images: Path) -> None:
     for line in _lines(table.head(SHOWN)):
         say(line)
     say(f"{path}: {len(table):,} rows written")
+
+
+def as_text(name: str) -> str:
+    """A file's name for a spreadsheet, which would compute one that begins as formulas do.
+
+    Behind an apostrophe it is text; so is a name that begins with one, so that it can be told what
+    was put before.
+    """
+    return f"'{name}" if name.startswith(FORMULA) else name
 
 
 def _lines(table: pd.DataFrame) -> Iterator[str]:
