@@ -35,6 +35,7 @@ from graphemes.network.tensor_files import is_pickle
 FORMAT = 1
 CHANGEABLE = ("dropout", "drop_path", "grapheme_pool")  # of a network, keeping its weights
 NO_FILE = "no such weights file; train first, or give weights=PATH"
+_WIDEST = 512  # channels of a stage that ours have by themselves
 TRAINED_ON = "trained_on"  # int64 fingerprints of the images it saw, beside the tensors
 
 
@@ -118,7 +119,8 @@ def load_weights(path: Path) -> tuple[GraphemeNetwork, WeightsRecord]:
     tensors, record = _read(path)
     learning = network_settings(path, record)
     try:
-        if learning.differs("widths") or learning.trunk.startswith(TIMM):
+        # Of ours only those wider than their articles' can be asked to take gigabytes.
+        if max(learning.widths) > _WIDEST or learning.trunk.startswith(TIMM):
             _check_outline(path, tensors, learning)
         network = build_network(learning, learning.image_size)
     except (MissingPackage, NetworkError) as error:
