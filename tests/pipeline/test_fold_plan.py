@@ -1,13 +1,16 @@
 """Which folds a run takes: those that are there, if they fit, whoever made them."""
 
+import os
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 
 from graphemes.evaluation.folds import fold_table, read_folds, write_folds
-from graphemes.foundation.errors import PlaceTaken
+from graphemes.foundation.errors import PlaceTaken, UserError
+from graphemes.foundation.files import file_digest, read_json
 from graphemes.foundation.layout import Layout
 from graphemes.foundation.settings.commands import FoldsSettings, TrainSettings
 from graphemes.pipeline.fold_plan import plan_asked_folds, plan_folds
@@ -89,3 +92,38 @@ def test_the_folds_command_alone_insists_on_its_seed(workspace, labels):
     assert again.origin is None
     pd.testing.assert_frame_equal(again.table, plan.table)
     assert again.report_lines(held_out=False) == again.report_lines(held_out=True)[:-2]
+
+
+def test_no_folds_stand_there_without_a_word_on_where_they_come_from(workspace):
+    """They would be taken for somebody's own, and the demo's would never give way."""
+    path = workspace.layout.folds_csv
+    about = path.with_suffix(".json")
+    about.mkdir(parents=True)  # so that it can't be written
+    with pytest.raises(UserError, match=r"folds\.json: could not be written: Is a directory$"):
+        plan_folds(TrainSettings(folds=2), workspace).write()
+    assert not path.exists()
+    about.rmdir()
+    plan_folds(TrainSettings(folds=2), workspace).write()
+    assert read_json(about)["digest"] == file_digest(path)
+
+
+def test_the_demos_folds_give_way_also_where_a_run_ended_as_it_replaced_them(
+    workspace, monkeypatch
+):
+    demo = replace(workspace, demo=True)
+    plan_folds(TrainSettings(folds=2), demo).write()
+    real = os.replace
+
+    def fail(source: Path, target: Path) -> None:
+        if target.name == "folds.csv":
+            raise OSError(5, "Input/output error")
+        real(source, target)
+
+    asked = TrainSettings(folds=3)
+    monkeypatch.setattr(os, "replace", fail)
+    with pytest.raises(UserError, match=r"folds\.csv: could not be written: Input/output error$"):
+        plan_folds(asked, workspace).write()
+    monkeypatch.undo()
+    plan = plan_folds(asked, workspace)  # without overwrite=true
+    plan.write()
+    assert plan_folds(asked, workspace).table.equals(plan.table)

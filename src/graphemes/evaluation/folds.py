@@ -4,6 +4,7 @@ N images, K folds.
 """
 
 import warnings
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +14,7 @@ from graphemes.competition.csv_columns import CsvColumns, read_csv_columns, some
 from graphemes.competition.labels import grapheme_codes, label_columns
 from graphemes.foundation.arrays import Integers
 from graphemes.foundation.errors import DataError, MissingPackage
-from graphemes.foundation.files import digest, replacing
+from graphemes.foundation.files import digest, file_digest, replacing
 from graphemes.foundation.heads import COLUMNS, HEADS, Head
 
 NEVER = -1  # the fold of an image that is never validated: every fold trains on it
@@ -92,11 +93,18 @@ def highest_fold(path: Path) -> int:
     return int(read_csv_columns(path, ["fold"], _ADVICE).integers("fold", NEVER).max())
 
 
-def write_folds(path: Path, table: pd.DataFrame) -> None:
-    """Write folds.csv, whole or not at all."""
+def write_folds(
+    path: Path, table: pd.DataFrame, before: Callable[[str], None] | None = None
+) -> None:
+    """Write folds.csv, whole or not at all.
+
+    `before` is called when the file is complete, with its digest, before it takes its place.
+    """
     with replacing(path) as temporary:
         columns = ["image_id", "fold", *COLUMNS]
         table.to_csv(temporary, columns=columns, index=False, lineterminator="\n")
+        if before is not None:
+            before(file_digest(temporary))
 
 
 def read_folds(path: Path, labels: pd.DataFrame) -> pd.DataFrame:

@@ -1,6 +1,7 @@
 """Which fold each image is in: folds.csv as it is there, or made anew and written."""
 
 import contextlib
+import functools
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -48,8 +49,13 @@ class FoldPlan:
             if _digest_of(self.path) != self.replaces:
                 self._need_same_folds(self.path)
                 return
-            write_folds(self.path, self.table)
-            write_json(_about(self.path), {**self.origin, "digest": file_digest(self.path)})
+            write_folds(self.path, self.table, functools.partial(self._note, self.path))
+
+    def _note(self, path: Path, summary: str) -> None:
+        """Say where the file comes from, before it takes its place: alone it is somebody's own."""
+        if _is_demos(path):
+            path.unlink()  # lest it be taken for somebody's own if the run ends here
+        write_json(_about(path), {**(self.origin or {}), "digest": summary})
 
     def _need_same_folds(self, path: Path) -> None:
         with contextlib.suppress(DataError):
