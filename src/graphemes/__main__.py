@@ -31,6 +31,7 @@ from graphemes.foundation.errors import (
 )
 from graphemes.foundation.layout import CALL
 from graphemes.foundation.progress import say, silence
+from graphemes.foundation.shortages import shortage
 from graphemes.foundation.versions import check_versions, lacking, package_of, too_old
 
 COMMANDS = {
@@ -87,14 +88,11 @@ def main(words: list[str] | None = None, *, launched: bool = False) -> int:
         return _end(130, f"interrupted; {KEPT}")
     except BrokenPipeError:
         return _end(2, "nobody reads the output any more, so it stopped; the same command goes on")
-    except OSError as error:
-        if (sentence := _file_fault(error)) is None:
+    except Exception as error:
+        if (sentence := _mendable(error)) is None:
             _report_bug()
             raise
         return _end(2, sentence)
-    except Exception:
-        _report_bug()
-        raise
 
 
 def _carry_out(words: list[str]) -> int:
@@ -258,6 +256,13 @@ def _flush(stream: TextIO) -> None:
         stream.flush()
     except OSError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+
+
+def _mendable(error: Exception) -> str | None:
+    """What to do about memory, killed processes and files; None if the fault isn't the user's."""
+    if (sentence := shortage(error)) is not None:
+        return sentence
+    return _file_fault(error) if isinstance(error, OSError) else None
 
 
 def _file_fault(error: OSError) -> str | None:

@@ -238,17 +238,18 @@ def test_what_a_process_of_a_run_ends_with(monkeypatch):
     sender = SimpleNamespace(send=sent.append)
     monkeypatch.setattr(ablation_process.signal, "signal", lambda *_: None)
     full = OSError(28, "full")
-    raised = iter([ZeroDivisionError("by nought"), UserError("mend"), full])
+    raised = iter([ZeroDivisionError("by nought"), UserError("mend"), full, MemoryError()])
 
     def broken(*_words: object) -> bool:
         raise next(raised)
 
     monkeypatch.setattr(ablation_process, "train_folds", broken)
-    for _ in range(3):
+    for _ in range(4):
         _answer(sender, TrainSettings(), None)
     assert sent[0].startswith("Traceback")
     assert sent[0].endswith("ZeroDivisionError: by nought\n")
     assert (type(sent[1]), sent[2]) == (UserError, full)
+    assert (type(sent[3]), str(sent[3])[:15]) == (UserError, "memory ran out ")
 
 
 def test_the_space_for_every_fold_is_there(ablate, monkeypatch):

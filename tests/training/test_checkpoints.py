@@ -184,3 +184,17 @@ def test_a_full_disk_is_a_sentence_and_leaves_the_old_file(path, trained):
         resource.setrlimit(resource.RLIMIT_FSIZE, before)
     assert path.read_bytes() == content
     assert [file.name for file in path.parent.iterdir()] == [path.name]
+
+
+def test_a_process_killed_meanwhile_is_no_fault_of_the_file(path, trained, monkeypatch):
+    """torch tells of it in a signal handler, wherever this process is."""
+
+    def interrupted(*_: object) -> None:
+        raise RuntimeError("DataLoader worker (pid 12) is killed by signal: Killed. ")
+
+    content = path.read_bytes()
+    monkeypatch.setattr(torch, "save", interrupted)
+    with pytest.raises(RuntimeError, match=r"^DataLoader worker \(pid 12\) is killed"):
+        save_checkpoint(path, trained, HISTORY)
+    assert path.read_bytes() == content
+    assert [file.name for file in path.parent.iterdir()] == [path.name]

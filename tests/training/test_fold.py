@@ -3,6 +3,7 @@
 import dataclasses
 import itertools
 import json
+import shutil
 import signal
 import time
 from collections.abc import Callable, Iterator
@@ -18,7 +19,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from graphemes.evaluation.metrics import Score, score
-from graphemes.foundation.errors import DataError, Stopped
+from graphemes.foundation.errors import DataError, Stopped, UserError
 from graphemes.foundation.heads import HEADS, PerHead
 from graphemes.foundation.layout import FoldPaths
 from graphemes.foundation.seeds import stream
@@ -590,6 +591,71 @@ def test_a_broken_loss_names_image_and_step_and_keeps_the_last_epoch(job, whole)
         train_fold(dataclasses.replace(job, batches=Epochs(spoilt)), Tiny())
     train_fold(job, Tiny(seed=9))
     assert same(job.paths, whole)
+
+
+@pytest.mark.parametrize(
+    "error",
+    [torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB."), MemoryError()],
+)
+@pytest.mark.parametrize("part", ["batches", "validate"])
+def test_memory_that_ran_out_names_the_ways_to_need_less_and_keeps_the_last_epoch(
+    job, whole, error, part
+):
+    def full(epoch: int) -> Iterator[Batch]:
+        yield from batches(epoch)
+        if epoch == 1:
+            raise error
+
+    calls = iter([True, False])
+
+    def judge(network: nn.Module) -> Score:
+        if next(calls):
+            return validate(network)
+        raise error
+
+    tight = {"batches": Epochs(full)} if part == "batches" else {"validate": judge}
+    with pytest.raises(UserError) as caught:
+        train_fold(dataclasses.replace(job, **tight), Tiny())
+    said = str(caught.value)
+    assert said.startswith("fold 1, epoch 2: memory ran out on cpu at batch_size=")
+    assert f"batch_size={SIZE // 2} accumulate=2 takes about half" in said
+    assert "checkpointing=true" in said
+    train_fold(job, Tiny(seed=9))
+    assert same(job.paths, whole)
+
+
+def test_a_batch_that_has_no_halves_is_offered_none(tmp_path):
+    def full(_epoch: int) -> Iterator[Batch]:
+        raise MemoryError
+        yield
+
+    job = dataclasses.replace(job_in(tmp_path, batch_size=2), batches=Epochs(full))
+    with pytest.raises(UserError, match=r"memory ran out on cpu at batch_size=2 ") as caught:
+        train_fold(job, Tiny())
+    assert "accumulate" not in str(caught.value)
+
+
+def test_another_fault_of_a_step_is_no_shortage_of_memory(job):
+    def odd(_epoch: int) -> Iterator[Batch]:
+        raise RuntimeError("mat1 and mat2 shapes cannot be multiplied")
+        yield
+
+    with pytest.raises(RuntimeError, match="shapes cannot be multiplied"):
+        train_fold(dataclasses.replace(job, batches=Epochs(odd)), Tiny())
+
+
+@pytest.mark.parametrize("step", [0, STEPS - 1])
+@pytest.mark.parametrize("every", [0.0, 600.0])
+def test_a_state_that_is_removed_meanwhile_is_not_begun_anew_unnoticed(job, step, every):
+    def removed(epoch: int) -> Iterator[Batch]:
+        for number, one in enumerate(batches(epoch)):
+            if (epoch, number) == (1, step):
+                shutil.rmtree(job.paths.directory)
+            yield one
+
+    with pytest.raises(DataError, match=r"state: was removed while fold 1 was trained, so it can"):
+        train_fold(dataclasses.replace(job, batches=Epochs(removed), state_every=every), Tiny())
+    assert not job.paths.directory.exists()
 
 
 def test_a_damaged_checkpoint_is_said(job):

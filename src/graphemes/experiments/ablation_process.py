@@ -11,6 +11,7 @@ from typing import NoReturn
 from graphemes.foundation.errors import Stopped, UserError
 from graphemes.foundation.progress import say
 from graphemes.foundation.settings.commands import TrainSettings
+from graphemes.foundation.shortages import shortage
 from graphemes.pipeline.run_plan import open_run, plan_run
 from graphemes.pipeline.workspace import find_workspace
 from graphemes.training.forecast import Deadline
@@ -79,8 +80,9 @@ def _answer(sender: Connection, settings: TrainSettings, ends: float | None) -> 
         sender.send(error)
     except KeyboardInterrupt:  # whoever started this process was interrupted too, and speaks
         sys.exit(128 + signal.SIGINT)
-    except Exception:  # noqa: BLE001  # whoever started this process says whose mistake it is
-        sender.send(traceback.format_exc())
+    except Exception as error:  # noqa: BLE001  # whoever started this process says whose mistake
+        sentence = shortage(error)
+        sender.send(traceback.format_exc() if sentence is None else UserError(sentence))
 
 
 def _leave(number: int, _frame: FrameType | None) -> NoReturn:

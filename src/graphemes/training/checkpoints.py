@@ -10,6 +10,7 @@ import torch
 
 from graphemes.foundation.errors import DataError, one_line
 from graphemes.foundation.files import replacing
+from graphemes.foundation.shortages import shortage
 from graphemes.network.checksums import checksum
 from graphemes.training.epoch import Begun, Learner, random_states
 
@@ -53,6 +54,8 @@ def save_checkpoint(
         try:
             torch.save({**state, "checksum": checksum(state)}, temporary)
         except RuntimeError as error:  # torch's word for a full disk
+            if shortage(error) is not None:  # said while it is written, as of a killed process
+                raise
             raise OSError(one_line(error)) from None
 
 

@@ -3,11 +3,12 @@
 N images of a fold.
 """
 
+import contextlib
 import functools
 import json
 import shutil
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -17,12 +18,13 @@ import numpy.typing as npt
 from torch import nn
 
 from graphemes.evaluation.metrics import Score
-from graphemes.foundation.errors import DataError, Stopped
+from graphemes.foundation.errors import KEPT, DataError, Stopped, UserError, one_line
 from graphemes.foundation.files import replacing, write_text
 from graphemes.foundation.heads import HEADS
 from graphemes.foundation.layout import FoldPaths
 from graphemes.foundation.progress import counted, duration, progress, say
 from graphemes.foundation.settings.groups import Learning
+from graphemes.foundation.shortages import is_memory_shortage
 from graphemes.foundation.stopping import holding_back_stop
 from graphemes.network.devices import Engine
 from graphemes.network.ranks import ALONE, Ranks
@@ -120,9 +122,10 @@ def train_fold(job: FoldJob, network: nn.Module) -> History:
     while not _ended(job, history):
         if ranks.of_first(job.deadline.over):
             raise _stopped(job, learner, history, begun, job.deadline.setting)
-        result = _train(job, learner, history, forecast, begun or Begun())
-        begun = None
-        _finish_epoch(job, learner, history, result)
+        with _memory_watched(job, history.epochs + 1):
+            result = _train(job, learner, history, forecast, begun or Begun())
+            begun = None
+            _finish_epoch(job, learner, history, result)
     if history.epochs < epochs:
         say(
             f"fold {job.fold}: no better score in {counted(job.settings.patience, 'epoch')}, so it"
@@ -214,6 +217,8 @@ def _train(
 ) -> EpochResult:
     """The epoch that is next, or what is left of it."""
     epoch, done = history.epochs, begun.images * job.ranks.size
+    if job.ranks.is_first and not (epoch or done):
+        job.paths.state.mkdir(parents=True, exist_ok=True)
     label = f"fold {job.fold} epoch {epoch + 1}/{job.settings.epochs}"
     if history.best_score is not None:
         label += f" (best score {history.best_score:.3f})"
@@ -223,7 +228,7 @@ def _train(
             holding_back_stop() as wish,
         ):
             pauses = Pauses(
-                write=functools.partial(save_checkpoint, job.paths.checkpoint, learner, history),
+                write=functools.partial(_write_state, job, learner, history),
                 stopped=functools.partial(_stopped, job, learner, history),
                 every=job.state_every,
                 deadline=job.deadline,
@@ -245,6 +250,26 @@ def _train(
         odd = [job.batches.ids(epoch, error.batch)[place] for place in error.pictures]
         of = f", the picture of {', '.join(odd[:3])}" if odd else ""
         raise NotFinite(f"fold {job.fold}{of}, {error}") from None
+
+
+@contextlib.contextmanager
+def _memory_watched(job: FoldJob, epoch: int) -> Iterator[None]:
+    """Memory that runs out in the block becomes a UserError: a whole run goes on with less."""
+    try:
+        yield
+    except (RuntimeError, MemoryError) as error:
+        if not is_memory_shortage(error):
+            raise
+        s, device = job.settings, job.engine.device.type
+        ways = ["checkpointing=true takes less for the same weights"]
+        if s.batch_size >= 4:  # a batch has two images at least
+            halves = f"batch_size={s.batch_size // 2} accumulate={2 * s.accumulate}"
+            ways.append(f"{halves} takes about half for a step of as many images")
+        raise UserError(
+            f"fold {job.fold}, epoch {epoch}: memory ran out on {device} at"
+            f" batch_size={s.batch_size} image_size={s.image_size} ({one_line(error)[:200]});"
+            f" {'; '.join(ways)}; {KEPT}"
+        ) from None
 
 
 def _finish_epoch(job: FoldJob, learner: Learner, history: History, result: EpochResult) -> None:
@@ -270,7 +295,7 @@ def _finish_epoch(job: FoldJob, learner: Learner, history: History, result: Epoc
     history.log.append(_entry(history, result, validated, time.monotonic() - started))
     if job.ranks.is_first and kept is not None:
         _save_best(job, kept, history)
-    save_checkpoint(job.paths.checkpoint, learner, history)
+    _write_state(job, learner, history)
     if job.ranks.is_first:
         _tidy(job, history)
     say(_line(job, history, validated, best))
@@ -312,7 +337,24 @@ def _tidy(job: FoldJob, history: History) -> None:
     _write_log(job.paths, history)
 
 
+def _write_state(
+    job: FoldJob, learner: Learner, history: History, begun: Begun | None = None
+) -> None:
+    _need_state(job)
+    save_checkpoint(job.paths.checkpoint, learner, history, begun)
+
+
+def _need_state(job: FoldJob) -> None:
+    """Raise DataError if the folder of states was removed: a new one would not say whose it is."""
+    if job.ranks.is_first and not job.paths.state.is_dir():
+        raise DataError(
+            f"{job.paths.state}: was removed while fold {job.fold} was trained, so it can't go on;"
+            " the same command begins afresh"
+        )
+
+
 def _save_best(job: FoldJob, network: nn.Module, history: History) -> None:
+    _need_state(job)
     record = WeightsRecord(
         **{**vars(job.record), "epoch": history.best_epoch, "score": history.best_score}
     )
