@@ -17,9 +17,11 @@ from graphemes.foundation.files import (
     gigabytes,
     locked,
     need_space,
+    need_writable,
     read_json,
     remove_leftovers,
     replacing,
+    replacing_folder,
     stale_temporaries,
     target_of,
     temporary_beside,
@@ -152,9 +154,9 @@ with locked(Path(sys.argv[1])):
 """
 
 
-def python(code: str, path: Path) -> subprocess.Popen[str]:
+def python(code: str, path: Path, *words: str) -> subprocess.Popen[str]:
     """Another process that runs `code`; its standard streams are pipes."""
-    command = [sys.executable, "-c", code, str(path)]
+    command = [sys.executable, "-c", code, str(path), *words]
     return subprocess.Popen(command, stdin=PIPE, stdout=PIPE, text=True)
 
 
@@ -237,3 +239,94 @@ def test_temporaries_of_killed_runs_are_known_by_what_they_would_become(tmp_path
     assert sorted(stale_temporaries(place)) == sorted(left)
     assert target_of(temporary_beside(place)) == place.name
     assert target_of(place) is None
+
+
+FAILING = """
+import os, signal, sys
+from pathlib import Path
+from graphemes.foundation.errors import UserError
+from graphemes.foundation.files import replacing_folder
+out, number, when = Path(sys.argv[1]), int(sys.argv[2]), sys.argv[3]
+real, made = os.replace, []
+def replace(source, target):
+    made.append(target)
+    if len(made) == number and when == "fails":
+        raise OSError(28, "No space left on device")
+    if len(made) == number and when == "before":
+        os.kill(os.getpid(), signal.SIGKILL)
+    real(source, target)
+    if len(made) == number and when == "after":
+        os.kill(os.getpid(), signal.SIGKILL)
+os.replace = replace
+try:
+    with replacing_folder(out) as folder:
+        (folder / "a").write_text("new")
+except UserError as error:
+    print(error)
+"""
+
+
+@pytest.mark.parametrize("number", [1, 2])
+@pytest.mark.parametrize("when", ["fails", "before", "after"])
+def test_a_folder_is_the_old_or_the_new_whatever_move_fails(tmp_path, number, when):
+    """Killed between the two moves it is neither; the old is back before anything is done."""
+    out, seen = tmp_path / "out", []
+    out.mkdir()
+    (out / "a").write_text("old")
+    (tmp_path / ".out.x.old").touch()  # somebody's own
+    with python(FAILING, out, str(number), when) as process:
+        said = process.stdout.read()
+    assert process.returncode == (0 if when == "fails" else -9)
+    assert (said == f"{out}: could not be written: No space left on device\n") == (when == "fails")
+    if when == "fails":
+        assert (names(tmp_path), (out / "a").read_text()) == ([".out.x.old", "out"], "old")
+
+    def look() -> None:
+        with replacing_folder(out):
+            seen.extend(path.read_text() for path in out.iterdir())
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        look()
+    assert seen == ["new" if (number, when) == (2, "after") else "old"]
+    remove_leftovers(tmp_path)
+    assert names(tmp_path) == [".out.x.old", "out"]
+
+
+MOVING = """
+import fcntl, os, sys
+fcntl.flock(os.open(sys.argv[1], os.O_RDONLY), fcntl.LOCK_EX)
+print("held", flush=True)
+sys.stdin.readline()
+"""
+
+
+def test_what_another_process_moves_away_is_not_brought_back(tmp_path):
+    with python(FAILING, tmp_path / "out", "9", "after"):
+        pass
+    former = (tmp_path / "out").rename(tmp_path / ".out.7.old")
+    with python(MOVING, former) as moving:
+        assert moving.stdout.readline() == "held\n"
+        with replacing_folder(tmp_path / "out"):
+            assert former.name in names(tmp_path)
+        moving.kill()
+    assert (former / "a").read_text() == "new"
+
+
+def test_a_link_that_leads_to_nowhere_is_named(tmp_path):
+    link = tmp_path / "results"
+    link.symlink_to(tmp_path / "unmounted")
+    told = f"{link} leads to {tmp_path / 'unmounted'}, which isn't there; is its disk mounted?"
+    path = link / "deep" / "a.txt"
+    with pytest.raises(UserError) as caught:
+        write_text(path, "text")
+    assert str(caught.value) == f"{path}: could not be written: {told}"
+    with pytest.raises(UserError, match=r"which isn't there; is its disk mounted\?$"):
+        locked(path).__enter__()
+    with pytest.raises(UserError, match=r"which isn't there; is its disk mounted\?$"):
+        replacing_folder(path).__enter__()
+    with pytest.raises(UserError, match=r"results is no folder, so nothing can be put below it$"):
+        need_writable(path)
+    (tmp_path / "unmounted").mkdir()
+    write_text(path, "text")
+    assert (tmp_path / "unmounted" / "deep" / "a.txt").read_text() == "text"

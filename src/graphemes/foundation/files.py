@@ -40,7 +40,7 @@ def replacing(path: Path) -> Iterator[Path]:
     except BrokenPipeError:  # of what is said meanwhile, not of this file
         raise
     except OSError as error:
-        raise UserError(f"{path}: could not be written: {error.strerror or error}") from error
+        raise UserError(f"{path}: could not be written: {reason(path, error)}") from error
 
 
 @contextlib.contextmanager
@@ -52,6 +52,7 @@ def replacing_folder(path: Path) -> Iterator[Path]:
     temporary = temporary_beside(path)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
+        _bring_back(path)
         shutil.rmtree(temporary, ignore_errors=True)
         temporary.mkdir()
         try:
@@ -66,7 +67,15 @@ def replacing_folder(path: Path) -> Iterator[Path]:
     except BrokenPipeError:  # of what is said meanwhile, not of this folder
         raise
     except OSError as error:
-        raise UserError(f"{path}: could not be written: {error.strerror or error}") from error
+        raise UserError(f"{path}: could not be written: {reason(path, error)}") from error
+
+
+def reason(path: Path, error: OSError) -> str:
+    """Why `path` can't be written: the system's words, or the link that leads to nowhere."""
+    for place in (path, *path.parents):
+        if os.path.islink(place) and not os.path.exists(place):
+            return f"{place} leads to {os.readlink(place)}, which isn't there; is its disk mounted?"
+    return error.strerror or str(error)
 
 
 @contextlib.contextmanager
@@ -100,19 +109,34 @@ def remove_leftovers(directory: Path, targets: Collection[str] | None = None) ->
     if fcntl is None or not directory.is_dir():
         return []
     found = []
-    for path in directory.iterdir():
-        target = target_of(path)
-        if target is None or (targets is not None and target not in targets):
-            continue
-        with contextlib.suppress(OSError):  # it has just become what it was to be, or is in use
-            descriptor = os.open(path, os.O_RDONLY)
-            try:
-                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                shutil.rmtree(path) if path.is_dir() else path.unlink()
-            finally:
-                os.close(descriptor)
+    for path in _unused(directory, "tmp", targets):
+        with contextlib.suppress(OSError):  # it has just become what it was to be
+            shutil.rmtree(path) if path.is_dir() else path.unlink()
             found.append(path)
     return found
+
+
+def _unused(directory: Path, kind: str, targets: Collection[str] | None) -> Iterator[Path]:
+    """What lies there of that kind, of these targets or any, and no process is at work with.
+
+    Nobody else can begin with it before the next is asked for.
+    """
+    for path in list(directory.iterdir()):
+        target = target_of(path, kind)
+        if fcntl is None or target is None or (targets is not None and target not in targets):
+            continue
+        try:
+            descriptor = os.open(path, os.O_RDONLY)
+        except OSError:
+            continue
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:  # in use
+            continue
+        else:
+            yield path
+        finally:
+            os.close(descriptor)
 
 
 def _take_place(temporary: Path, path: Path) -> None:
@@ -121,13 +145,23 @@ def _take_place(temporary: Path, path: Path) -> None:
         temporary.replace(path)
         return
     former = path.with_name(f".{path.name}.{os.getpid()}{_PROCESS}.old")
-    path.replace(former)
-    try:
-        temporary.replace(path)
-    except OSError:
-        former.replace(path)
-        raise
-    shutil.rmtree(former)
+    with _folder_in_use(path):
+        path.replace(former)
+        try:
+            temporary.replace(path)
+        except OSError:
+            former.replace(path)
+            raise
+        shutil.rmtree(former, ignore_errors=True)  # what is asked for stands there by now
+
+
+def _bring_back(path: Path) -> None:
+    """Undo what a process was killed over between the two moves of `_take_place`."""
+    for former in _unused(path.parent, "old", {path.name}):
+        if path.exists():
+            shutil.rmtree(former, ignore_errors=True)
+        else:
+            former.replace(path)
 
 
 def temporary_beside(path: Path) -> Path:
@@ -135,9 +169,12 @@ def temporary_beside(path: Path) -> Path:
     return path.with_name(f".{path.name}.{os.getpid()}{_PROCESS}.tmp")
 
 
-def target_of(temporary: Path) -> str | None:
-    """The name of what a process would have made of a temporary; None if it isn't one of ours."""
-    found = re.fullmatch(r"\.(.+)\.\d+\.tmp", temporary.name)
+def target_of(temporary: Path, kind: str = "tmp") -> str | None:
+    """The name of what a process would have made of a temporary; None if it isn't one of ours.
+
+    kind: "old" for what another was taking the place of.
+    """
+    found = re.fullmatch(rf"\.(.+)\.\d+\.{kind}", temporary.name)
     return found[1] if found else None
 
 
@@ -195,7 +232,7 @@ def need_writable(path: Path) -> None:
     """Raise UserError when no file can be put at `path`, before the work that would fill it."""
     if path.is_dir():
         raise UserError(f"{path}: is a folder, expected the path of a file")
-    existing = next(p for p in path.parents if p.exists())
+    existing = next(p for p in path.parents if os.path.lexists(p))
     if not existing.is_dir():
         raise UserError(
             f"{path}: {existing} is no folder, so nothing can be put below it; choose another place"
@@ -255,7 +292,7 @@ def locked(path: Path, *, busy: str | None = None) -> Iterator[None]:
         path.parent.mkdir(parents=True, exist_ok=True)
         file = path.open("a")
     except OSError as error:
-        raise UserError(f"{path}: could not be written: {error.strerror}") from None
+        raise UserError(f"{path}: could not be written: {reason(path, error)}") from None
     with file:
         _lock(file, busy)
         yield

@@ -9,6 +9,7 @@ from typing import NamedTuple
 from graphemes.competition.pointers import shard_stamp
 from graphemes.competition.shards import Pixels, Shard, decode, open_shard
 from graphemes.foundation.errors import DataError, UserError
+from graphemes.foundation.files import reason
 from graphemes.foundation.heads import PIXELS
 from graphemes.foundation.progress import Advance
 from graphemes.foundation.settings.types import Wish
@@ -121,7 +122,6 @@ def writing(directory: Path) -> Iterator[None]:
     except BrokenPipeError:  # of what is said meanwhile, not of the disk
         raise
     except OSError as error:
-        reason = error.strerror or error
         raise UserError(
-            f"{directory}: can't be written to: {reason}; choose another work_dir"
+            f"{directory}: can't be written to: {reason(directory, error)}; choose another work_dir"
         ) from None

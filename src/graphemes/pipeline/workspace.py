@@ -13,7 +13,7 @@ from graphemes.competition.labels import read_labels
 from graphemes.competition.mirror import mirror
 from graphemes.foundation.addresses import Address
 from graphemes.foundation.errors import DataError, UserError
-from graphemes.foundation.files import need_utf8, no_directory
+from graphemes.foundation.files import need_utf8, no_directory, reason
 from graphemes.foundation.layout import ROOT, Layout
 from graphemes.foundation.machine import keep_freed_memory
 from graphemes.foundation.progress import say
@@ -114,7 +114,7 @@ def find_layout(settings: Places) -> Layout:
         work_dir.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise UserError(
-            f"work_dir={work_dir}: can't be made: {error.strerror}; choose another with"
+            f"work_dir={work_dir}: can't be made: {reason(work_dir, error)}; choose another with"
             " work_dir=PATH"
         ) from None
     try:
