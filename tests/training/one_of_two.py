@@ -145,8 +145,11 @@ class TwoSteps(Deadline):
 def fold_job(directory: Path, ranks: Ranks, deadline: Deadline) -> FoldJob:
     settings = Learning(epochs=EPOCHS, batch_size=BATCH // 2, lr=0.01)
     record = WeightsRecord({}, "0", 0, None, {}, {}, True, [168, 11, 7])
+    paths = FoldPaths(directory)
+    if ranks.is_first:
+        paths.state.mkdir(parents=True, exist_ok=True)
     return FoldJob(
-        paths=FoldPaths(directory),
+        paths=paths,
         seeds=SEEDS,
         settings=settings,
         engine=Engine(torch.device("cpu"), "fp32"),

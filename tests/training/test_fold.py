@@ -134,8 +134,10 @@ def job_in(directory: Path, **values: object) -> FoldJob:
         demo=True,
         classes=[168, 11, 7],
     )
+    paths = FoldPaths(directory)
+    paths.state.mkdir(parents=True, exist_ok=True)
     return FoldJob(
-        paths=FoldPaths(directory),
+        paths=paths,
         seeds=SEEDS,
         settings=Learning(
             **{"epochs": EPOCHS, "batch_size": SIZE, "lr": 0.02, "ema": 0.9, **values}
@@ -307,7 +309,7 @@ def test_a_deadline_leaves_time_for_what_comes_afterwards(clock):
 def test_a_fold_without_time_for_a_step_is_not_begun(job):
     with pytest.raises(Stopped, match="no time for a step of fold 1, so it was not begun"):
         train_fold(dataclasses.replace(job, deadline=Deadline(time.monotonic())), Tiny())
-    assert not job.paths.directory.exists()
+    assert not any(job.paths.state.iterdir())
 
 
 class Steps(Deadline):

@@ -77,7 +77,7 @@ Validate = Callable[[nn.Module], Score]  # a network as the one that is trained
 class FoldJob:
     """What one fold's training needs from outside."""
 
-    paths: FoldPaths
+    paths: FoldPaths  # its folder of states is there
     seeds: tuple[int, int]  # (seed, fold) of every random stream
     settings: Learning
     engine: Engine
@@ -217,8 +217,6 @@ def _train(
 ) -> EpochResult:
     """The epoch that is next, or what is left of it."""
     epoch, done = history.epochs, begun.images * job.ranks.size
-    if job.ranks.is_first and not (epoch or done):
-        job.paths.state.mkdir(parents=True, exist_ok=True)
     label = f"fold {job.fold} epoch {epoch + 1}/{job.settings.epochs}"
     if history.best_score is not None:
         label += f" (best score {history.best_score:.3f})"
