@@ -188,6 +188,7 @@ SOME = [
 ]
 
 
+@pytest.mark.slow  # as each attempt is a run
 def test_a_run_whose_writes_fail_again_and_again_comes_to_the_same_end(driver, whole):
     need_whole_files(whole[0])
     chain(driver, "some", SOME, whole[0])

@@ -44,6 +44,9 @@ A = {**TINY, "name": "a", "tta": "none"}
 B = {**TINY, "name": "b", "image_size": "24x40", "crop": "none", "tta": "shifts"}
 
 
+pytestmark = pytest.mark.slow  # runs of their own, trained first
+
+
 @pytest.fixture(scope="module")
 def two(kaggle_like, decoded, tmp_path_factory) -> Path:
     """A work directory with runs a and b, of other networks, pictures and views."""

@@ -31,6 +31,9 @@ from worlds import named
 TWELVE = {**QUICK, "trunk": "timm/test_resnet", "batch_size": 12}
 
 
+pytestmark = pytest.mark.slow  # a training each
+
+
 def refused(said: Spoken, *parts: str) -> None:
     assert said.code == 2, said
     assert said.err.count("\n") == 1, said.err

@@ -104,13 +104,14 @@ def test_other_settings_are_refused_and_nothing_is_lost(again, kaggle_like, trai
     said = train(data_dir=kaggle_like, work_dir=again, lr=0.1)
     assert said.code == 2
     assert said.err.count("\n") == 1
-    assert "lr is 0.006, asked for 0.1" in said.err
+    assert "lr is 0.003, asked for 0.1" in said.err
     assert "overwrite=true" in said.err
     assert "name=" in said.err
     changed = [p for p, t in files.items() if not p.exists() or p.stat().st_mtime_ns != t]
     assert not [path for path in changed if path.suffix != ".lock"]
 
 
+@pytest.mark.slow
 def test_overwrite_and_name_are_the_two_ways_out(again, kaggle_like, train):
     said = train(data_dir=kaggle_like, work_dir=again, lr=0.01, name="other")
     assert said.code == 0, said.err
@@ -122,6 +123,7 @@ def test_overwrite_and_name_are_the_two_ways_out(again, kaggle_like, train):
     assert certificate["settings"]["lr"] == 0.01
 
 
+@pytest.mark.slow
 def test_more_folds_join_the_run(again, kaggle_like, train, run):
     said = train(data_dir=kaggle_like, work_dir=again, fold="0,2")
     assert said.code == 0, said.err
@@ -165,6 +167,7 @@ def test_tables_of_different_folds_are_refused(again, untested, train, run):
     assert "folds" in said.err
 
 
+@pytest.mark.slow
 def test_every_row_trains_and_nothing_validates(kaggle_like, work, train):
     said = train(data_dir=kaggle_like, work_dir=work, fold="none", trunk="resnet34")
     assert said.code == 0, said.err
@@ -174,6 +177,7 @@ def test_every_row_trains_and_nothing_validates(kaggle_like, work, train):
     assert (work / "submissions" / "submission.csv").exists()
 
 
+@pytest.mark.slow
 def test_the_demos_results_give_way_without_asking(demo, own_data, tmp_path, train):
     # Other real images: the demo's first ten are gone.
     labels = pd.read_csv(own_data / "train.csv")
@@ -192,6 +196,7 @@ def test_the_demos_results_give_way_without_asking(demo, own_data, tmp_path, tra
     assert certificate["identity"]["demo"] is False
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kept", ["nothing", "zips", "one"])
 def test_without_all_test_shards_there_is_no_submission(kept, own_data, tmp_path, train):
     shards = sorted(own_data.glob("test_image_data_*"))
@@ -213,6 +218,7 @@ def test_without_all_test_shards_there_is_no_submission(kept, own_data, tmp_path
     assert (tmp_path / "w" / "folds" / "fold0" / "run.json").exists()
 
 
+@pytest.mark.slow
 def test_time_limit_stops_cleanly_and_the_same_command_goes_on(again, kaggle_like, train):
     # Where the store is there already, so that the time is the epochs'.
     settings = {"data_dir": kaggle_like, "work_dir": again, "epochs": 1000, "name": "limited"}
@@ -234,6 +240,7 @@ def test_time_limit_stops_cleanly_and_the_same_command_goes_on(again, kaggle_lik
     assert (again / "submissions" / "limited.csv").exists()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("gone", ["run.json", "weights.safetensors"])
 def test_results_that_nobody_owns_up_to_are_not_cleared_away(gone, again, kaggle_like, train):
     fold = again / "folds" / "fold0"
@@ -285,6 +292,7 @@ def test_a_reader_that_leaves_is_no_bug(tmp_path):
         assert "Traceback" not in process.stderr.read()
 
 
+@pytest.mark.slow
 def test_weights_that_saw_the_validation_images_are_warned_of(again, untested, train):
     weights = again / "folds" / "fold0" / "weights.safetensors"
     said = train(data_dir=untested, work_dir=again, name="more", fold=1, init=weights, limit=100)
@@ -386,6 +394,7 @@ def test_folds_by_grapheme_lie_beside_the_others(labels_alone, tmp_path, run):
     assert not table.equals(pd.read_csv(path))
 
 
+@pytest.mark.slow
 def test_anybodys_folds_are_taken(untested, work, tmp_path, train):
     labels = pd.read_csv(untested / "train.csv")
     mine = pd.DataFrame({"fold": np.arange(len(labels)) % 2, "image_id": labels["image_id"]})
@@ -404,6 +413,7 @@ def test_anybodys_folds_are_taken(untested, work, tmp_path, train):
     assert not (work / "folds" / "folds.csv").exists()
 
 
+@pytest.mark.slow
 def test_unseen_is_what_no_training_row_holds(untested, work, tmp_path, train, run):
     labels = pd.read_csv(untested / "train.csv")
     twin = labels.duplicated(COLUMNS)

@@ -18,6 +18,8 @@ from graphemes.images.scan_facts import read_facts
 from graphemes.pipeline.training_data import store_name
 from worlds import write_manifest, write_synthetic
 
+pytestmark = pytest.mark.slow  # a training each; that pictures are mixed is tested by room
+
 SYNTHETIC = 40
 # Three epochs of 26, 16 and 6 synthetic images among 32.
 SHARE = {"synthetic_share": "0.8:0.2", "epochs": 3}

@@ -133,7 +133,7 @@ def test_runs_share_folds_and_are_kept(ablate, work):
         assert not paths.weights.exists()  # a table and a record are enough
         record, table = read_json(paths.run), read_oof(paths.oof)
         assert record["seed"] == found["seed"]
-        assert record["settings"]["lr"] == (0.01 if "lr" in name else 0.006)
+        assert record["settings"]["lr"] == (0.01 if "lr" in name else 0.003)
         root = macro_recall(table.truth.root, table.probabilities.root.argmax(1))
         assert found["root"] == pytest.approx(root)
         assert found["score"] == pytest.approx(record["best_score"])

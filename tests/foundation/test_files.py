@@ -325,7 +325,7 @@ def test_a_link_that_leads_to_nowhere_is_named(tmp_path):
         locked(path).__enter__()
     with pytest.raises(UserError, match=r"which isn't there; is its disk mounted\?$"):
         replacing_folder(path).__enter__()
-    with pytest.raises(UserError, match=r"results is no folder, so nothing .*; choose another place$"):
+    with pytest.raises(UserError, match=r"results is no folder, so nothing .*; choose another"):
         need_writable(path)
     (tmp_path / "unmounted").mkdir()
     write_text(path, "text")

@@ -79,6 +79,7 @@ def test_a_changed_folds_file_is_told_of_and_taken(whole, kaggle_like, run, capf
     assert "its folds differ" in run(**words).err
 
 
+@pytest.mark.slow
 def test_doctor_reads_shards_stores_and_results(whole, kaggle_like, run):
     said = run("doctor", check="true", data_dir=kaggle_like, work_dir=whole)
     assert said.code == 0, said.err
