@@ -107,21 +107,22 @@ def test_no_folds_stand_there_without_a_word_on_where_they_come_from(workspace):
     assert read_json(about)["digest"] == file_digest(path)
 
 
+@pytest.mark.parametrize("name", ["folds.json", "folds.csv"])  # in the order of their writing
 def test_the_demos_folds_give_way_also_where_a_run_ended_as_it_replaced_them(
-    workspace, monkeypatch
+    workspace, monkeypatch, name
 ):
     demo = replace(workspace, demo=True)
     plan_folds(TrainSettings(folds=2), demo).write()
     real = os.replace
 
     def fail(source: Path, target: Path) -> None:
-        if target.name == "folds.csv":
+        if target.name == name:
             raise OSError(5, "Input/output error")
         real(source, target)
 
     asked = TrainSettings(folds=3)
     monkeypatch.setattr(os, "replace", fail)
-    with pytest.raises(UserError, match=r"folds\.csv: could not be written: Input/output error$"):
+    with pytest.raises(UserError, match=rf"{name}: could not be written: Input/output error$"):
         plan_folds(asked, workspace).write()
     monkeypatch.undo()
     plan = plan_folds(asked, workspace)  # without overwrite=true

@@ -184,25 +184,26 @@ def changed_since(path: Path) -> str | None:
 
     It may be the user's own change, which a run takes: so it isn't refused.
     """
-    with contextlib.suppress(DataError):
-        about = read_json(_about(path))
-        known = about.get("digest") if isinstance(about, dict) else None
-        if known is not None and known != file_digest(path):
-            return (
-                f"{path}: isn't as it was written, says {_about(path).name}; if the change isn't"
-                " yours, delete both, and a run makes them again"
-            )
-    return None
+    if _origin_of(path).get("digest") in (None, _digest_of(path)):
+        return None
+    return (
+        f"{path}: isn't as it was written, says {_about(path).name}; if the change isn't yours,"
+        " delete both, and a run makes them again"
+    )
 
 
 def _is_demos(path: Path) -> bool:
     """Whether a folds.csv was made for the demo, and nobody changed it since."""
-    try:
+    origin = _origin_of(path)
+    return origin.get("demo") is True and origin.get("digest") == _digest_of(path)
+
+
+def _origin_of(path: Path) -> dict[str, Any]:
+    """What is said beside a folds.csv of where it comes from; nothing where that can't be read."""
+    with contextlib.suppress(DataError):
         about = read_json(_about(path))
-    except DataError:
-        return False
-    known = isinstance(about, dict) and about.get("demo") is True
-    return known and about.get("digest") == file_digest(path)
+        return about if isinstance(about, dict) else {}
+    return {}
 
 
 def unfolded(labels: pd.DataFrame) -> FoldPlan:
