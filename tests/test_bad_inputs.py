@@ -27,7 +27,7 @@ from graphemes.foundation.classes import competition_graphemes
 from graphemes.foundation.files import digest
 from graphemes.foundation.heads import COLUMNS
 from graphemes.foundation.settings.commands import MODELS
-from worlds import named, random_pixels, shard_table, write_fold, write_table
+from worlds import named, random_pixels, shard_table, unsealed, write_fold, write_table
 
 IMAGES, TESTS = 40, 3
 TINY = {**QUICK, "widths": "8,16,32,64", "tta": "none"}
@@ -228,8 +228,7 @@ def other_folds(place: Place) -> None:
 def json_of(name: str, change: Callable[[dict[str, Any]], object]) -> Spoil:
     def spoil(place: Place) -> None:
         path = Path(place.fill(name))
-        value = json.loads(path.read_text())
-        value.pop("checksum", None)  # which would tell of the change alone
+        value = unsealed(path)
         change(value)
         path.write_text(json.dumps(value))
 

@@ -36,7 +36,7 @@ from graphemes.pipeline.run_shares import fit_run_shares, run_shares
 from graphemes.pipeline.trained_networks import load_networks
 from graphemes.pipeline.training_data import open_training_data
 from graphemes.pipeline.workspace import find_workspace
-from worlds import write_fold
+from worlds import unsealed, write_fold
 
 FP32 = Engine(torch.device("cpu"), "fp32")
 TINY = {**QUICK, "trunk": "timm/test_resnet"}
@@ -188,7 +188,7 @@ def test_an_ensemble_takes_the_rule_that_its_mixed_tables_give(again, call):
     kept = call("score", again, runs="a,b", decide="prior")
     assert f"{path}: fitted on these tables: kept" in kept.out
 
-    value = json.loads(path.read_text())  # a rule that moves labels
+    value = unsealed(path)  # a rule that moves labels
     value["rules"]["prior"]["powers"] = {"root": 2.0, "vowel": 2.0, "consonant": 2.0}
     write_json(path, {**value, "winner": "prior"})
     for decide, shares in (("prior", "auto"), ("auto", taken)):

@@ -22,7 +22,15 @@ from graphemes.foundation.layout import FoldPaths
 from graphemes.network.weights import load_weights, read_record, save_weights, write_settings
 from graphemes.pipeline.decisions import choose_rule, identities_of
 from graphemes.release import packing
-from worlds import make_table, named, random_pixels, shard_table, write_fold, write_table
+from worlds import (
+    make_table,
+    named,
+    random_pixels,
+    shard_table,
+    unsealed,
+    write_fold,
+    write_table,
+)
 
 DIGESTS = {"data": "d", "folds": "f"}
 
@@ -209,7 +217,7 @@ def test_without_a_file_auto_is_argmax_and_a_rule_by_name_is_refused(place, pred
 
 def test_rules_of_another_run_are_not_taken(place, table, predict):
     path = place / "folds" / "decisions.json"
-    value = json.loads(path.read_text())
+    value = unsealed(path)
     value["identity"]["settings"]["seed"] = 5
     value["identity"]["digests"]["folds"] = "other"
     write_json(path, value)
@@ -223,7 +231,7 @@ def test_rules_of_another_run_are_not_taken(place, table, predict):
 
 def test_what_trained_on_every_row_takes_its_runs_rules(place, table, predict):
     path = place / "folds" / "decisions.json"
-    value = json.loads(path.read_text())
+    value = unsealed(path)
     every, known = {"0 0 0": 1000, "1 1 1": 1, "2 2 2": 50}, {"0 0 0": 2, "1 1 1": 2}
     write_json(path, {**value, "graphemes": known, "graphemes_of_all": every})
     write_run(place / "folds", table, "none")
@@ -261,7 +269,7 @@ def test_a_file_that_was_tampered_with_is_refused_or_left_alone(place, predict, 
 
 def test_a_joint_winner_that_no_unseen_image_judged_says_so(place, predict, run):
     path = place / "folds" / "decisions.json"
-    value = json.loads(path.read_text())
+    value = unsealed(path)
     word = "no image of an unseen grapheme judged it; decide=tuned is safer where many are unseen"
     write_json(path, {**value, "winner": "joint"})
     assert word in predict().out
@@ -276,7 +284,7 @@ def test_a_joint_winner_that_no_unseen_image_judged_says_so(place, predict, run)
 
 def test_images_that_are_too_few_are_named_in_both_places(place, predict, run):
     path = place / "folds" / "decisions.json"
-    value = json.loads(path.read_text())
+    value = unsealed(path)
     write_json(path, {**value, "winner": "argmax", "images": 40})
     assert "; 40 images are too few to choose a rule by (500))" in predict().out
     write_json(path, {**value, "winner": "argmax"})
@@ -295,7 +303,7 @@ def test_a_rule_is_not_scored_on_the_images_that_it_was_fitted_on(place, kaggle_
     data = json.loads(next((place / "data" / "cache").glob("*.json")).read_text())["digest"]
     record = replace(read_record(weights), digests={"data": data, "folds": "f"})
     save_weights(weights, load_weights(weights)[0].state_dict(), record, np.zeros(1, np.int64))
-    value = json.loads(path.read_text())
+    value = unsealed(path)
     value["identity"]["digests"]["data"] = data
     write_json(path, value)
     said = run("score", **words, decide="tuned")
@@ -356,7 +364,7 @@ def test_a_training_takes_the_rule_that_its_own_table_gives(kaggle_like, work, t
     assert "decide=tuned: as asked" in said.out
     # Weights that surely move labels: those that were fitted on so few images may move none.
     path = work / "folds" / "decisions.json"
-    value = json.loads(path.read_text())
+    value = unsealed(path)
     value["rules"]["tuned"]["weights"]["vowel"][3] = 1e6
     write_json(path, value)
     shutil.rmtree(work / "submissions")
