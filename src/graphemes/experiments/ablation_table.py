@@ -16,15 +16,14 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from graphemes.evaluation.decide import likeliest
-from graphemes.evaluation.decision_files import read_decisions
+from graphemes.evaluation.decide import Argmax, likeliest
 from graphemes.evaluation.metrics import score
 from graphemes.evaluation.oof import concatenate, read_oof
 from graphemes.experiments.ablation_runs import Run
 from graphemes.foundation.files import replacing
 from graphemes.foundation.progress import duration, silence
 from graphemes.foundation.settings.variations import BASELINE
-from graphemes.pipeline.decision_fitting import decide_run
+from graphemes.pipeline.decision_fitting import fit_run
 from graphemes.pipeline.run_records import RunRecord
 
 
@@ -65,11 +64,10 @@ def result_row(run: Run, seconds: float | None = None) -> Row:
     records = [RunRecord.read(paths.run) for paths in run.folds]
     table = concatenate([read_oof(paths.oof) for paths in run.folds])
     found = score(table.truth, likeliest(table.probabilities))
+    decide = run.settings.decide
     with silence():
-        taken = decide_run(run.layout, run.folds, table, run.settings.decide)
-    judged = None  # few images have no file: no rule is fitted on them
-    if "gain" in taken:
-        judged = read_decisions(run.layout.decisions).row(run.settings.decide)
+        rules = fit_run(run.layout, run.folds, table, decide)
+    judged = None if rules is None else rules.row(decide)
     passes = sum(record.image_passes for record in records)
     trained = sum(record.train_seconds for record in records)
     last = records[-1]
@@ -81,7 +79,7 @@ def result_row(run: Run, seconds: float | None = None) -> Row:
         images=found.n,
         score=found.score,
         **found.recall._asdict(),
-        rule=taken["rule"],
+        rule=Argmax.name if rules is None else rules.taken(decide).name,
         decided=found.score if judged is None else judged.score,
         unseen=None if judged is None else judged.unseen,
         last_score=statistics.fmean(record.last_score or 0.0 for record in records),
@@ -113,11 +111,8 @@ def write_rows(path: Path, rows: Sequence[Row]) -> None:
     columns: dict[str, list[Any]] = {
         field.name: [getattr(row, field.name) for row in rows] for field in fields(Row)
     }
-    types = {
-        "seconds": pa.float64(),
-        "unseen": pa.float64(),
-        "commit": pa.string(),
-    }  # maybe all null
+    # Of columns that may be all null.
+    types = {"seconds": pa.float64(), "unseen": pa.float64(), "commit": pa.string()}
     arrays = {name: pa.array(values, types.get(name)) for name, values in columns.items()}
     with replacing(path) as temporary:
         pq.write_table(pa.table(arrays), temporary)

@@ -17,6 +17,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from graphemes.experiments.peak_memory import anonymous_memory
 from graphemes.foundation.errors import SettingsError, Stopped, UserError
 from graphemes.foundation.files import locked, target_of, write_json
 from graphemes.foundation.layout import ROOT, Layout
@@ -95,7 +96,7 @@ class Outcome:
     words: list[str]
     seconds: float
     fault: str | None  # a sentence, or a traceback; None of one that ended well
-    memory: float  # GB, resident
+    memory: float  # GB that no file backs
     files: int  # open in this process
     processes: int  # started by it and still there
     shared: int  # entries of /dev/shm
@@ -169,13 +170,12 @@ def _one(number: int, data: Path, work: Path) -> Outcome:
 
 def _here() -> tuple[float, int, int, int]:
     """Memory, open files, processes, shared memory; 0 where the system doesn't tell."""
-    memory = files = shared = 0
-    with contextlib.suppress(OSError, ValueError):
-        pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1])
-        memory = pages * os.sysconf("SC_PAGE_SIZE")
+    files = shared = 0
+    with contextlib.suppress(OSError):
         files = len(os.listdir("/proc/self/fd"))
         shared = len(os.listdir(SHARED_MEMORY))
-    return memory / 1e9, files, len(multiprocessing.active_children()), shared
+    memory = (anonymous_memory() or 0) / 1e9
+    return memory, files, len(multiprocessing.active_children()), shared
 
 
 def _conclude(path: Path, outcomes: list[Outcome]) -> None:

@@ -30,7 +30,8 @@ def replacing(path: Path) -> Iterator[Path]:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         try:
-            with temporary.open("wb") as mark, _in_use(mark.fileno()):
+            with temporary.open("wb") as mark:
+                _mark_in_use(mark.fileno())
                 yield temporary
                 with temporary.open("rb+") as file:
                     os.fsync(file.fileno())
@@ -78,13 +79,11 @@ def reason(path: Path, error: OSError) -> str:
     return error.strerror or str(error)
 
 
-@contextlib.contextmanager
-def _in_use(descriptor: int) -> Iterator[None]:
-    """A lock on what this process is writing, by which others tell it from what a dead one left."""
+def _mark_in_use(descriptor: int) -> None:
+    """Lock what this process is writing until it is closed: what a dead one left has no lock."""
     if fcntl is not None:
         with contextlib.suppress(OSError):  # some network file systems have none
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    yield
 
 
 @contextlib.contextmanager
@@ -94,8 +93,8 @@ def _folder_in_use(folder: Path) -> Iterator[None]:
         return
     descriptor = os.open(folder, os.O_RDONLY)
     try:
-        with _in_use(descriptor):
-            yield
+        _mark_in_use(descriptor)
+        yield
     finally:
         os.close(descriptor)
 

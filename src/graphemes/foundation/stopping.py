@@ -32,15 +32,16 @@ def holding_back_stop() -> Iterator[StopWish]:
         return
     before = signal.getsignal(signal.SIGTERM)
 
-    def note(number: int, frame: FrameType | None) -> None:
+    def put_back() -> None:
+        signal.signal(signal.SIGTERM, signal.SIG_DFL if before is None else before)
+
+    def note(_number: int, _frame: FrameType | None) -> None:
         nonlocal since
         now = time.monotonic()
         if not wish.asked:
             wish.asked, since = True, now
         elif now - since > TOGETHER:
-            if callable(before):
-                before(number, frame)
-            signal.signal(signal.SIGTERM, signal.SIG_DFL)
+            put_back()
             signal.raise_signal(signal.SIGTERM)
 
     signal.signal(signal.SIGTERM, note)
@@ -51,6 +52,6 @@ def holding_back_stop() -> Iterator[StopWish]:
         granted = True
         raise
     finally:
-        signal.signal(signal.SIGTERM, signal.SIG_DFL if before is None else before)
+        put_back()
         if wish.asked and not granted:
             signal.raise_signal(signal.SIGTERM)

@@ -35,14 +35,22 @@ def decide_run(
     Writes decisions.json and says how the rules do, and which is taken. With decide=argmax nothing
     is fitted; nor where the folds are of several runs, nor, with auto, where images are few.
     """
+    found = fit_run(layout, places, table, decide)
+    return {"rule": Argmax.name} if found is None else _entry(found, decide)
+
+
+def fit_run(
+    layout: Layout, places: Sequence[FoldPaths], table: OofTable, decide: Decide
+) -> DecisionFile | None:
+    """The rules of a run's table, as `decide_run` says; None where none are fitted."""
     identity = one_identity(places)
     if identity is None:
         say("the folds are of several runs, so no decision rule is fitted: argmax")
     elif fits(decide, len(table.folds)):
         tables = {str(place.number): file_digest(place.oof) for place in places}
         files = folds_files(layout, places)
-        return _entry(fitted_file(layout.decisions, identity, tables, table, files), decide)
-    return {"rule": Argmax.name}
+        return fitted_file(layout.decisions, identity, tables, table, files)
+    return None
 
 
 def fits(decide: Decide, images: int) -> bool:

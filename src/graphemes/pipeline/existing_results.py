@@ -145,8 +145,8 @@ def guard_submission(path: Path, origin: dict[str, str], *, overwrite: bool) -> 
         kept = read_digests(beside)
     except DataError as error:
         raise PlaceTaken(f"{path}: there already, and {error}; {ways}") from None
-    if kept.get("submission") != file_digest(path):
-        raise PlaceTaken(f"{path}: isn't what {beside.name} belongs to; was it changed? {ways}")
+    if changed := changed_submission(path, kept):
+        raise PlaceTaken(f"{changed} {ways}")
     kept = {**_EARLIER, **kept}
     if "shares" in kept:
         kept.setdefault("share_values", kept["shares"])
@@ -155,6 +155,13 @@ def guard_submission(path: Path, origin: dict[str, str], *, overwrite: bool) -> 
         what = " and ".join(_ORIGINS.get(key, f"other {key}") for key in other)
         raise PlaceTaken(f"{path}: made from {what}; {ways}")
     return kept
+
+
+def changed_submission(path: Path, kept: dict[str, str]) -> str | None:
+    """What to know of one that isn't what was written with the digests `kept` beside it."""
+    if kept.get("submission") == file_digest(path):
+        return None
+    return f"{path}: isn't what {probabilities_beside(path).name} belongs to; was it changed?"
 
 
 def _other(kept: dict[str, str], origin: dict[str, str]) -> list[str]:

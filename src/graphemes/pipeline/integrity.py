@@ -11,12 +11,12 @@ from graphemes.evaluation.decision_files import read_decisions
 from graphemes.evaluation.oof import read_oof
 from graphemes.evaluation.probability_files import read_digests, read_whole
 from graphemes.foundation.errors import DataError, UserError
-from graphemes.foundation.files import file_digest
 from graphemes.foundation.layout import DECISIONS, FoldPaths, Layout, numbered, probabilities_beside
 from graphemes.foundation.progress import counted, progress, say
 from graphemes.images.store import kept_store
 from graphemes.images.store_check import check_pixels
 from graphemes.network.weights import check_weights
+from graphemes.pipeline.existing_results import changed_submission
 from graphemes.pipeline.fold_plan import changed_since
 from graphemes.pipeline.run_records import RunRecord, read_identity
 from graphemes.training.checkpoints import check_checkpoint
@@ -94,8 +94,5 @@ def _check_folds(path: Path) -> None:
 
 
 def _check_submission(path: Path) -> None:
-    if read_digests(probabilities_beside(path)).get("submission") != file_digest(path):
-        raise DataError(
-            f"{path}: isn't what {probabilities_beside(path).name} belongs to; was it changed?"
-            " predict with overwrite=true makes it again"
-        )
+    if changed := changed_submission(path, read_digests(probabilities_beside(path))):
+        raise DataError(f"{changed} predict with overwrite=true makes it again")
