@@ -108,7 +108,7 @@ def test_a_refusal_begins_with_the_setting(tmp_path, of_train):
     if of_train:
         tensors = write_ours(path, asked("article"))
         with safe_open(path, "pt") as file:
-            metadata = file.metadata()
+            metadata = {"graphemes": file.metadata()["graphemes"]}  # no checksum to tell first
         save_file(dict(list(tensors.items())[1:]), path, metadata)
     else:
         save_file({"conv1.weight": torch.zeros(64, 3, 7, 7)}, path)
