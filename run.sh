@@ -131,13 +131,15 @@ export PYTHONPATH=$path
 if [[ ${1:-} == test ]]; then
   shift
   case "${1:-}" in help | -h | --help)
-    printf '%s\n' "bash run.sh test [PYTEST'S OWN WORDS]" "" "ruff, mypy, pytest; as in: bash run.sh test -m slow tests/images"
+    printf '%s\n' "bash run.sh test [PYTEST'S OWN WORDS]" "" "pip check, ruff, mypy, pytest; as in: bash run.sh test -m slow tests/images"
     exit 0 ;;
   esac
   extra tests "$root/tests/requirements.txt"
   cd "$root"
   # pytest comes last, so that its "N passed" is the last line; a failure before it still counts.
   code=0
+  # Of another interpreter's packages we know nothing.
+  [[ $python != "$venv/bin/python" ]] || "$python" -P -m pip check || code=1
   "$python" -P -m ruff check . || code=1
   "$python" -P -m ruff format --check . || code=1
   "$python" -P -m mypy || code=1

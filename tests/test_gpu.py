@@ -4,6 +4,7 @@ The same things are tested on a CPU room by room; here is what only a GPU does o
 """
 
 import json
+import shutil
 
 import numpy as np
 import pytest
@@ -63,6 +64,18 @@ def test_a_fold_learns_and_its_weights_load_on_a_cpu(precision, learn):
     for tensor in network.state_dict().values():
         assert tensor.device.type == "cpu"
         assert torch.isfinite(tensor.float()).all()
+
+
+@pytest.mark.parametrize("augment", ["cpu", "device"])
+def test_a_deterministic_training_gives_the_same_bits(augment, learn):
+    found = []
+    for _ in range(2):
+        words = {"mix": "any", "grapheme_head": "true", "augment": augment}
+        _, fold = learn(deterministic="true", **words)
+        found.append(load_weights(fold / "weights.safetensors")[0].state_dict())
+        shutil.rmtree(fold)  # or the second run keeps it
+    for name, tensor in found[0].items():
+        assert torch.equal(tensor, found[1][name]), name
 
 
 @pytest.mark.parametrize("precision", PRECISIONS)

@@ -23,6 +23,7 @@ EVERYTHING = {
     "hard_examples": 0.5,
     "head_weights": "1:1:1",
     "grapheme_head": "true",
+    "deterministic": "true",
 }
 
 

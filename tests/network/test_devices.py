@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from graphemes.foundation.errors import SettingsError
+from graphemes.foundation.errors import NetworkError, SettingsError
 from graphemes.network import devices
 from graphemes.network.devices import (
     Engine,
@@ -11,6 +11,7 @@ from graphemes.network.devices import (
     fast_precision,
     has_kernels,
     idle_gpu,
+    same_bits,
 )
 
 CPU, GPU = torch.device("cpu"), torch.device("cuda")
@@ -152,3 +153,25 @@ def test_a_gpu_with_kernels_is_no_idle_one(two_gpus):
 )
 def test_which_code_runs_on_which_gpu(capability, built_for, runs):
     assert has_kernels(capability, built_for) == runs
+
+
+def test_the_same_bits_are_asked_of_torch_for_a_while():
+    was = torch.backends.cudnn.deterministic
+    with same_bits(asked=True):
+        assert torch.are_deterministic_algorithms_enabled()
+        assert torch.backends.cudnn.deterministic
+    assert not torch.are_deterministic_algorithms_enabled()
+    assert torch.backends.cudnn.deterministic == was
+    with same_bits(asked=False):
+        assert not torch.are_deterministic_algorithms_enabled()
+
+
+def test_what_torch_has_no_such_way_for_is_named():
+    with (
+        pytest.raises(NetworkError, match=r"deterministic=true: of put_ torch has no way"),
+        same_bits(asked=True),
+    ):
+        torch.zeros(3).put_(torch.tensor([0, 0]), torch.ones(2), accumulate=False)
+    with pytest.raises(RuntimeError, match="another"), same_bits(asked=True):
+        raise RuntimeError("another")
+    assert not torch.are_deterministic_algorithms_enabled()

@@ -17,7 +17,7 @@ from graphemes.foundation.errors import one_line
 from graphemes.foundation.progress import say
 from graphemes.foundation.settings.groups import Learning
 from graphemes.foundation.settings.types import ImageSize
-from graphemes.network.devices import PrecisionName
+from graphemes.network.devices import PrecisionName, same_bits
 from graphemes.network.model import build_network
 
 _THRICE = Mark(3.0)  # issue 16's, on a CPU with bf16
@@ -38,7 +38,10 @@ def measure_step(bench: Bench) -> Findings:
     for size in bench.settings.sizes:
         for batch in batches:
             mark = _THRICE if marked and batch == batches[-1] else None
-            figures += _against_plain(bench, size, batch, {"ours": _ours(bench, size, batch)}, mark)
+            ours = {"ours": _ours(bench, size, batch)}
+            if bench.gpu and batch == batches[-1]:  # elsewhere it changes nothing
+                ours["ours with deterministic=true"] = _ours(bench, size, batch, same=True)
+            figures += _against_plain(bench, size, batch, ours, mark)
     for size in bench.settings.sizes:
         if bench.late:
             notes.append(
@@ -98,12 +101,19 @@ def _plain(bench: Bench, size: ImageSize, batch: int, way: Way) -> Callable[[], 
     return make
 
 
-def _ours(bench: Bench, size: ImageSize, batch: int) -> Callable[[], Seconds]:
+def _ours(
+    bench: Bench, size: ImageSize, batch: int, *, same: bool = False
+) -> Callable[[], Seconds]:
     def make() -> Seconds:
         learning = _learning(bench, batch)
         learner = endless_learner(build_network(learning, size, 0), learning, bench.engine)
         one = random_batch(size, batch, bench.engine.device)
-        return lambda steps: learner_seconds(learner, [one] * steps)
+
+        def seconds(steps: int) -> float:
+            with same_bits(asked=same):
+                return learner_seconds(learner, [one] * steps)
+
+        return seconds
 
     return make
 

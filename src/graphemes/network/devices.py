@@ -1,6 +1,7 @@
 """Where a network runs and in what precision."""
 
 import contextlib
+import os
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -8,12 +9,13 @@ from typing import Literal
 
 import torch
 
-from graphemes.foundation.errors import SettingsError
+from graphemes.foundation.errors import NetworkError, SettingsError
 from graphemes.foundation.machine import cpu_flags
 from graphemes.foundation.progress import counted
 from graphemes.network.ranks import ALONE, Ranks
 
 PrecisionName = Literal["fp32", "bf16", "fp16"]
+_NO_SUCH_WAY = "does not have a deterministic implementation"  # torch's words
 _TYPES = {"bf16": torch.bfloat16, "fp16": torch.float16}
 
 
@@ -135,6 +137,35 @@ def has_kernels(capability: tuple[int, int], built_for: list[str]) -> bool:
         if runs:
             return True
     return False
+
+
+@contextlib.contextmanager
+def same_bits(*, asked: bool) -> Iterator[None]:
+    """Let torch compute in ways alone that give the same bits each time, if asked for.
+
+    On a CPU ours do anyway; on a GPU sums come in the order in which its cores end. Raises
+    NetworkError at an operation that torch has no such way for.
+    """
+    if not asked:
+        yield
+        return
+    before = torch.are_deterministic_algorithms_enabled(), torch.backends.cudnn.deterministic
+    # cuBLAS reads it once, at its first product: docs.nvidia.com/cuda/cublas, "Reproducibility".
+    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
+    torch.use_deterministic_algorithms(True)
+    torch.backends.cudnn.deterministic = True
+    try:
+        yield
+    except RuntimeError as error:
+        if _NO_SUCH_WAY not in str(error):
+            raise
+        raise NetworkError(
+            f"deterministic=true: of {str(error).split()[0]} torch has no way that gives the same"
+            " bits each time here; leave deterministic out, or what needs this operation"
+        ) from None
+    finally:
+        torch.use_deterministic_algorithms(before[0])
+        torch.backends.cudnn.deterministic = before[1]
 
 
 def fast_precision(device: torch.device) -> PrecisionName:

@@ -22,6 +22,7 @@ from graphemes.foundation.settings.commands import TrainSettings
 from graphemes.foundation.settings.types import Tta
 from graphemes.foundation.versions import versions
 from graphemes.inference.predict import probabilities
+from graphemes.network.devices import same_bits
 from graphemes.network.initial_weights import initial_network
 from graphemes.network.model import GraphemeNetwork, build_network
 from graphemes.network.weights import WeightsRecord, load_weights, write_settings
@@ -145,7 +146,8 @@ class FoldTraining:
             keep_any=self.settings.predict_anyway,
         )
         seed, resumed = INITIAL_WEIGHTS.seed(*seeds), ranks.of_first(paths.checkpoint.exists)
-        history = train_fold(job, fold_network(self.settings, seed, resumed=resumed))
+        with same_bits(asked=self.settings.deterministic):
+            history = train_fold(job, fold_network(self.settings, seed, resumed=resumed))
         if len(rows.validated):
             self._write_oof(fold, paths, pictures, leakage)
         if not ranks.is_first:

@@ -75,6 +75,9 @@ class TrainSettings(Learning, Folding, Deciding, Machine, Places):
     checkpointing: bool = Field(
         False, description="recompute blocks in the backward pass: less memory, slower"
     )
+    deterministic: bool = Field(
+        False, description="on a GPU: the same weights bit for bit each time, as on a CPU; slower"
+    )
     overwrite: bool = Field(False, description="replace results of other settings or data")
     submission: CsvPath | None = Field(
         None, description="where the CSV goes (default: submissions/)"
