@@ -269,6 +269,16 @@ def test_a_file_is_no_folder(export, tmp_path):
     assert "is a file, expected a folder" in said.err
 
 
+def test_a_disk_that_is_too_small_is_said_before_any_work(export, tmp_path, monkeypatch):
+    usage = shutil.disk_usage(tmp_path)._replace(free=1_000_000)
+    monkeypatch.setattr("shutil.disk_usage", lambda _: usage)
+    said = export(format="weights", fold=0)
+    assert said.code == 2
+    assert "this export needs 0." in said.err
+    assert "0.00 GB are free; make room or choose another out" in said.err
+    assert nothing_left(tmp_path / "out")
+
+
 def test_a_missing_package_is_named_before_any_work(export, tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "onnxscript", None)
     said = export(format="onnx")

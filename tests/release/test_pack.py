@@ -281,6 +281,15 @@ def test_more_than_kaggle_takes_is_refused(pack, monkeypatch, tmp_path):
     assert not (tmp_path / "out").exists()
 
 
+def test_a_disk_that_is_too_small_is_said_before_any_work(pack, monkeypatch, tmp_path):
+    usage = shutil.disk_usage(tmp_path)._replace(free=1_000_000)
+    monkeypatch.setattr("shutil.disk_usage", lambda _: usage)
+    said = pack()
+    assert said.code == 2
+    assert "0.00 GB are free; make room or choose another place with out=PATH" in said.err
+    assert not (tmp_path / "out").exists()
+
+
 def test_a_long_name_makes_no_address():
     with pytest.raises(pack_plan.UserError, match="choose a shorter name"):
         pack_plan._slug("a" * 60)
