@@ -195,6 +195,23 @@ def test_a_run_that_fails_is_told_and_costs_no_other(ablate, work, monkeypatch):
     assert "vary: trunk=timm/nothing: trunk=timm/nothing: timm " in refused.err
 
 
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        (
+            {"passes": 32 * 20_000, "limit": 32},
+            "passes=640000: 20,000 epochs of 32 pictures, expected",
+        ),
+        ({"passes": 64, "swa": 3}, "swa=3: there are 2 epochs to take weights from"),
+    ],
+)
+def test_passes_make_no_more_and_no_fewer_epochs_than_there_can_be(words, sentence, ablate, work):
+    said = ablate(**{"epochs": None, "limit": 32, **words})
+    assert said.code == 2
+    assert sentence in said.err
+    assert not (work / "folds" / "ablation.parquet").exists()
+
+
 def test_minutes_stop_a_run_whose_length_nobody_knew(ablate, work, monkeypatch):
     with monkeypatch.context() as pressed:
         one_step = lambda deadline, _more=0.0: deadline.at is not None and deadline.rate > 0  # noqa: E731

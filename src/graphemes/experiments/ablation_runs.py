@@ -4,12 +4,15 @@ import dataclasses
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from graphemes.foundation.errors import UserError
+from pydantic import ValidationError
+
+from graphemes.foundation.errors import SettingsError, UserError
 from graphemes.foundation.files import need_space
 from graphemes.foundation.layout import FoldPaths, Layout
 from graphemes.foundation.progress import silence
 from graphemes.foundation.settings.commands import AblateSettings, TrainSettings
 from graphemes.foundation.settings.variations import folder_name
+from graphemes.foundation.settings.words import contradiction, expectation, faulty_key
 from graphemes.pipeline.existing_results import clear_fold, fold_status, place_taken_error
 from graphemes.pipeline.fold_plan import FoldPlan
 from graphemes.pipeline.fold_rows import data_digests, rows_of_fold
@@ -126,10 +129,18 @@ def _sized(
         plan = plan_pseudo(one)
     pseudo = len(plan.labels) if plan else 0
     images = run_images(one, workspace, plan_synthetic(one, workspace), pseudo)
-    values = {"epochs": images.epochs_within(settings.passes)}
+    epochs = images.epochs_within(settings.passes)
     if settings.passes < images.epoch:  # also of validation, where there are so many
-        values["limit"] = max(2, settings.passes - pseudo)
-    return one.model_copy(update=values)
+        one = one.model_copy(update={"limit": max(2, settings.passes - pseudo)})
+    try:
+        return one.with_values({"epochs": epochs})
+    except ValidationError as error:
+        if faulty_key(error) is None:
+            raise SettingsError(contradiction(error)) from None
+        raise SettingsError(
+            f"passes={settings.passes}: {epochs:,} epochs of {images.epoch:,} pictures, expected"
+            f" {expectation(TrainSettings, 'epochs')}; give fewer"
+        ) from None
 
 
 def _run(
