@@ -221,6 +221,19 @@ def test_what_only_looks_like_a_pointer_is_none(tmp_path):
         assert read_pointer(tmp_path / "x.parquet") is None
 
 
+def test_a_pointer_in_somebodys_data_set_is_not_followed(own, tmp_path, run):
+    directory = mirror(Address(f"local://{own}"), tmp_path)
+    copied = Path(shutil.copytree(directory, tmp_path / "given"))
+    path = copied / "train_image_data_0.parquet"
+    assert read_pointer(directory / path.name) is not None
+    assert read_pointer(path) is None
+    with pytest.raises(DataError, match="can't be read as parquet"), open_shard(path):
+        pass
+    spoken = run("folds", data_dir=directory, work_dir=tmp_path / "w")
+    assert spoken.code == 2
+    assert f"data_dir={directory}: its shards only point to others" in spoken.err
+
+
 def test_commands_read_from_there(bucket, there, tmp_path, run, monkeypatch):
     weights = worlds.write_fold(tmp_path / "fold0", "0")
     places = {"weights": weights, "workers": 0}

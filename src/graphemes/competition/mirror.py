@@ -4,11 +4,11 @@ import os
 import re
 from pathlib import Path
 
-from graphemes.competition.pointers import Pointer, shard_stamp, write_pointer
+from graphemes.competition.pointers import Pointer, mirror_of, shard_stamp, write_pointer
 from graphemes.competition.remote_directory import RemoteDirectory, RemoteFile, open_directory
 from graphemes.foundation.addresses import Address
 from graphemes.foundation.errors import DataError
-from graphemes.foundation.files import digest, locked
+from graphemes.foundation.files import locked
 
 TABLES = ("train.csv", "test.csv", "sample_submission.csv")
 # Zipped ones too: that they are only zipped is what errors say.
@@ -41,15 +41,6 @@ def mirror(address: Address, cache: Path) -> Path:
             if path.name not in names:
                 path.unlink()
     return directory
-
-
-def mirror_of(address: Address, cache: Path) -> Path:
-    """Where the mirror of an address is, under its own name, so that a store has that name too."""
-    scheme, _, rest = address.partition("?")[0].partition("://")
-    readable = re.sub(r"[^\w.-]", "_", rest.strip("/"))
-    parent = f"{scheme}-{readable}-{digest(address.encode())[:8]}"
-    name = re.sub(r"[^\w.-]", "_", rest.rstrip("/").rpartition("/")[2])
-    return cache / "remote" / parent[-100:] / (name.strip(".") or "data")
 
 
 def _copy(remote: RemoteDirectory, file: RemoteFile, path: Path) -> None:

@@ -1,10 +1,12 @@
 """Pointers: small files that stand in a local directory for shards that lie in remote storage.
 
 As in Git's large file storage, but nothing is fetched: who reads the shard reads ranges of the
-remote file. So whoever is given paths of shards needn't know where their bytes are.
+remote file. So whoever is given paths of shards needn't know where their bytes are. A pointer
+counts only where a mirror has it: one in somebody's data set leads nowhere.
 """
 
 import json
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,7 +15,7 @@ import pyarrow as pa
 from graphemes.competition.remote_directory import RemoteFile, open_directory
 from graphemes.foundation.addresses import Address, inside
 from graphemes.foundation.errors import DataError
-from graphemes.foundation.files import write_text
+from graphemes.foundation.files import digest, write_text
 
 _MAGIC = b"graphemes pointer\n"
 _LONGEST = 4096  # bytes
@@ -38,6 +40,20 @@ class Pointer:
         return file
 
 
+def mirror_of(address: Address, cache: Path) -> Path:
+    """Where the mirror of an address is, under its own name, so that a store has that name too."""
+    scheme, _, rest = address.partition("?")[0].partition("://")
+    readable = re.sub(r"[^\w.-]", "_", rest.strip("/"))
+    parent = f"{scheme}-{readable}-{digest(address.encode())[:8]}"
+    name = re.sub(r"[^\w.-]", "_", rest.rstrip("/").rpartition("/")[2])
+    return cache / "remote" / parent[-100:] / (name.strip(".") or "data")
+
+
+def is_mirror(directory: Path) -> bool:
+    """Whether a directory's shards point elsewhere."""
+    return any(map(read_pointer, sorted(directory.glob("*_image_data_*"))))
+
+
 def write_pointer(path: Path, pointer: Pointer) -> None:
     """Write a pointer, unless it stands there already."""
     if read_pointer(path) == pointer:
@@ -58,9 +74,11 @@ def read_pointer(path: Path) -> Pointer | None:
     try:
         about = json.loads(text)
         remote = RemoteFile(path.name, about["bytes"], about["version"])
-        return Pointer(Address(about["address"]), remote)
-    except (ValueError, KeyError, TypeError):  # whoever reads it as a shard says that it is none
-        return None
+        pointer = Pointer(Address(about["address"]), remote)
+        place = mirror_of(pointer.address, path.absolute().parents[3])
+    except (ValueError, KeyError, TypeError, AttributeError, IndexError):
+        return None  # whoever reads it as a shard says that it is none
+    return pointer if place == path.absolute().parent else None
 
 
 def open_source(path: Path) -> pa.NativeFile:

@@ -11,6 +11,7 @@ import pandas as pd
 
 from graphemes.competition.labels import read_labels
 from graphemes.competition.mirror import mirror
+from graphemes.competition.pointers import is_mirror
 from graphemes.foundation.addresses import Address
 from graphemes.foundation.errors import DataError, UserError
 from graphemes.foundation.files import need_utf8, no_directory, reason
@@ -137,6 +138,11 @@ def find_data(settings: Places) -> Path | None:
             raise DataError(
                 f"data_dir={settings.data_dir}: {no_directory(settings.data_dir)}; give the folder"
                 " of the competition's files, or leave it out"
+            )
+        if is_mirror(settings.data_dir):
+            raise DataError(
+                f"data_dir={settings.data_dir}: its shards only point to others, elsewhere; give"
+                " the address that they were listed at"
             )
         return settings.data_dir.resolve()
     places = (ROOT / "data" / COMPETITION, *KAGGLE_INPUTS)
