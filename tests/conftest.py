@@ -23,6 +23,7 @@ from graphemes.foundation.settings.groups import Places
 from graphemes.pipeline.training_data import open_training_data
 from graphemes.pipeline.workspace import find_workspace
 from graphemes.synthesis.demo import make_demo
+from worlds import write_synthetic
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 IMAGES, TESTS = 200, 6
@@ -36,6 +37,7 @@ QUICK = {
     "limit": 32,
     "workers": 0,
     "folds": 3,
+    "report": "false",  # seconds of each
 }
 
 
@@ -124,6 +126,18 @@ def train_quickly(work: Path, **settings: object) -> Path:
 
     words = {**QUICK, **settings, "work_dir": work}
     assert main([f"{key}={value}" for key, value in words.items()]) == 0
+    return work
+
+
+@pytest.fixture(scope="session")
+def reported(tmp_path_factory) -> Path:
+    """A work directory with two runs, the first with its page; no test changes it."""
+    place = tmp_path_factory.mktemp("reported")
+    data = write_synthetic(place / "images", 90)
+    work = place / "work"
+    words = {"data_dir": data, "limit": 60, "report": "true"}
+    train_quickly(work, **words)
+    train_quickly(work, **{**words, "name": "other", "lr": 0.01, "report": "false"})
     return work
 
 

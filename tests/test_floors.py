@@ -19,6 +19,7 @@ FLOORS = {
     "pipeline": 5,
     "experiments": 6,
     "release": 6,
+    "report": 6,
     "commands": 7,
     "__main__": 8,
     "api": 8,

@@ -25,6 +25,7 @@ TINY = {
     "checkpoint_minutes": 0,
     "device": "cpu",
     "precision": "fp32",
+    "report": "false",  # its foot has the time
 }
 
 

@@ -45,6 +45,7 @@ COMMANDS = {
     "networks": "what each network costs, how fast it is here, what it reached here",
     "bench": "how fast everything is here, against the plain way; what=degradation is a study",
     "ablate": "settings varied one by one over seeds, held against the run without them",
+    "report": "a run, or several, as one page with pictures: scores, mistakes, where it looks",
     "pack": "a folder to upload to Kaggle: the package, weights, two notebooks",
     "export": "networks for other programs: ONNX, torch.export, Hugging Face's layout, fp16",
     "test": "ruff, mypy, pytest",

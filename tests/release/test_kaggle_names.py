@@ -17,6 +17,8 @@ DOCUMENTED = """
 torch torch.Size torch.Tensor torch.__version__ torch.add torch.amp torch.amp.GradScaler
 torch.arange torch.autocast torch.autograd torch.autograd.Function torch.autograd.grad
 torch.backends torch.backends.mps torch.backends.mps.is_available torch.bfloat16 torch.bool
+torch.are_deterministic_algorithms_enabled torch.backends.cudnn
+torch.backends.cudnn.deterministic torch.use_deterministic_algorithms
 torch.cat torch.channels_last torch.contiguous_format torch.cuda torch.cuda.device_count
 torch.cuda.get_arch_list torch.cuda.get_device_capability torch.cuda.get_device_name
 torch.cuda.is_available torch.cuda.set_device torch.device torch.distributed

@@ -85,6 +85,7 @@ CHOICES: dict[str, list[str]] = {
     "checkpoint_minutes": ["0", "10"],
     "time_limit": ["1s", "3s", "1h"],
     "predict_anyway": ["true"],
+    "report": ["false"],
 }
 
 

@@ -70,6 +70,16 @@ def class_name(head: str, label: int) -> str:
     return f"{label} {shown if sign else '(none)'}"
 
 
+def sign_on_circle(head: str, label: int) -> str:
+    """A class's sign where it is written: around a dotted circle, if it stands on no letter."""
+    if head == "root":
+        return ROOTS[label]
+    if head == "vowel":
+        return f"\u25cc{VOWELS[label]}" if VOWELS[label] else ""
+    before, after, last = _AROUND[label]
+    return f"{before}\u25cc{after}{last}" if CONSONANTS[label] else ""
+
+
 @functools.cache
 def competition_graphemes() -> tuple[Grapheme, ...]:
     """The competition's 1,295 graphemes (1,292 triples), ordered by labels.

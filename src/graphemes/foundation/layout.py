@@ -136,6 +136,11 @@ class Layout:
         return self.run_dir / "ablation.parquet"
 
     @property
+    def report(self) -> Path:
+        """The page about this run."""
+        return self.run_dir / "report.html"
+
+    @property
     def scores(self) -> Path:
         """The scores of this run's folds."""
         return self.run_dir / "scores.json"

@@ -16,10 +16,10 @@ from graphemes.training.fold import best_so_far
 from graphemes.training.forecast import Deadline
 
 
-def train_run(settings: TrainSettings, ranks: Ranks = ALONE) -> None:
+def train_run(settings: TrainSettings, ranks: Ranks = ALONE) -> FoldTraining:
     """Find the workspace, make the plan, carry it out, in each process that trains.
 
-    Raises Stopped where a time limit or SIGTERM ends it first.
+    Comes back with what was trained. Raises Stopped where a time limit or SIGTERM ends it first.
     """
     started = time.monotonic()
     deadline = Deadline(started + settings.time_limit if settings.time_limit else None)
@@ -47,6 +47,7 @@ def train_run(settings: TrainSettings, ranks: Ranks = ALONE) -> None:
         raise stop
     if ranks.is_first:
         say(f"done in {duration(time.monotonic() - started)}")
+    return training
 
 
 def _conclude(plan: RunPlan, training: FoldTraining, *, stopped: bool) -> None:

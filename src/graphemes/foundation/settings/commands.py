@@ -17,6 +17,7 @@ from graphemes.foundation.settings.groups import (
     check_fold,
 )
 from graphemes.foundation.settings.release import PackSettings
+from graphemes.foundation.settings.reports import ReportSettings
 from graphemes.foundation.settings.studies import (
     BenchSettings,
     NetworksSettings,
@@ -78,6 +79,7 @@ class TrainSettings(Learning, Folding, Deciding, Machine, Places):
     deterministic: bool = Field(
         False, description="on a GPU: the same weights bit for bit each time, as on a CPU; slower"
     )
+    report: bool = Field(True, description="at the end write the run's page, folds/report.html")
     overwrite: bool = Field(False, description="replace results of other settings or data")
     submission: CsvPath | None = Field(
         None, description="where the CSV goes (default: submissions/)"
@@ -137,6 +139,7 @@ class AblateSettings(TrainSettings):
         "processes",
         "sync_norm",
         "decide",
+        "report",
     }
 
     @property
@@ -358,6 +361,7 @@ MODELS: dict[str, type[Settings]] = {
     "networks": NetworksSettings,
     "bench": BenchSettings,
     "ablate": AblateSettings,
+    "report": ReportSettings,
     "pack": PackSettings,
     "export": ExportSettings,
 }

@@ -1,0 +1,53 @@
+"""The page itself: values put into the template, the font that it needs, one file."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+
+from graphemes.foundation.classes import competition_graphemes
+from graphemes.foundation.files import write_text
+from graphemes.report.lettering import font_address
+
+_FONT = "FONT-IS-PUT-HERE"
+
+
+@dataclass(frozen=True)
+class Page:
+    """One file of HTML that asks for nothing else."""
+
+    html: str
+
+    @property
+    def bytes(self) -> int:
+        """Its size."""
+        return len(self.html.encode())
+
+    def write(self, path: Path) -> None:
+        """Whole or not at all."""
+        write_text(path, self.html)
+
+
+def rendered(template: str, content: dict[str, Any], *, title: str, made: str) -> Page:
+    """A page of one of the templates. `made`: when and by what, a line at its foot."""
+    environment = Environment(
+        # A text from a file (an id, a name, a setting) is never taken for HTML.
+        autoescape=True,
+        loader=PackageLoader("graphemes.report"),
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters["bn"] = _bengali
+    environment.filters["percent"] = lambda value: f"{100 * value:.1f}\u202f%"
+    html = environment.get_template(template).render(
+        **content, title=title, made=made, font=_FONT, graphemes=len(competition_graphemes())
+    )
+    return Page(html.replace(_FONT, font_address(html)))
+
+
+def _bengali(text: str) -> Markup:
+    """Text in Bengali letters, for who reads it aloud and for the font."""
+    return Markup('<span lang="bn">{}</span>').format(text)

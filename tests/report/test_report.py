@@ -1,0 +1,202 @@
+"""report: one file that asks for nothing else, and says what the run's files say."""
+
+import dataclasses
+import json
+import re
+import shutil
+from html.parser import HTMLParser
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from graphemes.evaluation.oof import read_oof, write_oof
+from graphemes.foundation.classes import VOWELS, sign_on_circle
+from graphemes.foundation.heads import HEADS
+from graphemes.report.lettering import font_address
+from graphemes.report.pictures import TALLEST, cut
+from worlds import make_table
+
+
+class Elements(HTMLParser):
+    """What a page is made of."""
+
+    def __init__(self, html: str) -> None:
+        super().__init__()
+        self.found: list[tuple[str, dict[str, str | None]]] = []
+        self.open: list[str] = []
+        self.feed(html)
+
+    def handle_starttag(self, tag, attrs):
+        self.found.append((tag, dict(attrs)))
+        if tag not in {"meta", "img", "br", "path", "use", "rect", "circle"}:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag, attrs):
+        self.found.append((tag, dict(attrs)))
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag, f"a {tag} that closes something else"
+
+    def all(self, tag: str) -> list[dict[str, str | None]]:
+        return [attrs for name, attrs in self.found if name == tag]
+
+
+def need_whole(page: Path) -> Elements:
+    """A page that loads nothing and runs nothing."""
+    html = page.read_text("utf-8")
+    assert len(html.encode()) < 5_000_000
+    found = Elements(html)
+    assert not found.open
+    assert not found.all("script")
+    assert not found.all("link")
+    for tag in ("img", "a", "use"):
+        for attrs in found.all(tag):
+            for key in ("src", "href", "xlink:href"):
+                assert (attrs.get(key) or "#").startswith(("data:image/webp;base64,", "#"))
+    # Namespaces of SVG are names, not addresses.
+    rest = re.sub(r'xmlns(:\w+)?="[^"]*"', "", html)
+    assert "http:" not in rest
+    assert "https:" not in rest
+    assert all(attrs["alt"] for attrs in found.all("img"))
+    ids = [attrs["id"] for _, attrs in found.found if "id" in attrs]
+    assert len(ids) == len(set(ids))
+    targets = [attrs["href"] for attrs in found.all("a")]
+    assert {target[1:] for target in targets} <= set(ids)
+    return found
+
+
+def test_train_ends_with_the_page_and_says_where_it_is(reported, tmp_path, train):
+    said = train(data_dir=reported.parent / "images", work_dir=tmp_path, report="true", limit=20)
+    assert said.code == 0, said.err
+    assert f"{tmp_path / 'folds' / 'report.html'}: written" in said.out.splitlines()[-1]
+
+
+def test_the_page_needs_nothing_else_and_says_what_the_files_say(reported):
+    page = reported / "folds" / "report.html"
+    found = need_whole(page)
+    html = page.read_text("utf-8")
+    overall = json.loads((reported / "folds" / "scores.json").read_text())["overall"]
+    for value in (overall["score"], *overall["recall"].values()):
+        assert f"{value:.4f}" in html
+    assert found.all("img"), "scans are shown"
+    for name in ("scores", "learning", "worst", "mistakes", "doubts", "trust", "looks", "record"):
+        assert any(attrs.get("id") == name for attrs in found.all("section")), name
+    assert "ink;" not in html.replace("var(--ink)", "")
+    assert not re.search(r"#0[1-7]0[1-7]0[1-7]", html), "a colour that isn't the style sheet's"
+    charts = [attrs for attrs in found.all("svg") if attrs.get("class") == "chart"]
+    assert all(attrs["role"] == "img" and attrs["aria-label"] for attrs in charts)
+
+
+def test_runs_stand_side_by_side_with_what_differs(reported, run):
+    said = run("report", work_dir=reported, data_dir=reported.parent / "images", runs="-,other")
+    assert said.code == 0, said.err
+    page = reported / "folds" / "report.html"
+    need_whole(page)
+    html = page.read_text("utf-8")
+    assert "2 runs: the run without a name, other" in html
+    assert re.search(r"<code>lr</code>.*<code>0.01</code>", html, re.DOTALL)
+    again = run("report", work_dir=reported, data_dir=reported.parent / "images")
+    assert again.code == 0, again.err
+
+
+def test_a_run_with_fitted_rules_and_unseen_graphemes_shows_them(reported, tmp_path, run):
+    work, table = rewritten(reported, tmp_path)
+    said = run("score", work_dir=work, decide="prior")
+    assert said.code == 0, said.err
+    said = run("report", work_dir=work, device="cpu")
+    assert said.code == 0, said.err
+    assert "the report is without pictures: " in said.out
+    page = work / "folds" / "report.html"
+    found = need_whole(page)
+    assert not found.all("img")
+    html = page.read_text("utf-8")
+    nested = json.loads((work / "folds" / "decisions.json").read_text())["nested"]
+    assert f"{nested['auto']['score']:.4f}" in html
+    assert "Decision rules: argmax" in html
+    assert "Graphemes seen in training, and not" in html
+    assert f"{len(table.image_ids):,}" in html
+
+
+def rewritten(reported: Path, tmp_path: Path):
+    """A copy of the run whose table is another, with names that nobody should take for HTML."""
+    work = tmp_path / "work"
+    shutil.copytree(reported / "folds", work / "folds")
+    shutil.rmtree(work / "folds" / "other")
+    path = work / "folds" / "fold0" / "oof.parquet"
+    made, _ = make_table(2500)
+    names = [f"<script>alert({row})</script>" for row in range(2500)]
+    seen = np.random.default_rng(0).uniform(size=2500) < 0.9
+    table = dataclasses.replace(
+        made, image_ids=names, seen=seen, digests=read_oof(path).digests, source=str(path)
+    )
+    write_oof(path, table)
+    return work, table
+
+
+def test_what_a_file_says_is_never_html(reported, tmp_path, run):
+    work, _ = rewritten(reported, tmp_path)
+    assert run("report", work_dir=work).code == 0
+    html = (work / "folds" / "report.html").read_text("utf-8")
+    assert "<script" not in html
+    assert "&lt;script&gt;alert(" in html
+
+
+def test_a_record_of_an_earlier_version_and_a_log_that_is_gone_do(reported, tmp_path, run):
+    work, _ = rewritten(reported, tmp_path)
+    fold = work / "folds" / "fold0"
+    record = json.loads((fold / "run.json").read_text())
+    (fold / "run.json").write_text(json.dumps({"identity": record["identity"]}))
+    (fold / "log.jsonl").unlink()
+    said = run("report", work_dir=work)
+    assert said.code == 0, said.err
+    need_whole(work / "folds" / "report.html")
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        ({"name": "nobody"}, "no finished fold with an out-of-fold table, so nothing to report"),
+        ({"runs": "-,nobody"}, "runs=nobody"),
+        ({"runs": "-,other", "name": "other"}, "name, runs: two ways to choose"),
+    ],
+)
+def test_what_cannot_be_reported_is_one_sentence(words, sentence, reported, run):
+    said = run("report", work_dir=reported, **words)
+    assert said.code == 2
+    assert sentence in said.err
+    assert len(said.err.splitlines()) == 1
+
+
+def test_a_report_that_cannot_be_written_costs_no_training(reported, tmp_path, train):
+    (tmp_path / "folds" / "report.html").mkdir(parents=True)
+    said = train(data_dir=reported.parent / "images", work_dir=tmp_path, report="true", limit=20)
+    assert said.code == 0, said.err
+    assert said.out.splitlines()[-1].startswith("no report: ")
+
+
+def test_the_font_has_what_a_page_says_and_little_more():
+    some = font_address("ক্ষ্ম")
+    assert some.startswith("data:font/woff;base64,")
+    assert len(some) < len(font_address("".join(map(chr, range(0x980, 0x9FF))))) / 2
+    assert font_address("no Bengali at all").startswith("data:font/woff;base64,")
+
+
+def test_signs_stand_where_they_are_written():
+    assert sign_on_circle("root", 13) == "ক"
+    assert sign_on_circle("vowel", 0) == ""
+    assert sign_on_circle("vowel", 1) == f"\u25cc{VOWELS[1]}"
+    # Reph is written above what follows it, so the circle comes after.
+    assert sign_on_circle("consonant", 2) == "\u09b0\u09cd\u25cc"
+    assert sign_on_circle("consonant", 3) == "\u09b0\u09cd\u25cc\u09cd\u09af"
+    assert sign_on_circle("consonant", 0) == ""
+    assert all(len(sign_on_circle(head.name, head.classes - 1)) > 0 for head in HEADS)
+
+
+def test_a_scan_is_cut_to_its_ink():
+    scan = np.full((137, 236), 255, np.uint8)
+    scan[40:60, 100:130] = 0
+    assert cut(scan).shape < (60, 80)
+    scan[5:135, 20:220] = 0
+    assert cut(scan).shape[0] == TALLEST
+    assert cut(np.full((137, 236), 255, np.uint8)).size > 0
