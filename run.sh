@@ -151,6 +151,7 @@ fi
 case " $* " in
   *" help "* | *" -h "* | *" --help "* | *" format=torch_export "* | *" format=hub "* | *" format=weights "*) ;;
   " export "*) extra export "$root/src/graphemes/inference/requirements.txt" ;;
+  " serve "*) extra serve "$root/src/graphemes/serve/requirements.txt" ;;
 esac
 
 exec "$python" -P -m graphemes "$@"

@@ -12,8 +12,9 @@ import shutil
 import signal
 import subprocess
 import sys
+import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -169,6 +170,34 @@ def through_the_door(*words: str, cwd: Path, **options: object) -> subprocess.Po
         stderr=subprocess.PIPE,
         **options,
     )
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator:
+    """A headless Chromium of the system's, driven by playwright; skipped where there is none."""
+    api = pytest.importorskip("playwright.sync_api", reason="playwright isn't installed")
+    found = shutil.which("chromium") or shutil.which("google-chrome")
+    if found is None:
+        pytest.skip("there is no Chromium here")
+    flags = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
+    with api.sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=found, args=flags)
+        yield browser
+        browser.close()
+
+
+def line_said(process: subprocess.Popen[str], words: str) -> str:
+    """The first line of a process's output that has these words; it has a minute for it."""
+    assert process.stdout is not None
+    late = threading.Timer(60, process.kill)
+    late.start()
+    try:
+        for line in process.stdout:
+            if words in line:
+                return line
+    finally:
+        late.cancel()
+    raise AssertionError(f"it ended without saying '{words}': {process.communicate()}")
 
 
 class Clock:

@@ -20,6 +20,7 @@ FLOORS = {
     "experiments": 6,
     "release": 6,
     "report": 6,
+    "serve": 6,
     "commands": 7,
     "__main__": 8,
     "api": 8,

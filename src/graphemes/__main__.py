@@ -46,6 +46,7 @@ COMMANDS = {
     "bench": "how fast everything is here, against the plain way; what=degradation is a study",
     "ablate": "settings varied one by one over seeds, held against the run without them",
     "report": "a run, or several, as one page with pictures: scores, mistakes, where it looks",
+    "serve": "a page to draw on in the browser, read while one draws; and the same for programs",
     "pack": "a folder to upload to Kaggle: the package, weights, two notebooks",
     "export": "networks for other programs: ONNX, torch.export, Hugging Face's layout, fp16",
     "test": "ruff, mypy, pytest",

@@ -1,25 +1,11 @@
-"""The page in a real browser: `pip install -r tests/report/requirements.txt`, then -m browser."""
+"""The page in a real browser: `pip install -r tests/browser-requirements.txt`, then -m browser."""
 
-import shutil
 from collections.abc import Iterator
 
 import pytest
 
 pytestmark = pytest.mark.browser
 SIZES = {"desktop": (1280, 900), "phone": (375, 812)}
-FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator:
-    api = pytest.importorskip("playwright.sync_api", reason="playwright isn't installed")
-    found = shutil.which("chromium") or shutil.which("google-chrome")
-    if found is None:
-        pytest.skip("there is no Chromium here")
-    with api.sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=found, args=FLAGS)
-        yield browser
-        browser.close()
 
 
 @pytest.fixture(params=SIZES)

@@ -13,7 +13,7 @@ import pytest
 from graphemes.evaluation.oof import read_oof, write_oof
 from graphemes.foundation.classes import VOWELS, sign_on_circle
 from graphemes.foundation.heads import HEADS
-from graphemes.report.lettering import font_address
+from graphemes.report.page import font_address
 from graphemes.report.pictures import TALLEST, cut
 from worlds import make_table
 

@@ -3,6 +3,7 @@
 N pictures, H x W pixels; scans are (137, 236) uint8, 255 paper .. 0 ink.
 """
 
+import io
 import os
 import warnings
 from collections.abc import Callable, Sequence
@@ -106,14 +107,14 @@ def _is_hidden(path: Path) -> bool:
 def check_image_files(paths: Sequence[Path]) -> None:
     """Raise DataError for the first file whose head isn't a picture's, before any is read whole."""
     for path in paths:
-        with _opened(path):
+        with _opened(path, str(path)):
             pass
 
 
 def _scan(image: OneImage, row: int) -> Picture:
     if isinstance(image, str | os.PathLike):
         path = Path(image)
-        with _opened(path) as picture:
+        with _opened(path, str(path)) as picture:
             try:
                 picture.draft("L", (WORKED_AT, WORKED_AT))  # decoded no larger than is of use
                 return scan_of(_pixels(picture))
@@ -125,31 +126,45 @@ def _scan(image: OneImage, row: int) -> Picture:
         raise DataError(f"picture {row}: {one_line(error)}") from None
 
 
+def scan_of_file(content: bytes, kind: str) -> Picture:
+    """The scan (137, 236) of a picture file's bytes, one of FORMATS. DataError where it is none."""
+    with _opened(io.BytesIO(content), "the file", (kind,)) as picture:
+        try:
+            picture.draft("L", (WORKED_AT, WORKED_AT))
+            return scan_of(_pixels(picture))
+        except (DataError, *_FAULTS) as error:
+            raise DataError(f"{one_line(error)}; is it a whole picture?") from None
+
+
 # What Pillow raises over a damaged file.
 _FAULTS = (OSError, SyntaxError, ValueError, EOFError)
 
 
-def _opened(path: Path) -> Image.Image:
+def _opened(source: Path | io.BytesIO, name: str, formats: Sequence[str] = FORMATS) -> Image.Image:
     """A picture file, its head read. Raises DataError where it is none, or too large."""
     try:
         with warnings.catch_warnings():  # our own bound is below that of its error
             warnings.simplefilter("ignore", Image.DecompressionBombWarning)
-            picture = Image.open(path, formats=FORMATS)
+            picture = Image.open(source, formats=list(formats))
     except UnidentifiedImageError:
         raise DataError(
-            f"{path}: no picture that can be read; expected one of {', '.join(FORMATS)}"
+            f"{name}: no picture that can be read; expected {_any_of(formats)}"
         ) from None
     except Image.DecompressionBombError:
-        raise DataError(f"{path}: a picture of too many pixels; make it smaller") from None
+        raise DataError(f"{name}: a picture of too many pixels; make it smaller") from None
     except _FAULTS as error:
         why = getattr(error, "strerror", None) or one_line(error)
-        raise DataError(f"{path}: can't be read: {why}") from None
+        raise DataError(f"{name}: can't be read: {why}") from None
     try:
         check_size(picture.height, picture.width)
     except DataError as error:
         picture.close()
-        raise DataError(f"{path}: {error}") from None
+        raise DataError(f"{name}: {error}") from None
     return picture
+
+
+def _any_of(formats: Sequence[str]) -> str:
+    return f"{'one of ' if len(formats) > 1 else ''}{', '.join(formats)}"
 
 
 def _pixels(picture: Image.Image) -> Picture:

@@ -1,5 +1,6 @@
 """The page itself: values put into the template, the font that it needs, one file."""
 
+import base64
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -7,9 +8,9 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from graphemes.foundation.classes import competition_graphemes
 from graphemes.foundation.files import write_text
-from graphemes.report.lettering import font_address
+from graphemes.foundation.look import colours
+from graphemes.synthesis.lettering.web_font import bengali_woff
 
 _FONT = "FONT-IS-PUT-HERE"
 
@@ -43,9 +44,14 @@ def rendered(template: str, content: dict[str, Any], *, title: str, made: str) -
     environment.filters["bn"] = _bengali
     environment.filters["percent"] = lambda value: f"{100 * value:.1f}\u202f%"
     html = environment.get_template(template).render(
-        **content, title=title, made=made, font=_FONT, graphemes=len(competition_graphemes())
+        **content, title=title, made=made, font=_FONT, colours=Markup(colours())
     )
     return Page(html.replace(_FONT, font_address(html)))
+
+
+def font_address(text: str) -> str:
+    """A font of the Bengali letters in a text, as an address that holds it."""
+    return "data:font/woff;base64," + base64.b64encode(bengali_woff(text)).decode()
 
 
 def _bengali(text: str) -> Markup:

@@ -18,6 +18,7 @@ from graphemes.foundation.settings.groups import (
 )
 from graphemes.foundation.settings.release import PackSettings
 from graphemes.foundation.settings.reports import ReportSettings
+from graphemes.foundation.settings.serving import ServeSettings
 from graphemes.foundation.settings.studies import (
     BenchSettings,
     NetworksSettings,
@@ -362,6 +363,7 @@ MODELS: dict[str, type[Settings]] = {
     "bench": BenchSettings,
     "ablate": AblateSettings,
     "report": ReportSettings,
+    "serve": ServeSettings,
     "pack": PackSettings,
     "export": ExportSettings,
 }

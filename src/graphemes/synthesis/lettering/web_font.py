@@ -1,9 +1,8 @@
-"""The letters of a page: a font that spells Bengali, cut to what the page says, as an address.
+"""A font that spells Bengali for a page, cut to what the page says.
 
 Not every machine has such a font, and one without it shows boxes, or signs beside their letters.
 """
 
-import base64
 import functools
 import io
 import logging
@@ -14,12 +13,13 @@ from fontTools.ttLib import TTFont
 
 _FONT = "noto-sans-bengali.ttf"  # SIL Open Font License 1.1: its text lies beside it
 _OTHERS = "\u25cc\u200c\u200d"  # the circle that a sign stands on alone; joiners
+ALL = "".join(map(chr, range(0x980, 0xA00)))  # Unicode's Bengali block
 
 
-def font_address(text: str) -> str:
+def bengali_woff(text: str = ALL) -> bytes:
     """WOFF of the letters of `text` that are Bengali, with all that joins them."""
-    letters = "".join(sorted({sign for sign in text if "\u0980" <= sign <= "\u09ff"}))
-    return "data:font/woff;base64," + base64.b64encode(_subset(letters + _OTHERS)).decode()
+    letters = "".join(sorted({sign for sign in text if sign in ALL}))
+    return _subset(letters + _OTHERS)
 
 
 @functools.lru_cache(maxsize=4)
@@ -29,13 +29,12 @@ def _subset(letters: str) -> bytes:
     options.layout_features = ["*"]  # conjuncts are made by them
     options.hinting = False
     options.notdef_outline = True
-    options.flavor = "woff"  # woff2 needs brotli
     place = resources.files("graphemes.synthesis.lettering").joinpath("fonts", _FONT)
     font = TTFont(io.BytesIO(place.read_bytes()), recalcTimestamp=False)
     cutter = subset.Subsetter(options)
     cutter.populate(text=letters)
     cutter.subset(font)
-    font.flavor = "woff"
+    font.flavor = "woff"  # woff2 needs brotli
     file = io.BytesIO()
     font.save(file)
     return file.getvalue()

@@ -1,0 +1,228 @@
+"""The server: a page to draw on, and what reads what is drawn. One process, one reading thread.
+
+Only of this machine: it answers to names of the loopback alone, so that no page of another host can
+reach it through the browser, whatever its name resolves to.
+"""
+
+import asyncio
+import contextlib
+import time
+from collections.abc import AsyncIterator, Mapping
+from concurrent.futures import Future
+from importlib import resources
+from typing import Any
+
+from starlette.applications import Starlette
+from starlette.concurrency import run_in_threadpool
+from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from graphemes.foundation.look import colours
+from graphemes.foundation.versions import VERSION
+from graphemes.images.photographs import Picture
+from graphemes.pipeline.reader import Reader
+from graphemes.serve.answers import explained, read
+from graphemes.serve.batching import Batcher, Busy
+from graphemes.serve.bodies import Refused, scans_of
+from graphemes.serve.description import described, help_page
+from graphemes.serve.guard import Guard
+from graphemes.serve.limits import RateLimit
+
+WAITING = 256  # pictures that may wait to be read; of more the sender is asked to come later
+PATIENCE = 60.0  # seconds until a picture that waits is given up
+_EXPLAIN = "explain "  # before a network's name: another kind of reading
+_TYPES = {
+    ".css": "text/css; charset=utf-8",
+    ".html": "text/html; charset=utf-8",
+    ".js": "text/javascript; charset=utf-8",
+    ".png": "image/png",
+    ".svg": "image/svg+xml",
+    ".woff": "font/woff",
+}
+
+
+def make_app(readers: Mapping[str, Reader], rate: float, font: bytes) -> Starlette:
+    """The application. `readers` by name, the first by default; `font`: WOFF of Bengali letters."""
+    serving = _Serving(readers, RateLimit(rate))
+    files = {
+        **_page_files(),
+        "/colours.css": (colours().encode(), _TYPES[".css"]),
+        "/bengali.woff": (font, _TYPES[".woff"]),
+    }
+
+    async def file(request: Request) -> Response:
+        content, kind = files[request.url.path]
+        return Response(content, media_type=kind, headers={"Cache-Control": "no-cache"})
+
+    @contextlib.asynccontextmanager
+    async def life(_app: Starlette) -> AsyncIterator[None]:
+        yield
+        await run_in_threadpool(serving.close)
+
+    routes = [
+        *(Route(path, file, methods=["GET"]) for path in files),
+        Route("/predict", serving.predict, methods=["POST"]),
+        Route("/networks", serving.networks, methods=["GET"]),
+        Route("/health", serving.health, methods=["GET"]),
+        Route("/openapi.json", _openapi, methods=["GET"]),
+        Route("/docs", _docs, methods=["GET"]),
+    ]
+    app = Starlette(
+        routes=routes,
+        lifespan=life,
+        middleware=[Middleware(Guard)],
+        exception_handlers={HTTPException: _http_error, Exception: _own_error},
+    )
+    app.router.redirect_slashes = False
+    return app
+
+
+def _page_files() -> dict[str, tuple[bytes, str]]:
+    """The files of the page by their path: nothing else of a disk can be asked for."""
+    root = resources.files("graphemes.serve").joinpath("page")
+    found = {f"/{one.name}": one for one in root.iterdir() if one.is_file()}
+    found |= {f"/samples/{one.name}": one for one in root.joinpath("samples").iterdir()}
+    files = {
+        path: (one.read_bytes(), _TYPES[f".{path.rpartition('.')[2]}"])
+        for path, one in found.items()
+    }
+    return {"/": files["/index.html"], **files}
+
+
+class _Serving:
+    """What the routes share."""
+
+    def __init__(self, readers: Mapping[str, Reader], limit: RateLimit) -> None:
+        self._readers = dict(readers)
+        self._limit = limit
+        self._batcher: Batcher[Picture, dict[str, Any]] = Batcher(self._read, WAITING)
+        self._started = time.monotonic()
+        self._pictures = 0
+
+    def close(self) -> None:
+        """End when what waits is read."""
+        self._batcher.close()
+
+    def _read(self, key: str, scans: list[Picture]) -> list[dict[str, Any]]:
+        if key.startswith(_EXPLAIN):
+            reader = self._readers[key.removeprefix(_EXPLAIN)]
+            return [explained(reader, scan) for scan in scans]
+        return read(self._readers[key], scans)
+
+    async def predict(self, request: Request) -> Response:
+        """Labels, likeliest classes and spelling of one picture or some."""
+        address = request.client.host if request.client else ""
+        if wait := self._limit.seconds_to_wait(address):
+            return _refused(
+                429,
+                "too many requests from one address; wait a moment",
+                {"Retry-After": str(max(1, round(wait)))},
+            )
+        began = time.perf_counter()
+        try:
+            scans, content = await self._read_body(request)
+        except Refused as refusal:
+            return _refused(refusal.status, refusal.why)
+        except Busy:
+            return _refused(503, "too much waits to be read; try again", {"Retry-After": "1"})
+        except TimeoutError:
+            return _refused(503, f"not read within {PATIENCE:g} seconds", {"Retry-After": "5"})
+        content["milliseconds"] = round(1000 * (time.perf_counter() - began), 2)
+        self._pictures += len(scans)
+        return JSONResponse(content)
+
+    async def _read_body(self, request: Request) -> tuple[list[Picture], dict[str, Any]]:
+        """The scans of a request, and what is read of them."""
+        name, explain, compare = self._asked(request)
+        scans = await scans_of(request)
+        if explain and len(scans) > 1:
+            raise Refused(422, f"explain: {len(scans)} pictures; expected one")
+        content: dict[str, Any] = {"network": name}
+        content["pictures"] = (await self._answers([name], scans))[0]
+        if compare:
+            others = await self._answers(list(self._readers), scans)
+            content["networks"] = dict(zip(self._readers, others, strict=True))
+        if explain:
+            content["explanation"] = (await self._answers([_EXPLAIN + name], scans))[0][0]
+        return scans, content
+
+    async def _answers(self, names: list[str], scans: list[Picture]) -> list[list[dict[str, Any]]]:
+        """Of each network an answer a scan."""
+        futures: list[Future[dict[str, Any]]] = []
+        try:
+            for name in names:
+                futures += [self._batcher.submit(name, scan) for scan in scans]
+            async with asyncio.timeout(PATIENCE):
+                found = await asyncio.gather(*map(asyncio.wrap_future, futures))
+        except BaseException:
+            for one in futures:
+                one.cancel()
+            raise
+        size = len(scans)
+        return [found[start : start + size] for start in range(0, len(found), size)]
+
+    def _asked(self, request: Request) -> tuple[str, bool, bool]:
+        """The network's name, whether to explain, whether to compare. Raises Refused."""
+        query = request.query_params
+        unknown = [key for key in query if key not in ("network", "explain", "compare")]
+        if unknown:
+            raise Refused(
+                422, f"'{unknown[0][:80]}': no such word; expected network, explain, compare"
+            )
+        name = query.get("network", next(iter(self._readers)))
+        if name not in self._readers:
+            raise Refused(
+                422, f"network='{name[:80]}': there is none; expected {', '.join(self._readers)}"
+            )
+        return name, _truth(query, "explain"), _truth(query, "compare")
+
+    async def networks(self, _request: Request) -> Response:
+        """The networks that can be asked."""
+        found = [
+            {
+                "name": name,
+                "image_size": str(reader.ready.image_size),
+                "rule": reader.chosen.rule.name,
+                "demo": any(record.demo for record in reader.ready.records),
+            }
+            for name, reader in self._readers.items()
+        ]
+        return JSONResponse({"networks": found})
+
+    async def health(self, _request: Request) -> Response:
+        """Whether it is there."""
+        seconds = round(time.monotonic() - self._started, 1)
+        return JSONResponse(
+            {"status": "ok", "version": VERSION, "seconds": seconds, "pictures": self._pictures}
+        )
+
+
+def _truth(query: Mapping[str, str], key: str) -> bool:
+    value = query.get(key, "false")
+    if value not in ("true", "false"):
+        raise Refused(422, f"{key}='{value[:80]}'; expected true or false")
+    return value == "true"
+
+
+async def _openapi(_request: Request) -> Response:
+    return JSONResponse(described())
+
+
+async def _docs(request: Request) -> Response:
+    return Response(help_page(str(request.base_url).rstrip("/")), media_type=_TYPES[".html"])
+
+
+def _refused(status: int, why: str, headers: Mapping[str, str] | None = None) -> Response:
+    return JSONResponse({"error": why}, status, headers)
+
+
+async def _http_error(_request: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)
+    return _refused(error.status_code, f"{error.detail}; /docs says what there is", error.headers)
+
+
+async def _own_error(_request: Request, _error: Exception) -> Response:
+    return _refused(500, "a fault of this program; its log says where")

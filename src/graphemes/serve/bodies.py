@@ -1,0 +1,136 @@
+"""What a request brings: PNG, JPEG, raw scans, or several files; each made into a scan.
+
+Scans are (137, 236) uint8, 255 paper .. 0 ink.
+"""
+
+import asyncio
+from collections.abc import Sequence
+
+import numpy as np
+from starlette.datastructures import UploadFile
+from starlette.formparsers import MultiPartException
+from starlette.requests import ClientDisconnect, Request
+
+from graphemes.foundation.errors import DataError
+from graphemes.foundation.heads import HEIGHT, PIXELS, WIDTH
+from graphemes.images.photographs import Picture
+from graphemes.pipeline.image_sources import scan_of_file
+
+LARGEST = 16_000_000  # bytes of a body
+MOST = 64  # pictures of a request
+PATIENCE = 20.0  # seconds for a body to arrive
+FORMATS = {"image/png": "PNG", "image/jpeg": "JPEG"}
+RAW = "application/octet-stream"
+FORM = "multipart/form-data"
+
+
+class Refused(Exception):
+    """A request that isn't answered with what it asks for: a status of 4xx and why."""
+
+    def __init__(self, status: int, why: str) -> None:
+        super().__init__(why)
+        self.status, self.why = status, why
+
+
+async def scans_of(request: Request) -> list[Picture]:
+    """The scans of a request's body. Raises Refused for what is none."""
+    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if kind not in (*FORMATS, RAW, FORM):
+        raise Refused(
+            415, f"a body of type '{kind[:80]}'; expected {', '.join((*FORMATS, RAW, FORM))}"
+        )
+    body = await _body(request)
+    if not body:
+        raise Refused(400, "an empty body; expected a picture")
+    if kind == RAW:
+        return _raw(body)
+    files = [(kind, body)] if kind in FORMATS else await _files(request, body)
+    return await asyncio.to_thread(_scans, files)
+
+
+async def _body(request: Request) -> bytes:
+    """The whole body; Refused as soon as it is too large or too slow."""
+    told = request.headers.get("content-length", "0")
+    if not (told.isascii() and told.isdigit()):
+        raise Refused(400, "content-length: expected a number of bytes")
+    if int(told) > LARGEST:
+        raise Refused(413, _too_large())
+    parts: list[bytes] = []
+    try:
+        async with asyncio.timeout(PATIENCE):
+            async for part in request.stream():
+                parts.append(part)
+                if sum(map(len, parts)) > LARGEST:
+                    raise Refused(413, _too_large())
+    except TimeoutError:
+        raise Refused(408, f"the body didn't arrive within {PATIENCE:g} seconds") from None
+    except ClientDisconnect:
+        raise Refused(400, "the body ended early") from None
+    return b"".join(parts)
+
+
+def _too_large() -> str:
+    return f"a body of more than {LARGEST // 1_000_000} MB; send fewer or smaller pictures"
+
+
+def _raw(body: bytes) -> list[Picture]:
+    """Scans as their bytes, one behind the other."""
+    count, rest = divmod(len(body), PIXELS)
+    if rest or not count:
+        raise Refused(
+            400,
+            f"{len(body):,} bytes; expected {PIXELS:,} for each scan: {HEIGHT} rows of {WIDTH}"
+            " grey levels, 255 paper to 0 ink",
+        )
+    _check_count(count)
+    pixels = np.frombuffer(body, np.uint8).reshape(count, HEIGHT, WIDTH)
+    return [np.array(one) for one in pixels]
+
+
+def _check_count(count: int) -> None:
+    if count > MOST:
+        raise Refused(413, f"{count:,} pictures; expected at most {MOST}")
+
+
+async def _files(request: Request, body: bytes) -> list[tuple[str, bytes]]:
+    """The files of a form, each with its type."""
+
+    async def once() -> dict[str, object]:
+        return {"type": "http.request", "body": body, "more_body": False}
+
+    again = Request(request.scope, once)
+    try:
+        form = await again.form(max_files=MOST, max_fields=8, max_part_size=LARGEST)
+    except (MultiPartException, ValueError, KeyError) as error:
+        raise Refused(400, f"a form that can't be read: {error}") from None
+    except Exception as error:  # starlette turns its own into one with a status
+        why = getattr(error, "detail", None)
+        if why is None:
+            raise
+        raise Refused(400, f"a form that can't be read: {why}") from None
+    try:
+        given = [value for _, value in form.multi_items() if not isinstance(value, str)]
+        files = [await _file(value) for value in given]
+    finally:
+        await form.close()
+    if not files:
+        raise Refused(400, "a form without files; expected pictures, as: curl -F file=@scan.png")
+    _check_count(len(files))
+    return files
+
+
+async def _file(value: UploadFile) -> tuple[str, bytes]:
+    kind = (value.content_type or "").partition(";")[0].strip().lower()
+    if kind not in FORMATS:
+        raise Refused(415, f"a file of type '{kind[:80]}'; expected {' or '.join(FORMATS)}")
+    return kind, await value.read()
+
+
+def _scans(files: Sequence[tuple[str, bytes]]) -> list[Picture]:
+    found = []
+    for number, (kind, content) in enumerate(files, 1):
+        try:
+            found.append(scan_of_file(content, FORMATS[kind]))
+        except DataError as error:
+            raise Refused(400, f"picture {number}: {error}") from None
+    return found

@@ -1,0 +1,87 @@
+"""The server run until it is told to end: its socket, its signals, where it is."""
+
+import contextlib
+import signal
+import socket
+from collections.abc import Iterator
+from types import FrameType
+
+import numpy as np
+import python_multipart  # noqa: F401  # missed here, not at the first form
+import uvicorn
+
+from graphemes.foundation.errors import UserError
+from graphemes.foundation.heads import HEIGHT, WIDTH
+from graphemes.foundation.progress import say
+from graphemes.foundation.settings.serving import ServeSettings
+from graphemes.serve.app import make_app
+from graphemes.serve.networks import named_readers
+from graphemes.synthesis.lettering.web_font import bengali_woff
+
+HOST = "127.0.0.1"
+CONNECTIONS = 512  # at once; of more each is told to come later
+ENDING = 5  # seconds that answers under way have when it ends
+
+
+def serve(settings: ServeSettings) -> None:
+    """Load the networks and answer until Ctrl-C or SIGTERM. Raises UserError before that."""
+    listening = _bound(settings.port)
+    with listening:
+        readers = named_readers(settings)
+        # The first picture takes a second, which nobody should wait for.
+        next(iter(readers.values())).predict([np.full((HEIGHT, WIDTH), 255, np.uint8)])
+        app = make_app(readers, settings.rate, bengali_woff())
+        config = uvicorn.Config(
+            app,
+            log_level="error",
+            access_log=False,
+            server_header=False,
+            limit_concurrency=CONNECTIONS,
+            timeout_graceful_shutdown=ENDING,
+            timeout_keep_alive=30,
+        )
+        server = uvicorn.Server(config)
+        for name, reader in readers.items():
+            say(f"{name}: {reader.ready.image_size}, {reader.chosen.why}")
+        port = listening.getsockname()[1]
+        say(f"http://{HOST}:{port}/: draw there; Ctrl-C ends it")
+        with _ended_by_signals(server) as interrupted:
+            server.run(sockets=[listening])
+        if interrupted:
+            raise KeyboardInterrupt
+
+
+def _bound(port: int) -> socket.socket:
+    """A socket of the loopback, before any network is loaded."""
+    listening = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    try:
+        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listening.bind((HOST, port))
+    except OSError as error:
+        listening.close()
+        raise UserError(
+            f"port={port}: {HOST}:{port} can't be had: {error.strerror}; give another port, or"
+            " port=0 for any that is free"
+        ) from None
+    return listening
+
+
+@contextlib.contextmanager
+def _ended_by_signals(server: uvicorn.Server) -> Iterator[list[int]]:
+    """Ctrl-C and SIGTERM end the server in its own time; what is yielded holds Ctrl-C's."""
+    interrupted: list[int] = []
+
+    def end(number: int, _frame: FrameType | None) -> None:
+        if number == signal.SIGINT:
+            interrupted.append(number)
+            server.force_exit = len(interrupted) > 1
+        server.should_exit = True
+
+    # uvicorn would send them to this process again when it has ended.
+    server.capture_signals = contextlib.nullcontext  # type: ignore[method-assign,assignment]
+    before = {number: signal.signal(number, end) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield interrupted
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
