@@ -56,6 +56,11 @@ def spelled(labels: PerHead[int]) -> str:
     return f"{before}{ROOTS[labels.root]}{after}{VOWELS[labels.vowel]}{last}"
 
 
+def around(consonant: int) -> tuple[str, str, str]:
+    """What a consonant class puts before the root, after it, and after the vowel sign."""
+    return _AROUND[consonant]
+
+
 def root_of(text: str) -> str:
     """The root that a grapheme's string is written with; '' if it begins with none."""
     rest = text.removeprefix(REPH)

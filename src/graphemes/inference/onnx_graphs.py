@@ -67,8 +67,11 @@ def _clean(graph: Graph) -> None:
         value.type.tensor_type.shape.dim[0].dim_param = BATCH
 
 
-def joined(scans: Graph, pictures: Graph) -> Graph:
-    """One graph of two: from scans to pictures, from pictures to probabilities."""
+def joined(scans: Graph, pictures: Graph, *, shown: bool = False) -> Graph:
+    """One graph of two: from scans to pictures, from pictures to probabilities.
+
+    shown: the pictures come out too.
+    """
     onnx = onnx_library()
     # Only what is inside gets new names, so that none is in both.
     inside = {"rename_inputs": False, "rename_outputs": False}
@@ -76,7 +79,10 @@ def joined(scans: Graph, pictures: Graph) -> Graph:
     second = onnx.compose.add_prefix(pictures, "network/", **inside)
     versions = max(first.ir_version, second.ir_version)
     first.ir_version = second.ir_version = versions
-    return onnx.compose.merge_models(first, second, io_map=[(PICTURES, PICTURES)])
+    whole = onnx.compose.merge_models(first, second, io_map=[(PICTURES, PICTURES)])
+    if shown:
+        whole.graph.output.append(first.graph.output[0])
+    return whole
 
 
 def quantised(graph: Graph, batches: Iterable[npt.NDArray[np.float32]]) -> Graph:

@@ -37,7 +37,7 @@ def plan_export(settings: ExportSettings) -> ExportPlan:
     """
     layout = find_layout(settings)
     weights = _weights(settings, layout)
-    if settings.format == "onnx":
+    if settings.format in ("onnx", "page"):
         onnx_library()
         onnxruntime_library()
     out = settings.out or layout.export

@@ -19,6 +19,7 @@ from graphemes.foundation.heads import PerHead, Probabilities
 from graphemes.foundation.layout import DECISIONS, ROOT
 from graphemes.foundation.machine import machine_name
 from graphemes.foundation.progress import progress, say
+from graphemes.foundation.settings.types import Tta
 from graphemes.foundation.versions import commit, versions
 from graphemes.images.transforms import make_transform
 from graphemes.inference.export import (
@@ -67,11 +68,19 @@ CPU = torch.device("cpu")
 EXACT = Engine(CPU, "fp32")
 
 
-def export_networks(plan: ExportPlan) -> None:
-    """Write the networks, hold what was written against torch, and say how it went."""
+AddPage = Callable[[Path, ExportPlan, ReadyNetworks], None]
+
+
+def export_networks(plan: ExportPlan, add_page: AddPage | None = None) -> None:
+    """Write the networks, hold what was written against torch, and say how it went.
+
+    add_page: of format=page, what puts the rest of it beside the graph.
+    """
     settings = plan.settings
     workspace = find_workspace(settings)
-    ready = load_networks(plan.weights, EXACT)
+    # A page answers after each stroke, on whatever there is: several views would take too long.
+    tta: Tta | None = "none" if settings.format == "page" else None
+    ready = load_networks(plan.weights, EXACT, tta=tta)
     quantises = settings.dtype == "int8"
     images = find_check_images(workspace, plan.weights, settings.images, needed=quantises)
     work = _Work(plan, ready, images, workspace)
@@ -81,6 +90,8 @@ def export_networks(plan: ExportPlan) -> None:
     say(f"{plan.out}: {settings.format}, {settings.dtype}, of {len(plan.weights)} network(s)")
     with replacing_folder(plan.out) as folder:
         reader = _WRITERS[settings.format](work, folder)
+        if add_page is not None:
+            add_page(folder, plan, ready)
         comparison, speed = work.compare(reader), work.speeds(reader)
         if work.must_be_exact and not comparison.largest_difference <= CLOSE:
             raise NetworkError(
@@ -106,7 +117,7 @@ class _Work:
     @property
     def must_be_exact(self) -> bool:
         """Whether the same pictures must give torch's probabilities."""
-        return self.plan.settings.dtype == "fp32" and not self.plan.settings.preprocess
+        return self.plan.settings.dtype == "fp32" and not self.plan.settings.reads_scans
 
     @property
     def halves(self) -> bool:
@@ -116,14 +127,14 @@ class _Work:
     @property
     def name(self) -> str:
         """Of what was written, for people."""
-        inside = ", scans" if self.plan.settings.preprocess else ""
+        inside = ", scans" if self.plan.settings.reads_scans else ""
         return f"{self.plan.settings.format}, {self.plan.settings.dtype}{inside}"
 
     def about(self) -> dict[str, Any]:
         """What a file says of itself: classes, settings, where it comes from."""
         settings = self.plan.settings
         about = about_networks(
-            self.ready, self.plan.weights, dtype=settings.dtype, preprocess=settings.preprocess
+            self.ready, self.plan.weights, dtype=settings.dtype, preprocess=settings.reads_scans
         )
         return {**about, "decision": rule_json(self.plan.chosen.rule)}
 
@@ -145,7 +156,7 @@ class _Work:
 
     def compare(self, reader: Reader) -> Comparison:
         """What was written against torch in fp32 on pictures of our transforms."""
-        scans = self.plan.settings.preprocess
+        scans = self.plan.settings.reads_scans
         exact = torch_reader(self.ready, EXACT)
         expected, got = [], []
         with progress("checking", len(self.images.scans)) as advance:
@@ -162,7 +173,7 @@ class _Work:
             return {}  # the same network
         scans = np.ascontiguousarray(self.images.scans[:BATCH])
         ink = self.pictures(scans)
-        reads_scans = self.plan.settings.preprocess
+        reads_scans = self.plan.settings.reads_scans
 
         def by_torch(engine: Engine) -> Callable[[], object]:
             read = torch_reader(self.ready, engine)
@@ -207,9 +218,10 @@ def _write_onnx(work: _Work, folder: Path) -> Reader:
     if work.plan.settings.dtype == "int8":
         say(f"calibrating on {len(work.images.calibration):,} images")
         graph = quantised(graph, work.calibration())
-    if work.plan.settings.preprocess:
+    if work.plan.settings.reads_scans:
         scans = make_program(ScanToPicture(size, crop), scan_example())
-        graph = joined(convert(scans, SCANS, [PICTURES]), graph)
+        shown = work.plan.settings.format == "page"
+        graph = joined(convert(scans, SCANS, [PICTURES]), graph, shown=shown)
     describe(graph, {"graphemes": json.dumps({**work.about(), "opset": OPSET})})
     save(graph, folder / GRAPH)
     return Session(folder / GRAPH)
@@ -252,4 +264,5 @@ _WRITERS: dict[str, Callable[[_Work, Path], Reader]] = {
     "torch_export": _write_program,
     "hub": _write_hub,
     "weights": _write_weights,
+    "page": _write_onnx,
 }

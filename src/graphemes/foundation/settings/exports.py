@@ -7,7 +7,7 @@ from pydantic import Field, model_validator
 from graphemes.foundation.settings.groups import Places
 from graphemes.foundation.settings.types import FoldChoice, SomePath, SomePaths
 
-ExportFormat = Literal["onnx", "torch_export", "hub", "weights"]
+ExportFormat = Literal["onnx", "torch_export", "hub", "weights", "page"]
 ExportType = Literal["fp32", "fp16", "int8"]
 # Which number types each form can hold, and whether it holds a graph that scans can be part of.
 TYPES: dict[ExportFormat, tuple[ExportType, ...]] = {
@@ -15,14 +15,18 @@ TYPES: dict[ExportFormat, tuple[ExportType, ...]] = {
     "torch_export": ("fp32",),
     "hub": ("fp32", "fp16"),
     "weights": ("fp32", "fp16"),
+    "page": ("fp32", "int8"),
 }
-GRAPHS: tuple[ExportFormat, ...] = ("onnx", "torch_export")
+GRAPHS: tuple[ExportFormat, ...] = ("onnx", "torch_export", "page")
 
 
 class ExportSettings(Places):
     """Settings of export."""
 
-    format: ExportFormat = Field("onnx", description="what is written; hub: Hugging Face's layout")
+    format: ExportFormat = Field(
+        "onnx",
+        description="hub: Hugging Face's layout; page: one to draw on, for any web host",
+    )
     fold: FoldChoice | None = Field(
         None, description="folds of the run, which must be finished (default: all that are)"
     )
@@ -36,8 +40,16 @@ class ExportSettings(Places):
     images: int = Field(
         1000, ge=8, le=1_000_000, description="that what is written is held against torch on"
     )
+    runtime: SomePath | None = Field(
+        None, description="with format=page: folder of onnxruntime-web's files (default: by npm)"
+    )
     out: SomePath | None = Field(None, description="folder to write (default: folds/export)")
     overwrite: bool = Field(False, description="replace an export of other weights or settings")
+
+    @property
+    def reads_scans(self) -> bool:
+        """Whether scans go in, not pictures."""
+        return self.preprocess or self.format == "page"
 
     @model_validator(mode="after")
     def _names_networks_one_way(self) -> Self:
@@ -53,6 +65,15 @@ class ExportSettings(Places):
             raise ValueError(
                 f"dtype={self.dtype}: format={self.format} holds {' or '.join(types)};"
                 f" dtype={self.dtype} needs format={' or '.join(others)}"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _runtime_is_of_a_page(self) -> Self:
+        if self.runtime and self.format != "page":
+            raise ValueError(
+                f"runtime={self.runtime}: format={self.format} runs in no browser; leave it out,"
+                " or give format=page"
             )
         return self
 

@@ -19,4 +19,5 @@ export async function read({ scan, file, network, explain, compare, signal }) {
   return content;
 }
 
-export const docs = true;
+// What there is beside reading: a page for programs, and where the network looks.
+export const abilities = { docs: true, looks: true };

@@ -1,6 +1,6 @@
 // The page: what is drawn is read after each stroke, and what was read is shown.
 
-import { docs, networks, read } from "./backend.js";
+import { abilities, networks, read } from "./backend.js";
 import { Sheet } from "./sheet.js";
 
 const SAMPLES = 6;
@@ -198,7 +198,8 @@ function note() {
 }
 
 async function begin() {
-  part("docs").hidden = !docs;
+  part("docs").hidden = !abilities.docs;
+  part("explain-label").hidden = !abilities.looks;
   part("samples").replaceChildren(
     ...Array.from({ length: SAMPLES }, (_, index) => {
       const button = element("button", { type: "button" }, element("img", { src: `samples/${index + 1}.png`, alt: `Sample ${index + 1}`, width: 236, height: 137 }));
@@ -206,6 +207,8 @@ async function begin() {
       return element("li", {}, button);
     }),
   );
+  // Else it would be fetched for the first answer, which would come in boxes.
+  const letters = document.fonts.load('16px "Page Bengali"', "ক").catch(() => []);
   try {
     known = await networks();
   } catch {
@@ -215,6 +218,7 @@ async function begin() {
   part("network").replaceChildren(...known.map(({ name }) => element("option", { text: name, value: name })));
   part("networks-part").hidden = known.length < 2;
   note();
+  await letters;
   document.documentElement.dataset.ready = "true";
 }
 
