@@ -27,7 +27,15 @@ from graphemes.foundation.classes import competition_graphemes
 from graphemes.foundation.files import digest
 from graphemes.foundation.heads import COLUMNS
 from graphemes.foundation.settings.commands import MODELS
-from worlds import named, random_pixels, shard_table, unsealed, write_fold, write_table
+from worlds import (
+    named,
+    random_pixels,
+    shard_table,
+    unsealed,
+    unsealed_record,
+    write_fold,
+    write_table,
+)
 
 IMAGES, TESTS = 40, 3
 TINY = {**QUICK, "widths": "8,16,32,64", "tta": "none"}
@@ -260,8 +268,7 @@ def _weights(change: Callable[[dict[str, Any], dict[str, str]], object]) -> Spoi
         from safetensors.torch import save_file
 
         with safe_open(place.weights, "pt") as file:
-            metadata = dict(file.metadata())
-            del metadata["checksum"]
+            metadata = {"graphemes": unsealed_record(file.metadata())}
             found = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118  # no dict
         change(found, metadata)
         save_file(found, place.weights, metadata)

@@ -193,6 +193,11 @@ def macro_recall(truth: np.ndarray, guess: np.ndarray, weights: np.ndarray | Non
     )
 
 
+def unsealed_record(metadata: dict[str, str]) -> str:
+    """What a weights file says of itself, without its checksum, which would tell of any change."""
+    return json.dumps({**json.loads(metadata["graphemes"]), "checksum": ""})
+
+
 def unsealed(path: Path) -> dict[str, Any]:
     """The value of a JSON file without its checksum, which alone would tell of any change."""
     value: dict[str, Any] = json.loads(path.read_text())

@@ -8,7 +8,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from graphemes.experiments import bench_parts, step_ways
+from graphemes.experiments import bench_parts, serve_speed, step_ways
 from graphemes.experiments.bench_parts import PARTS, Part
 from graphemes.experiments.bench_run import Findings
 from graphemes.experiments.command_processes import run_command
@@ -244,3 +244,22 @@ def test_everything_is_measured(bench):
     assert report["parts"].keys() == PARTS.keys()
     check_figures(report)
     assert all(part["error"] is None for part in report["parts"].values())
+
+
+@pytest.mark.slow
+def test_a_server_is_asked_by_one_and_by_many(bench, monkeypatch):
+    monkeypatch.setattr(serve_speed, "_SECONDS", 0.5)
+    said, report = bench("serve", repeats=1)
+    assert said.code == 0, said.err
+    check_figures(report)
+    found = figures(report, "serve")
+    assert found["served, 16 clients"]["median"] > 0
+    assert found["wait, one client, where it looks too"]["mark"] == 150
+
+
+def test_a_server_that_does_not_start_is_a_note(bench, monkeypatch):
+    monkeypatch.setattr(serve_speed, "import_path", lambda: "/nowhere")
+    said, report = bench("serve", repeats=1)
+    assert said.code == 0, said.err
+    assert "the server didn't start, so it isn't measured: " in said.out
+    assert report["parts"]["serve"]["figures"] == []

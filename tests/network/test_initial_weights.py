@@ -19,6 +19,7 @@ from graphemes.network.model import build_network
 from graphemes.network.timm_library import timm_library
 from graphemes.network.weights import WeightsRecord, is_ours, load_weights, save_weights
 from graphemes.pipeline.identity import learning_settings
+from worlds import unsealed_record
 
 
 def asked(trunk: str = "resnet18", **values) -> Learning:
@@ -108,7 +109,7 @@ def test_a_refusal_begins_with_the_setting(tmp_path, of_train):
     if of_train:
         tensors = write_ours(path, asked("article"))
         with safe_open(path, "pt") as file:
-            metadata = {"graphemes": file.metadata()["graphemes"]}  # no checksum to tell first
+            metadata = {"graphemes": unsealed_record(file.metadata())}
         save_file(dict(list(tensors.items())[1:]), path, metadata)
     else:
         save_file({"conv1.weight": torch.zeros(64, 3, 7, 7)}, path)

@@ -14,6 +14,7 @@ from safetensors.torch import save_file
 from graphemes.foundation.errors import DataError, UserError
 from graphemes.foundation.settings.groups import Architecture
 from graphemes.foundation.settings.types import ImageSize
+from graphemes.network.checksums import checksum
 from graphemes.network.model import build_network
 from graphemes.network.weights import (
     TRAINED_ON,
@@ -48,6 +49,26 @@ def written(state, tmp_path_factory) -> Path:
     return path
 
 
+def test_the_same_network_is_the_same_bytes_each_time(tmp_path):
+    tensors = {"a": torch.ones(3), "b": torch.zeros(2, 2)}
+    written = set()
+    for number in range(12):  # chance would have it so once in 4,000 times
+        save_weights(tmp_path / f"{number}", tensors, RECORD, FINGERPRINTS)
+        written.add((tmp_path / f"{number}").read_bytes())
+    assert len(written) == 1
+
+
+def test_a_checksum_that_is_an_entry_of_its_own_is_looked_at_too(tmp_path, state):
+    text = json.dumps({key: value for key, value in asdict(RECORD).items() if key != "checksum"})
+    tensors = {**state, TRAINED_ON: torch.tensor(np.sort(FINGERPRINTS))}
+    whole = checksum([text, {name: tensors[name] for name in sorted(tensors)}])
+    save_file(tensors, tmp_path / "w", {"graphemes": text, "checksum": whole})
+    assert load_weights(tmp_path / "w")[1] == RECORD
+    save_file(tensors, tmp_path / "w", {"graphemes": text, "checksum": whole[::-1]})
+    with pytest.raises(DataError, match="another checksum"):
+        load_weights(tmp_path / "w")
+
+
 def test_what_is_written_is_read_again(written, state):
     network, record = load_weights(written)
     assert record == RECORD
@@ -62,7 +83,9 @@ def test_the_file_alone_says_how_it_was_made(written):
     """Anybody's tool can read it: length, JSON header, tensors."""
     content = written.read_bytes()
     header = json.loads(content[8 : 8 + int.from_bytes(content[:8], "little")])
-    assert json.loads(header["__metadata__"]["graphemes"]) == asdict(RECORD)
+    told = json.loads(header["__metadata__"]["graphemes"])
+    assert len(told["checksum"]) == 32
+    assert {**told, "checksum": ""} == asdict(RECORD)
 
 
 def test_fingerprints_of_no_images_are_allowed(tmp_path, state):

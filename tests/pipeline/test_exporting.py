@@ -230,7 +230,10 @@ REFUSED = {
     "weights and a fold": ({"weights": "x", "fold": 0}, "two ways to name networks"),
     "int8 of weights": ({"format": "hub", "dtype": "int8"}, "dtype=int8 needs format=onnx"),
     "scans into weights": ({"format": "weights", "preprocess": "true"}, "holds weights, no graph"),
-    "a form there isn't": ({"format": "tflite"}, "expected onnx, torch_export, hub or weights"),
+    "a form there isn't": (
+        {"format": "tflite"},
+        "torch_export, hub, weights or page",
+    ),
     "int8 without images": (
         {"dtype": "int8", "data_dir": Path(__file__).parent},
         "no train_image_data_",

@@ -11,6 +11,7 @@ from conftest import QUICK, train_quickly
 from graphemes.foundation.errors import DataError
 from graphemes.foundation.layout import Layout
 from graphemes.pipeline.integrity import check_everything
+from worlds import unsealed_record
 
 SMALL = {"widths": "8,16,32,64", "tta": "none", "device": "cpu", "precision": "fp32"}
 TRAINED = {**{key: value for key, value in QUICK.items() if key != "limit"}, **SMALL}
@@ -106,6 +107,6 @@ def test_changed_pixels_are_told_of_by_a_process_that_makes_pictures_too(whole, 
 def test_results_of_before_there_were_checksums_are_whole(whole):
     weights = Layout(whole).fold(0).weights
     with safe_open(weights, "pt") as file:
-        metadata = {"graphemes": file.metadata()["graphemes"]}
+        metadata = {"graphemes": unsealed_record(file.metadata())}
     save_file(load_file(weights), weights, metadata)
     check_everything(Layout(whole), None)

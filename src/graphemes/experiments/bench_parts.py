@@ -21,6 +21,7 @@ from graphemes.experiments.decode_speed import measure_decoding
 from graphemes.experiments.loader_speed import measure_loader
 from graphemes.experiments.predict_speed import measure_predict
 from graphemes.experiments.scale_table import measure_scale
+from graphemes.experiments.serve_speed import measure_serve
 from graphemes.experiments.stage_memory import measure_memory
 from graphemes.experiments.start_speed import measure_starts
 from graphemes.experiments.step_ways import measure_step
@@ -51,6 +52,7 @@ PARTS = {
     "scale": Part(measure_scale, 100),
     "starts": Part(measure_starts, 80),
     "memory": Part(measure_memory, 50),
+    "serve": Part(measure_serve, 60),
 }
 ROWS = 12_000  # where rows= says nothing
 

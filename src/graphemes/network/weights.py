@@ -1,7 +1,8 @@
 """The weights file: a network that can be rebuilt from it alone.
 
-safetensors holds the tensors, and two metadata entries: `graphemes`, a JSON object that says what
-built them, and `checksum`, of both.
+safetensors holds the tensors, and one metadata entry: `graphemes`, a JSON object that says what
+built them, with a checksum of both. Of several entries it writes the order by chance, and the same
+network would be other bytes each time.
 """
 
 import contextlib
@@ -54,6 +55,7 @@ class WeightsRecord:
     demo: bool
     classes: list[int]
     format: int = FORMAT
+    checksum: str = ""  # of all else and the tensors; "" in memory, and in files of before
 
 
 _RECORD = TypeAdapter(WeightsRecord)  # checks the types of what a file says
@@ -72,8 +74,8 @@ def save_weights(
         for name, tensor in tensors.items()
     }
     state[TRAINED_ON] = torch.from_numpy(np.sort(trained_on))
-    said = json.dumps(asdict(record), allow_nan=False)
-    metadata = {"graphemes": said, "checksum": _checksum(said, state)}
+    sealed = replace(record, checksum=_checksum(_said(record), state))
+    metadata = {"graphemes": _said(sealed)}
     with replacing(path) as temporary:
         try:
             save_file(state, temporary, metadata)
@@ -152,7 +154,7 @@ def read_record(path: Path) -> WeightsRecord:
             metadata = file.metadata() or {}
     except (OSError, SafetensorError) as error:
         raise DataError(f"{path}: {_why(path, error)}") from None
-    return _record(path, metadata)
+    return replace(_record(path, metadata), checksum="")
 
 
 def start_from(path: Path, network: GraphemeNetwork, architecture: Architecture) -> None:
@@ -229,14 +231,20 @@ def _read(path: Path) -> tuple[dict[str, torch.Tensor], WeightsRecord]:
     except (OSError, SafetensorError) as error:
         raise DataError(f"{path}: {_why(path, error)}") from None
     record = _record(path, metadata)
-    # Files of before there were checksums have none.
-    if metadata.get("checksum", "") not in ("", _checksum(metadata["graphemes"], tensors)):
+    known, said = record.checksum, _said(replace(record, checksum=""))
+    if not known:  # of earlier files it is an entry of its own, or there is none
+        known, said = metadata.get("checksum", ""), metadata["graphemes"]
+    if known not in ("", _checksum(said, tensors)):
         raise DataError(
             f"{path}: its tensors or its record aren't as they were written (another checksum);"
             " copy it again from where it is whole, or train again"
         )
     tensors.pop(TRAINED_ON, None)
-    return tensors, record
+    return tensors, replace(record, checksum="")
+
+
+def _said(record: WeightsRecord) -> str:
+    return json.dumps(asdict(record), allow_nan=False)
 
 
 def _checksum(said: str, tensors: dict[str, torch.Tensor]) -> str:

@@ -15,12 +15,12 @@ from graphemes.evaluation.decide import likeliest
 from graphemes.evaluation.metrics import Score, score
 from graphemes.evaluation.oof import OofTable, write_oof
 from graphemes.foundation.heads import PerHead, Probabilities
-from graphemes.foundation.layout import FoldPaths
+from graphemes.foundation.layout import ROOT, FoldPaths
 from graphemes.foundation.progress import counted, progress, say
 from graphemes.foundation.seeds import INITIAL_WEIGHTS, NO_FOLD
 from graphemes.foundation.settings.commands import TrainSettings
 from graphemes.foundation.settings.types import Tta
-from graphemes.foundation.versions import versions
+from graphemes.foundation.versions import commit, versions
 from graphemes.inference.predict import probabilities
 from graphemes.network.devices import same_bits
 from graphemes.network.initial_weights import initial_network
@@ -145,6 +145,7 @@ class FoldTraining:
             state_every=60 * self.settings.checkpoint_minutes,
             keep_any=self.settings.predict_anyway,
         )
+        code = commit(ROOT)  # that is running: hours later the checkout may be another
         seed, resumed = INITIAL_WEIGHTS.seed(*seeds), ranks.of_first(paths.checkpoint.exists)
         with same_bits(asked=self.settings.deterministic):
             history = train_fold(job, fold_network(self.settings, seed, resumed=resumed))
@@ -157,6 +158,7 @@ class FoldTraining:
         make_record(
             self.settings,
             identity=self.identity,
+            code=code,
             fold=fold,
             engine=engine,
             rows=rows,

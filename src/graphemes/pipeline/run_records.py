@@ -9,11 +9,11 @@ from pydantic import ValidationError
 
 from graphemes.foundation.errors import DataError
 from graphemes.foundation.files import read_json, write_json
-from graphemes.foundation.layout import ROOT, FoldPaths, Layout, numbered
+from graphemes.foundation.layout import FoldPaths, Layout, numbered
 from graphemes.foundation.machine import machine_name
 from graphemes.foundation.settings.commands import TrainSettings
 from graphemes.foundation.settings.groups import Architecture
-from graphemes.foundation.versions import commit, versions
+from graphemes.foundation.versions import versions
 from graphemes.network.devices import Engine
 from graphemes.pipeline.fold_rows import FoldRows
 from graphemes.pipeline.identity import RunIdentity
@@ -70,6 +70,7 @@ def make_record(
     settings: TrainSettings,
     *,
     identity: RunIdentity,
+    code: str | None,
     fold: str,
     engine: Engine,
     rows: FoldRows,
@@ -77,7 +78,7 @@ def make_record(
     synthetic_passes: int,
     history: History,
 ) -> RunRecord:
-    """The record of a fold that has just been trained, on this machine."""
+    """The record of a fold that has just been trained, on this machine, by the commit `code`."""
     last = history.log[-1]
     return RunRecord(
         identity=identity,
@@ -85,7 +86,7 @@ def make_record(
         fold=fold,
         settings=settings.model_dump(mode="json"),
         seed=settings.seed,
-        commit=commit(ROOT),
+        commit=code,
         versions=versions(),
         device=engine.describe(),
         machine=machine_name(),

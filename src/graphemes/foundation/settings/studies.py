@@ -84,6 +84,7 @@ class BenchSettings(Machine, Places):
         "scale",
         "starts",
         "memory",
+        "serve",
         "degradation",
         "soak",
     ] = Field(

@@ -12,7 +12,8 @@ from fontTools import subset
 from fontTools.ttLib import TTFont
 
 _FONT = "noto-sans-bengali.ttf"  # SIL Open Font License 1.1: its text lies beside it
-_OTHERS = "\u25cc\u200c\u200d"  # the circle that a sign stands on alone; joiners
+# The circle that a sign stands on alone; joiners; the right half that au is taken apart into.
+_OTHERS = "\u25cc\u200c\u200d\u09d7"
 ALL = "".join(map(chr, range(0x980, 0xA00)))  # Unicode's Bengali block
 
 
