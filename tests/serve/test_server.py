@@ -314,6 +314,23 @@ def test_a_rate_is_kept_to(readers):
         assert int(last.headers["retry-after"]) >= 1
 
 
+def test_many_scans_are_compared_by_all_networks(client, readers):
+    answer = post(client, scans(MOST).tobytes(), query="?compare=true")
+    assert answer.status_code == 200
+    assert {len(found) for found in answer.json()["networks"].values()} == {MOST}
+
+
+@pytest.mark.filterwarnings("ignore::UserWarning")  # Pillow's, of what it skips
+def test_a_cameras_notes_that_are_wrong_are_no_fault_of_ours(client):
+    exif = Image.Exif()
+    exif[0x0112], exif[0x0100] = 6, 1
+    whole = encoded(scans(1)[0], "JPEG", exif=exif)
+    noted = whole.index(b"Exif")
+    for place in range(noted, noted + 60):
+        spoilt = whole[:place] + b"\xff" + whole[place + 1 :]
+        assert post(client, spoilt, "image/jpeg").status_code in (200, 400)
+
+
 def test_a_fault_of_ours_is_said_without_its_insides(readers):
     from starlette.testclient import TestClient
 
@@ -326,6 +343,7 @@ def test_a_fault_of_ours_is_said_without_its_insides(readers):
         answer = post(client, ONE, "image/png")
     assert answer.status_code == 500
     assert answer.json() == {"error": "a fault of this program; its log says where"}
+    assert answer.headers["X-Content-Type-Options"] == "nosniff"
 
 
 # Its files.

@@ -141,6 +141,11 @@ class Layout:
         return self.run_dir / "report.html"
 
     @property
+    def comparison(self) -> Path:
+        """The page about several runs side by side; of all runs."""
+        return self.folds_csv.with_name("runs.html")
+
+    @property
     def scores(self) -> Path:
         """The scores of this run's folds."""
         return self.run_dir / "scores.json"

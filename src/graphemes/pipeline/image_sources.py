@@ -5,6 +5,7 @@ N pictures, H x W pixels; scans are (137, 236) uint8, 255 paper .. 0 ink.
 
 import io
 import os
+import struct
 import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -137,7 +138,11 @@ def scan_of_file(content: bytes, kind: str) -> Picture:
 
 
 # What Pillow raises over a damaged file.
-_FAULTS = (OSError, SyntaxError, ValueError, EOFError)
+_FAULTS = (
+    *(OSError, SyntaxError, ValueError, EOFError),
+    # Over notes of a camera's, and over odd shapes.
+    *(struct.error, TypeError, LookupError, AttributeError, cv2.error),
+)
 
 
 def _opened(source: Path | io.BytesIO, name: str, formats: Sequence[str] = FORMATS) -> Image.Image:

@@ -12,7 +12,7 @@ from graphemes.evaluation.score_report import ScoreReport, make_report
 from graphemes.foundation.arrays import Integers
 from graphemes.foundation.errors import DataError
 from graphemes.foundation.files import file_digest
-from graphemes.foundation.heads import PerHead
+from graphemes.foundation.heads import HEADS, PerHead
 from graphemes.foundation.layout import CALL, FoldPaths, Layout
 from graphemes.pipeline.run_records import RunRecord
 from graphemes.pipeline.scoring import scored_folds
@@ -71,9 +71,21 @@ def _log(place: FoldPaths) -> list[dict[str, Any]]:
     """The entries of a log; none where it is gone or isn't one: curves are all that is lost."""
     with contextlib.suppress(OSError, ValueError):
         entries = [json.loads(line) for line in place.log.read_text("utf-8").splitlines()]
-        if all(isinstance(entry, dict) and {"epoch", "loss"} <= entry.keys() for entry in entries):
+        if all(map(_is_entry, entries)):
             return entries
     return []
+
+
+def _is_entry(entry: Any) -> bool:
+    """Whether a line is one of an epoch, as curves need it."""
+    if not isinstance(entry, dict):
+        return False
+    numbers = [entry.get("epoch"), entry.get("loss")]
+    if entry.get("score") is not None:
+        recall = entry.get("recall")
+        numbers.append(entry["score"])
+        numbers += [recall.get(head.name) for head in HEADS] if isinstance(recall, dict) else [None]
+    return all(isinstance(one, int | float) for one in numbers)
 
 
 def _decisions(layout: Layout, places: list[FoldPaths]) -> DecisionFile | None:

@@ -4,7 +4,7 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from graphemes.foundation.errors import UserError
+from graphemes.foundation.errors import UserError, one_line
 from graphemes.foundation.layout import ROOT
 from graphemes.foundation.progress import say
 from graphemes.foundation.settings.reports import ReportSettings
@@ -29,9 +29,9 @@ def write_report(settings: ReportSettings) -> None:
         title = f"{len(materials)} runs: {', '.join(one.title for one in materials)}"
         content = runs_content(materials, pictures)
         page = rendered("runs.html", content, title=title, made=_made())
+        _written(page, layout.comparison)
     else:
-        page = _page_of_run(materials[0], pictures, settings.device)
-    _written(page, layout.report)
+        _written(_page_of_run(materials[0], pictures, settings.device), layout.report)
 
 
 def report_of_run(workspace: Workspace, data: TrainingData) -> None:
@@ -42,8 +42,8 @@ def report_of_run(workspace: Workspace, data: TrainingData) -> None:
     try:
         page = _page_of_run(gather(workspace.layout), ScanPictures(data), workspace.device)
         _written(page, workspace.layout.report)
-    except (UserError, OSError) as error:
-        say(f"no report: {error}")
+    except Exception as error:  # noqa: BLE001  # after hours of training no reason to fail
+        say(f"no report: {one_line(error)} ({type(error).__name__})")
 
 
 def _page_of_run(material: Material, pictures: ScanPictures | None, device: str) -> Page:

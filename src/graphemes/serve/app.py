@@ -15,11 +15,11 @@ from typing import Any
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
-from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from graphemes.foundation.errors import NetworkError
 from graphemes.foundation.look import colours
 from graphemes.foundation.versions import VERSION
 from graphemes.images.photographs import Picture
@@ -44,7 +44,7 @@ _TYPES = {
 }
 
 
-def make_app(readers: Mapping[str, Reader], rate: float, font: bytes) -> Starlette:
+def make_app(readers: Mapping[str, Reader], rate: float, font: bytes) -> Guard:
     """The application. `readers` by name, the first by default; `font`: WOFF of Bengali letters."""
     serving = _Serving(readers, RateLimit(rate))
     files = {
@@ -73,11 +73,10 @@ def make_app(readers: Mapping[str, Reader], rate: float, font: bytes) -> Starlet
     app = Starlette(
         routes=routes,
         lifespan=life,
-        middleware=[Middleware(Guard)],
         exception_handlers={HTTPException: _http_error, Exception: _own_error},
     )
     app.router.redirect_slashes = False
-    return app
+    return Guard(app)  # around all of it, faults too
 
 
 def _page_files() -> dict[str, tuple[bytes, str]]:
@@ -142,11 +141,16 @@ class _Serving:
             raise Refused(422, f"explain: {len(scans)} pictures; expected one")
         content: dict[str, Any] = {"network": name}
         content["pictures"] = (await self._answers([name], scans))[0]
-        if compare:
-            others = await self._answers(list(self._readers), scans)
-            content["networks"] = dict(zip(self._readers, others, strict=True))
+        if compare:  # one after the other: together they would be more than may wait
+            content["networks"] = {
+                other: content["pictures"]
+                if other == name
+                else (await self._answers([other], scans))[0]
+                for other in self._readers
+            }
         if explain:
-            content["explanation"] = (await self._answers([_EXPLAIN + name], scans))[0][0]
+            with contextlib.suppress(NetworkError):  # of a trunk without feature maps
+                content["explanation"] = (await self._answers([_EXPLAIN + name], scans))[0][0]
         return scans, content
 
     async def _answers(self, names: list[str], scans: list[Picture]) -> list[list[dict[str, Any]]]:

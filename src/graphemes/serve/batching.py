@@ -1,5 +1,6 @@
 """Requests that come at once are read in one batch: few pictures take hardly longer than one."""
 
+import contextlib
 import queue
 import threading
 from collections.abc import Callable
@@ -10,6 +11,7 @@ from typing import Generic, TypeVar
 In = TypeVar("In")
 Out = TypeVar("Out")
 LARGEST = 64  # pictures of a batch
+ENDING = 5.0  # seconds that what waits has at the end
 
 
 class Busy(Exception):
@@ -46,9 +48,10 @@ class Batcher(Generic[In, Out]):
         return one.answer
 
     def close(self) -> None:
-        """End when what waits is read."""
-        self._waiting.put(None)
-        self._thread.join()
+        """End when what waits is read, or after some seconds: the thread ends with the process."""
+        with contextlib.suppress(queue.Full):
+            self._waiting.put(None, timeout=ENDING)
+        self._thread.join(ENDING)
 
     def _work(self) -> None:
         while True:

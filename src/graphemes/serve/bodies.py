@@ -5,6 +5,7 @@ Scans are (137, 236) uint8, 255 paper .. 0 ink.
 
 import asyncio
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 from starlette.datastructures import UploadFile
@@ -20,6 +21,7 @@ LARGEST = 16_000_000  # bytes of a body
 MOST = 64  # pictures of a request
 PATIENCE = 20.0  # seconds for a body to arrive
 FORMATS = {"image/png": "PNG", "image/jpeg": "JPEG"}
+_DECODERS = ThreadPoolExecutor(2, "decoding")
 RAW = "application/octet-stream"
 FORM = "multipart/form-data"
 
@@ -45,7 +47,8 @@ async def scans_of(request: Request) -> list[Picture]:
     if kind == RAW:
         return _raw(body)
     files = [(kind, body)] if kind in FORMATS else await _files(request, body)
-    return await asyncio.to_thread(_scans, files)
+    # In threads of its own: those of the event loop are for what is short.
+    return await asyncio.get_running_loop().run_in_executor(_DECODERS, _scans, files)
 
 
 async def _body(request: Request) -> bytes:
@@ -56,11 +59,13 @@ async def _body(request: Request) -> bytes:
     if int(told) > LARGEST:
         raise Refused(413, _too_large())
     parts: list[bytes] = []
+    size = 0
     try:
         async with asyncio.timeout(PATIENCE):
             async for part in request.stream():
                 parts.append(part)
-                if sum(map(len, parts)) > LARGEST:
+                size += len(part)
+                if size > LARGEST:
                     raise Refused(413, _too_large())
     except TimeoutError:
         raise Refused(408, f"the body didn't arrive within {PATIENCE:g} seconds") from None
@@ -100,7 +105,7 @@ async def _files(request: Request, body: bytes) -> list[tuple[str, bytes]]:
 
     again = Request(request.scope, once)
     try:
-        form = await again.form(max_files=MOST, max_fields=8, max_part_size=LARGEST)
+        form = await again.form(max_files=MOST + 1, max_fields=8, max_part_size=LARGEST)
     except (MultiPartException, ValueError, KeyError) as error:
         raise Refused(400, f"a form that can't be read: {error}") from None
     except Exception as error:  # starlette turns its own into one with a status

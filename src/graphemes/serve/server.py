@@ -36,6 +36,7 @@ def serve(settings: ServeSettings) -> None:
             log_level="error",
             access_log=False,
             server_header=False,
+            proxy_headers=False,  # or each request could say that it comes from elsewhere
             limit_concurrency=CONNECTIONS,
             timeout_graceful_shutdown=ENDING,
             timeout_keep_alive=30,
@@ -58,6 +59,7 @@ def _bound(port: int) -> socket.socket:
     try:
         listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listening.bind((HOST, port))
+        listening.listen()  # while networks load no other server can have it
     except OSError as error:
         listening.close()
         raise UserError(

@@ -210,7 +210,7 @@ def _run_name(value: Any) -> str:
     # Names that the files of runs without a name have already.
     taken = (
         r"folds?[0-9.].*|folds?|folds-by-grapheme\..*|foldnone|scores\.json|shares\.json"
-        r"|decisions\.json|ensembles"
+        r"|decisions\.json|ensembles|report\.html|runs\.html"
         r"|submission|probabilities|README\.md|pack|export|images|ablation\..*"
     )
     if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", name) or re.fullmatch(taken, name):

@@ -2,6 +2,7 @@
 
 export async function networks() {
   const answer = await fetch("networks");
+  if (!answer.ok) throw new Error(answer.statusText);
   return (await answer.json()).networks;
 }
 

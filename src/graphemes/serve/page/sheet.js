@@ -98,6 +98,7 @@ export class Sheet {
   undo() {
     if (this.empty) return;
     this.open.clear();
+    if (this.pen) this.pen.stroke = null;
     this.acts.pop();
     this.draw();
     this.changed();
