@@ -48,7 +48,13 @@ async def scans_of(request: Request) -> list[Picture]:
         return _raw(body)
     files = [(kind, body)] if kind in FORMATS else await _files(request, body)
     # In threads of its own: those of the event loop are for what is short.
-    return await asyncio.get_running_loop().run_in_executor(_DECODERS, _scans, files)
+    try:
+        async with asyncio.timeout(PATIENCE):
+            return await asyncio.get_running_loop().run_in_executor(_DECODERS, _scans, files)
+    except TimeoutError:
+        raise Refused(
+            413, f"pictures that aren't decoded in {PATIENCE:g} seconds; send fewer or smaller ones"
+        ) from None
 
 
 async def _body(request: Request) -> bytes:
