@@ -48,8 +48,8 @@ COMMANDS = {
     "report": "a run, or several, as one page with pictures: scores, mistakes, where it looks",
     "serve": "a page to draw on in the browser, read while one draws; and the same for programs",
     "pack": "a folder to upload to Kaggle: the package, weights, two notebooks",
-    "export": "networks for other programs: ONNX, torch.export, Hugging Face's layout, fp16",
-    "test": "ruff, mypy, pytest",
+    "export": "networks for other programs: ONNX, torch.export, Hugging Face's layout, a page",
+    "test": "pip check, ruff, mypy, pytest",
 }
 READ = (
     "Of the environment are read: GRAPHEMES_PYTHON (an interpreter that has the packages),",

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from graphemes.evaluation.decide import of_labels
 from graphemes.foundation.arrays import Floats, Integers
 
 BINS = 10  # of equal width: 0 .. 0.1, 0.1 .. 0.2, ..
@@ -26,7 +27,7 @@ class Calibration:
 def calibration(truth: Integers, probabilities: npt.NDArray[np.float32]) -> Calibration:
     """The calibration of a head: truth (N,), probabilities (N, C); N > 0."""
     guess = probabilities.argmax(axis=1)
-    sure = np.take_along_axis(probabilities, guess[:, None], 1)[:, 0].astype(np.float64)
+    sure = of_labels(probabilities, guess).astype(np.float64)
     place = np.clip(np.ceil(sure * BINS).astype(np.int64) - 1, 0, BINS - 1)
     counts = np.bincount(place, minlength=BINS)
     held = np.flatnonzero(counts)

@@ -26,6 +26,12 @@ def likeliest(probabilities: Probabilities) -> PerHead[Integers]:
     return probabilities.map(lambda head: head.argmax(axis=1).astype(np.int64))
 
 
+def of_labels(probabilities: npt.NDArray[np.float32], labels: Integers) -> npt.NDArray[np.float32]:
+    """(N,) the probability of each image's label: (N, C) of one head and (N,)."""
+    found: npt.NDArray[np.float32] = np.take_along_axis(probabilities, labels[:, None], 1)[:, 0]
+    return found
+
+
 class Decision(Protocol):
     """A rule: what the probabilities are worth to the score."""
 

@@ -6,6 +6,7 @@ N images, C classes of one head.
 import numpy as np
 import numpy.typing as npt
 
+from graphemes.evaluation.decide import of_labels
 from graphemes.foundation.arrays import Integers
 from graphemes.foundation.heads import PerHead, Probabilities
 
@@ -19,8 +20,7 @@ def confident_mistakes(
     """
     sure = np.zeros(len(truth.root))
     for true, guessed, values in zip(truth, guess, probabilities, strict=True):
-        given = np.take_along_axis(values, guessed[:, None], 1)[:, 0]
-        sure = np.maximum(sure, np.where(guessed != true, given, 0))
+        sure = np.maximum(sure, np.where(guessed != true, of_labels(values, guessed), 0))
     wrong = np.any([t != g for t, g in zip(truth, guess, strict=True)], axis=0)
     rows = np.flatnonzero(wrong)
     found: Integers = rows[np.argsort(-sure[rows], kind="stable")]
@@ -38,7 +38,7 @@ def doubtful_labels(
     it (the normalised margin). truth (N,), probabilities (N, C) of images not trained on.
     """
     rows = np.arange(len(truth))
-    own = probabilities[rows, truth].astype(np.float64)
+    own = of_labels(probabilities, truth).astype(np.float64)
     classes = probabilities.shape[1]
     counts = np.bincount(truth, minlength=classes)
     sums = np.bincount(truth, own, minlength=classes)

@@ -18,7 +18,7 @@ import numpy as np
 from graphemes.experiments.bench_run import Bench, Findings, scratch
 from graphemes.experiments.stages import fresh_weights
 from graphemes.experiments.step_speed import inference_speed
-from graphemes.experiments.timings import Figure, Mark, alternating
+from graphemes.experiments.timings import Figure, Mark, alternating, ratios
 from graphemes.foundation.environment import import_path
 from graphemes.foundation.heads import HEIGHT, WIDTH
 from graphemes.foundation.settings.types import ImageSize
@@ -33,7 +33,6 @@ _SCANS = 64  # of a request that brings many
 class Told(NamedTuple):
     """What clients saw of a while of asking."""
 
-    answers: int
     seconds: float
     waits: list[float]  # ms, of each answer
 
@@ -56,20 +55,15 @@ def measure_serve(bench: Bench) -> Findings:
             "batches": functools.partial(_ask, port, 2, _SCANS, ""),
         }
         told: dict[str, list[Told]] = {name: [] for name in ways}
-        bare: list[float] = []
-
-        def forward() -> float:
-            speed = inference_speed(network, size, _SCANS, 1, bench.engine)
-            bare.append(speed)
-            return speed
 
         def asked(name: str) -> float:
             found = ways[name]()
             told[name].append(found)
-            return found.answers / found.seconds
+            return len(found.waits) / found.seconds
 
         each = {name: functools.partial(asked, name) for name in ways}
-        speeds = alternating({"bare": forward, **each}, bench.settings.repeats, bench.until)
+        each["bare"] = functools.partial(inference_speed, network, size, _SCANS, 1, bench.engine)
+        speeds = alternating(each, bench.settings.repeats, bench.until)
     return Findings(_figures(size, speeds, told))
 
 
@@ -84,7 +78,7 @@ def _figures(
         ("batches", f"2 clients, {_SCANS} scans a request", _SCANS),
     ):
         images = tuple(scans * speed for speed in speeds[name])
-        shares = tuple(a / b for a, b in zip(images, speeds["bare"], strict=True))
+        shares = ratios(images, speeds["bare"])
         figures.append(Figure(f"served, {label}", "images/s", images, None, bare, shares))
         figures.append(_waits(f"wait, {label}", told[name], 99))
     figures.append(_waits("wait, one client, where it looks too", told["looks"], 99, _LIVE))
@@ -142,7 +136,7 @@ def _ask(port: int, clients: int, scans: int, query: str) -> Told:
     if faults:
         raise RuntimeError(f"the server answered {faults[0]}")
     all_waits = [wait for mine in waits for wait in mine]
-    return Told(len(all_waits), time.perf_counter() - began, all_waits)
+    return Told(time.perf_counter() - began, all_waits)
 
 
 def _client(

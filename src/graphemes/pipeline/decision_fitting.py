@@ -47,10 +47,14 @@ def fit_run(
     if identity is None:
         say("the folds are of several runs, so no decision rule is fitted: argmax")
     elif fits(decide, len(table.folds)):
-        tables = {str(place.number): file_digest(place.oof) for place in places}
         files = folds_files(layout, places)
-        return fitted_file(layout.decisions, identity, tables, table, files)
+        return fitted_file(layout.decisions, identity, table_digests(places), table, files)
     return None
+
+
+def table_digests(places: Sequence[FoldPaths]) -> dict[str, str]:
+    """The digest of each fold's out-of-fold table, by its number."""
+    return {str(place.number): file_digest(place.oof) for place in places}
 
 
 def fits(decide: Decide, images: int) -> bool:

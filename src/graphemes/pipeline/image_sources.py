@@ -108,33 +108,27 @@ def _is_hidden(path: Path) -> bool:
 def check_image_files(paths: Sequence[Path]) -> None:
     """Raise DataError for the first file whose head isn't a picture's, before any is read whole."""
     for path in paths:
-        with _opened(path, str(path)):
+        with _opened(path, str(path), FORMATS):
             pass
 
 
 def _scan(image: OneImage, row: int) -> Picture:
     if isinstance(image, str | os.PathLike):
-        path = Path(image)
-        with _opened(path, str(path)) as picture:
-            try:
-                picture.draft("L", (WORKED_AT, WORKED_AT))  # decoded no larger than is of use
-                return scan_of(_pixels(picture))
-            except (DataError, *_FAULTS) as error:
-                raise DataError(f"{path}: {one_line(error)}; is it a whole picture?") from None
+        return scan_of_file(Path(image), str(image))
     try:
         return scan_of(_pixels(image) if isinstance(image, Image.Image) else np.asarray(image))
     except (DataError, *_FAULTS) as error:
         raise DataError(f"picture {row}: {one_line(error)}") from None
 
 
-def scan_of_file(content: bytes, kind: str) -> Picture:
-    """The scan (137, 236) of a picture file's bytes, one of FORMATS. DataError where it is none."""
-    with _opened(io.BytesIO(content), "the file", (kind,)) as picture:
+def scan_of_file(source: Path | io.BytesIO, name: str, formats: Sequence[str] = FORMATS) -> Picture:
+    """The scan (137, 236) of a picture file or its bytes. DataError says by name what is off."""
+    with _opened(source, name, formats) as picture:
         try:
-            picture.draft("L", (WORKED_AT, WORKED_AT))
+            picture.draft("L", (WORKED_AT, WORKED_AT))  # decoded no larger than is of use
             return scan_of(_pixels(picture))
         except (DataError, *_FAULTS) as error:
-            raise DataError(f"{one_line(error)}; is it a whole picture?") from None
+            raise DataError(f"{name}: {one_line(error)}; is it a whole picture?") from None
 
 
 # What Pillow raises over a damaged file.
@@ -145,7 +139,7 @@ _FAULTS = (
 )
 
 
-def _opened(source: Path | io.BytesIO, name: str, formats: Sequence[str] = FORMATS) -> Image.Image:
+def _opened(source: Path | io.BytesIO, name: str, formats: Sequence[str]) -> Image.Image:
     """A picture file, its head read. Raises DataError where it is none, or too large."""
     try:
         with warnings.catch_warnings():  # our own bound is below that of its error

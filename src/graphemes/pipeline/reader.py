@@ -18,7 +18,7 @@ import pandas as pd
 import torch
 from torch import Tensor
 
-from graphemes.evaluation.decide import Decision, decided
+from graphemes.evaluation.decide import Decision, decided, of_labels
 from graphemes.foundation.arrays import Integers
 from graphemes.foundation.classes import spelled
 from graphemes.foundation.errors import DataError, SettingsError
@@ -144,7 +144,7 @@ def answers(found: Probabilities, names: Sequence[str] | None, rule: Decision) -
     columns: dict[str, object] = {} if names is None else {"file": list(names)}
     columns |= {head.name: label for head, label in zip(HEADS, labels, strict=True)}
     for head, values, label in zip(HEADS, found, labels, strict=True):
-        columns[f"{head.name}_probability"] = np.take_along_axis(values, label[:, None], 1)[:, 0]
+        columns[f"{head.name}_probability"] = of_labels(values, label)
     rows = zip(*(column.tolist() for column in labels), strict=True)
     columns["grapheme"] = [spelled(PerHead(*row)) for row in rows]
     columns["best"] = [best_graphemes(found, row) for row in range(len(labels.root))]

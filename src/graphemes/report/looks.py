@@ -5,7 +5,6 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from graphemes.evaluation.mistakes import confident_mistakes
 from graphemes.foundation.errors import UserError
 from graphemes.foundation.heads import HEADS
 from graphemes.foundation.progress import say
@@ -60,7 +59,7 @@ def _rows(material: Material, pictures: ScanPictures) -> list[int]:
     here = (table.folds == material.places[0].number) & np.array(
         [pictures.scan(name) is not None for name in table.image_ids]
     )
-    wrong = confident_mistakes(table.truth, material.guess, table.probabilities)
+    wrong = material.mistakes
     chosen = [int(row) for row in wrong if here[row]][: SHOWN // 3]
     right = here.copy()
     right[wrong] = False

@@ -1,19 +1,21 @@
 """What a report is made of: a run's finished folds, read back from their files."""
 
 import contextlib
+import functools
 import json
 from dataclasses import dataclass
 from typing import Any
 
 from graphemes.evaluation.decide import likeliest
 from graphemes.evaluation.decision_files import DecisionFile, read_decisions
+from graphemes.evaluation.mistakes import confident_mistakes
 from graphemes.evaluation.oof import OofTable, concatenate, read_oof
 from graphemes.evaluation.score_report import ScoreReport, make_report
 from graphemes.foundation.arrays import Integers
 from graphemes.foundation.errors import DataError
-from graphemes.foundation.files import file_digest
 from graphemes.foundation.heads import HEADS, PerHead
 from graphemes.foundation.layout import CALL, FoldPaths, Layout
+from graphemes.pipeline.decision_fitting import table_digests
 from graphemes.pipeline.run_records import RunRecord
 from graphemes.pipeline.scoring import scored_folds
 from graphemes.pipeline.training_counts import TrainingCounts, folds_files, training_counts
@@ -37,6 +39,11 @@ class Material:
     def title(self) -> str:
         """What the run is called on the page."""
         return self.layout.name or "the run without a name"
+
+    @functools.cached_property
+    def mistakes(self) -> Integers:
+        """Rows of the images that are read wrong, the most confident first."""
+        return confident_mistakes(self.table.truth, self.guess, self.table.probabilities)
 
     @property
     def demo(self) -> bool:
@@ -92,6 +99,5 @@ def _decisions(layout: Layout, places: list[FoldPaths]) -> DecisionFile | None:
     with contextlib.suppress(DataError):
         if layout.decisions.is_file():
             found = read_decisions(layout.decisions)
-            tables = {str(place.number): file_digest(place.oof) for place in places}
-            return found if found.tables == tables else None
+            return found if found.tables == table_digests(places) else None
     return None

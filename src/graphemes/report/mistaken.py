@@ -5,8 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from graphemes.evaluation.metrics import WorstClass
-from graphemes.evaluation.mistakes import confident_mistakes, doubtful_labels
-from graphemes.foundation.arrays import Integers
+from graphemes.evaluation.mistakes import doubtful_labels
 from graphemes.foundation.classes import sign_on_circle, spelled
 from graphemes.foundation.heads import HEADS, Head, PerHead
 from graphemes.report.material import Material
@@ -115,21 +114,22 @@ def _shown(
 
 def mistake_cards(material: Material, pictures: ScanPictures | None) -> list[Card]:
     """The images that are read wrong with most confidence."""
-    table = material.table
-    rows = confident_mistakes(table.truth, material.guess, table.probabilities)[:MISTAKES]
-    return [card(material, pictures, int(row)) for row in rows]
+    return [card(material, pictures, int(row)) for row in material.mistakes[:MISTAKES]]
 
 
 def card(
     material: Material,
     pictures: ScanPictures | None,
     row: int,
-    guess: PerHead[Integers] | None = None,
+    rather: dict[str, int] | None = None,
 ) -> Card:
-    """One image of the table; `guess`: other labels than the likeliest."""
-    table, guess = material.table, guess or material.guess
+    """One image of the table, read as the likeliest; `rather`: its own labels but for these."""
+    table = material.table
     truth = table.truth.map(lambda column: int(column[row]))
-    read = guess.map(lambda column: int(column[row]))
+    if rather is None:
+        read = material.guess.map(lambda column: int(column[row]))
+    else:
+        read = truth._replace(**rather)
     readings = [
         HeadReading(
             head.name,
@@ -160,11 +160,9 @@ def doubt_sheets(material: Material, pictures: ScanPictures | None) -> list[Doub
     for number, head in enumerate(HEADS):
         truth, values = material.table.truth[number], material.table.probabilities[number]
         rows, labels = doubtful_labels(truth, values)
-        cards = []
-        for row, label in zip(rows[:DOUBTED], labels[:DOUBTED], strict=True):
-            own = material.table.truth[number].copy()
-            own[row] = label
-            other = material.table.truth._replace(**{head.name: own})
-            cards.append(card(material, pictures, int(row), other))
+        cards = [
+            card(material, pictures, int(row), {head.name: int(label)})
+            for row, label in zip(rows[:DOUBTED], labels[:DOUBTED], strict=True)
+        ]
         found.append(Doubts(head.name, len(rows), cards))
     return found

@@ -7,10 +7,10 @@ import numpy as np
 from markupsafe import Markup
 
 from graphemes.evaluation.calibration import calibration
+from graphemes.evaluation.decide import class_counts
 from graphemes.evaluation.metrics import Score, recalls
 from graphemes.evaluation.unseen import UNSEEN_SHARE
 from graphemes.evaluation.winners import AUTO
-from graphemes.foundation.arrays import Floats, Integers
 from graphemes.foundation.heads import HEADS, PerHead
 from graphemes.foundation.progress import duration
 from graphemes.foundation.settings.commands import TrainSettings
@@ -66,17 +66,18 @@ def headline(material: Material) -> Headline:
 
 def run_content(material: Material, pictures: ScanPictures | None, device: str) -> dict[str, Any]:
     """All that the page of one run shows. `pictures`: None where its images aren't here."""
+    first = headline(material)
     return {
         "material": material,
-        "headline": headline(material),
+        "headline": first,
         "notes": _notes(material, pictures),
-        "published": _published(material),
+        "published": None if material.demo else _published(first),
         "folds": _fold_rows(material),
         "subsets": _subset_rows(material),
         "unseen_share": UNSEEN_SHARE,
         "curves": _curves(material),
         "rules": _rules(material),
-        "sheets": dict(zip(_names(), class_sheets(material, pictures), strict=True)),
+        "sheets": class_sheets(material, pictures)._asdict(),
         "mistakes": mistake_cards(material, pictures),
         "doubts": doubt_sheets(material, pictures),
         "calibration": _calibration(material),
@@ -85,12 +86,7 @@ def run_content(material: Material, pictures: ScanPictures | None, device: str) 
         "times": [_time(record) for record in material.records],
         "settings": _settings(material.records[0]),
         "record": material.records[0],
-        "has_pictures": pictures is not None,
     }
-
-
-def _names() -> list[str]:
-    return [head.name for head in HEADS]
 
 
 def _notes(material: Material, pictures: ScanPictures | None) -> list[str]:
@@ -117,11 +113,8 @@ def _notes(material: Material, pictures: ScanPictures | None) -> list[str]:
     return notes
 
 
-def _published(material: Material) -> Markup | None:
-    """Against what others reached; not of a run on drawings."""
-    if material.demo:
-        return None
-    first = headline(material)
+def _published(first: Headline) -> Markup:
+    """Against what others reached, on real images."""
     lines = [Line(one.what, one.score) for one in VALIDATED]
     lines.append(Line(f"this run ({first.rule})", first.score, own=True))
     lines += [Line(f"private: {one.what}", one.score) for one in PRIVATE]
@@ -185,16 +178,18 @@ def _calibration(material: Material) -> Markup:
 def _frequency(material: Material) -> Markup | None:
     if material.counts is None:
         return None
-    trained: list[Integers] = []
-    found: list[Floats] = []
     # Of several folds the mean: each class's images are in all of them but one.
-    counts = np.mean([*material.counts.by_fold.values()], axis=0)
-    for axis, (head, truth, guess) in enumerate(
-        zip(HEADS, material.table.truth, material.guess, strict=True)
-    ):
-        trained.append(np.rint(counts.sum(tuple({0, 1, 2} - {axis}))).astype(np.int64))
-        found.append(recalls(truth, guess, head.classes))
-    return frequency_chart(PerHead(*trained), PerHead(*found))
+    folds = list(material.counts.by_fold.values())
+    trained = class_counts(np.sum(folds, axis=0)).map(
+        lambda own: np.rint(own / len(folds)).astype(np.int64)
+    )
+    found = PerHead(
+        *(
+            recalls(truth, guess, head.classes)
+            for head, truth, guess in zip(HEADS, material.table.truth, material.guess, strict=True)
+        )
+    )
+    return frequency_chart(trained, found)
 
 
 def _time(record: RunRecord) -> dict[str, str]:

@@ -5,7 +5,8 @@ from typing import Any
 
 import numpy as np
 
-from graphemes.foundation.arrays import Booleans, Floats, Integers
+from graphemes.evaluation.decide import of_labels
+from graphemes.foundation.arrays import Booleans, Floats
 from graphemes.foundation.progress import duration
 from graphemes.report.charts import Line, curves_chart, scores_chart
 from graphemes.report.material import Material
@@ -60,7 +61,6 @@ def runs_content(materials: list[Material], pictures: ScanPictures | None) -> di
             for difference in _differences(materials[0], other, pictures)
         ],
         "notes": _notes(materials, pictures),
-        "has_pictures": pictures is not None,
     }
 
 
@@ -129,9 +129,5 @@ def _right(material: Material) -> Booleans:
 def _sureness(material: Material) -> Floats:
     """(N,) the product of the probabilities of what is read."""
     pairs = zip(material.guess, material.table.probabilities, strict=True)
-    found: Floats = np.prod([_of(guess, values) for guess, values in pairs], axis=0)
+    found: Floats = np.prod([of_labels(values, guess) for guess, values in pairs], axis=0)
     return found
-
-
-def _of(guess: Integers, values: np.ndarray[Any, np.dtype[np.float32]]) -> Any:
-    return np.take_along_axis(values, guess[:, None], 1)[:, 0]

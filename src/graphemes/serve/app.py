@@ -140,33 +140,29 @@ class _Serving:
         if explain and len(scans) > 1:
             raise Refused(422, f"explain: {len(scans)} pictures; expected one")
         content: dict[str, Any] = {"network": name}
-        content["pictures"] = (await self._answers([name], scans))[0]
+        content["pictures"] = await self._answers(name, scans)
         if compare:  # one after the other: together they would be more than may wait
             content["networks"] = {
-                other: content["pictures"]
-                if other == name
-                else (await self._answers([other], scans))[0]
+                other: content["pictures"] if other == name else await self._answers(other, scans)
                 for other in self._readers
             }
         if explain:
             with contextlib.suppress(NetworkError):  # of a trunk without feature maps
-                content["explanation"] = (await self._answers([_EXPLAIN + name], scans))[0][0]
+                content["explanation"] = (await self._answers(_EXPLAIN + name, scans))[0]
         return scans, content
 
-    async def _answers(self, names: list[str], scans: list[Picture]) -> list[list[dict[str, Any]]]:
-        """Of each network an answer a scan."""
+    async def _answers(self, name: str, scans: list[Picture]) -> list[dict[str, Any]]:
+        """An answer a scan, of one network."""
         futures: list[Future[dict[str, Any]]] = []
         try:
-            for name in names:
-                futures += [self._batcher.submit(name, scan) for scan in scans]
+            for scan in scans:  # one by one: where too much waits, those before are cancelled
+                futures.append(self._batcher.submit(name, scan))  # noqa: PERF401
             async with asyncio.timeout(PATIENCE):
-                found = await asyncio.gather(*map(asyncio.wrap_future, futures))
+                return await asyncio.gather(*map(asyncio.wrap_future, futures))
         except BaseException:
             for one in futures:
                 one.cancel()
             raise
-        size = len(scans)
-        return [found[start : start + size] for start in range(0, len(found), size)]
 
     def _asked(self, request: Request) -> tuple[str, bool, bool]:
         """The network's name, whether to explain, whether to compare. Raises Refused."""

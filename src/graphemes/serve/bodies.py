@@ -4,6 +4,7 @@ Scans are (137, 236) uint8, 255 paper .. 0 ink.
 """
 
 import asyncio
+import io
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 
@@ -141,7 +142,7 @@ def _scans(files: Sequence[tuple[str, bytes]]) -> list[Picture]:
     found = []
     for number, (kind, content) in enumerate(files, 1):
         try:
-            found.append(scan_of_file(content, FORMATS[kind]))
+            found.append(scan_of_file(io.BytesIO(content), f"picture {number}", (FORMATS[kind],)))
         except DataError as error:
-            raise Refused(400, f"picture {number}: {error}") from None
+            raise Refused(400, str(error)) from None
     return found

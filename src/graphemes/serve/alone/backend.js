@@ -1,7 +1,7 @@
 // What reads on a page without a server: the networks themselves, by onnxruntime-web, in this browser.
 
 import * as ort from "./ort.wasm.bundle.min.mjs";
-import { HEIGHT, WIDTH } from "./sheet.js";
+import { HEIGHT, WIDTH, greys } from "./sheet.js";
 
 export const abilities = { docs: false, looks: false };
 const HEADS = ["root", "vowel", "consonant"];
@@ -103,9 +103,7 @@ async function greyOf(file) {
   context.fillRect(0, 0, w, h);
   context.imageSmoothingQuality = "high";
   context.drawImage(image, 0, 0, w, h);
-  const { data } = context.getImageData(0, 0, w, h);
-  const grey = Float32Array.from({ length: w * h }, (_, pixel) => 0.299 * data[4 * pixel] + 0.587 * data[4 * pixel + 1] + 0.114 * data[4 * pixel + 2]);
-  return { grey, w, h, same };
+  return { grey: greys(context), w, h, same };
 }
 
 function even({ grey, w, h, same }) {

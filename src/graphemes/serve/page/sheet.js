@@ -95,20 +95,16 @@ export class Sheet {
     this.changed();
   }
 
-  undo() {
-    if (this.empty) return;
-    this.open.clear();
-    if (this.pen) this.pen.stroke = null;
-    this.acts.pop();
-    this.draw();
-    this.changed();
-  }
+  undo() { this.keep(this.acts.slice(0, -1)); }
 
-  clear() {
+  clear() { this.keep([]); }
+
+  // Only these of the strokes and pictures that there are.
+  keep(acts) {
     if (this.empty) return;
     this.open.clear();
     if (this.pen) this.pen.stroke = null;
-    this.acts = [];
+    this.acts = acts;
     this.draw();
     this.changed();
   }
@@ -155,14 +151,16 @@ export class Sheet {
     const large = new OffscreenCanvas(this.canvas.width, this.canvas.height);
     this.paint(large.getContext("2d"), 1);
     context.drawImage(large, 0, 0, WIDTH, HEIGHT);
-    const { data } = context.getImageData(0, 0, WIDTH, HEIGHT);
-    const scan = new Uint8Array(WIDTH * HEIGHT);
-    for (let pixel = 0; pixel < scan.length; pixel++) {
-      const at = 4 * pixel; // luminance as OpenCV weighs it
-      scan[pixel] = Math.round(0.299 * data[at] + 0.587 * data[at + 1] + 0.114 * data[at + 2]);
-    }
-    return scan;
+    return Uint8Array.from(greys(context), Math.round);
   }
+}
+
+// The luminance of each pixel of a context, as OpenCV weighs it: 0 to 255.
+export function greys(context) {
+  const { width, height } = context.canvas;
+  const { data } = context.getImageData(0, 0, width, height);
+  const luminance = (_, pixel) => 0.299 * data[4 * pixel] + 0.587 * data[4 * pixel + 1] + 0.114 * data[4 * pixel + 2];
+  return Float64Array.from({ length: width * height }, luminance);
 }
 
 function stroke(context, { points, width }) {
