@@ -94,3 +94,23 @@ def test_who_went_away_is_not_read_for():
     assert kept.result(10) == 3
     batcher.close()
     assert seen == [1, 3]
+
+
+def test_the_end_waits_for_the_batch_under_way_alone():
+    seen, go = [], threading.Event()
+
+    def read(_key: str, values: list[int]) -> list[int]:
+        go.wait(10)
+        seen.extend(values)
+        return values
+
+    batcher = Batcher(read, 3)
+    first = batcher.submit("a", 1)
+    while not first.running():
+        time.sleep(0.001)
+    waiting = [batcher.submit("a", value) for value in range(3)]  # as many as may wait
+    threading.Timer(0.1, go.set).start()
+    batcher.close()
+    assert first.result(10) == 1
+    assert all(one.cancelled() for one in waiting)
+    assert seen == [1]

@@ -1,5 +1,6 @@
 """The server: what it reads, what it refuses, and that it is of this machine alone."""
 
+import asyncio
 import io
 import json
 import re
@@ -344,6 +345,75 @@ def test_a_fault_of_ours_is_said_without_its_insides(readers):
     assert answer.status_code == 500
     assert answer.json() == {"error": "a fault of this program; its log says where"}
     assert answer.headers["X-Content-Type-Options"] == "nosniff"
+
+
+def test_who_went_away_is_not_read_for(readers):
+    from graphemes.serve.app import make_app
+
+    name, reader = next(iter(readers.items()))
+    began, go, read = threading.Event(), threading.Event(), []
+
+    class Slow:
+        """A reader that waits to be let go."""
+
+        def __getattr__(self, word: str) -> object:
+            return getattr(reader, word)
+
+        def probabilities(self, pictures: list) -> object:
+            read.append(len(pictures))
+            began.set()
+            go.wait(30)
+            return reader.probabilities(pictures)
+
+    app = make_app({name: Slow()}, 0, b"font")
+    body = scans(2).tobytes()
+
+    async def ask(leaves: asyncio.Event) -> list[dict]:
+        """What is sent to somebody who asks, and goes away when `leaves` is set."""
+        messages = iter([{"type": "http.request", "body": body, "more_body": False}])
+        answered: list[dict] = []
+
+        async def receive() -> dict:
+            if (message := next(messages, None)) is None:
+                await leaves.wait()
+                return {"type": "http.disconnect"}
+            return message
+
+        async def send(message: dict) -> None:
+            answered.append(message)
+
+        headers = [(b"host", b"127.0.0.1:8000"), (b"content-type", RAW.encode())]
+        address = {"scheme": "http", "server": ("127.0.0.1", 8000), "path": "/predict"}
+        scope = {"type": "http", "method": "POST", "query_string": b"", "headers": headers}
+        await app({**scope, **address, "client": ("127.0.0.1", 9)}, receive, send)
+        return answered
+
+    async def story() -> tuple[list[dict], list[dict]]:
+        stays, leaves = asyncio.Event(), asyncio.Event()
+        staying = asyncio.create_task(ask(stays))
+        assert await asyncio.to_thread(began.wait, 30)  # so the next one has to wait
+        leaving = asyncio.create_task(ask(leaves))
+        await asyncio.sleep(0.2)
+        leaves.set()
+        gone = await asyncio.wait_for(leaving, 10)  # at once, not when it is read
+        go.set()
+        return await staying, gone
+
+    answered, gone = asyncio.run(story())
+    assert answered[0]["status"] == 200
+    assert gone[0]["status"] == 400
+    time.sleep(0.2)
+    assert sum(read) == 2, "the two of who stayed"
+
+
+def test_decoding_ends_with_whoever_waited_for_it():
+    from graphemes.serve.bodies import Body, _scans
+
+    given_up = threading.Event()
+    files = [Body("image/png", ONE)] * 3
+    assert len(_scans(files, given_up)) == 3
+    given_up.set()
+    assert _scans(files, given_up) == []
 
 
 # Its files.

@@ -7,15 +7,15 @@ reach it through the browser, whatever its name resolves to.
 import asyncio
 import contextlib
 import time
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Coroutine, Mapping
 from concurrent.futures import Future
 from importlib import resources
-from typing import Any
+from typing import Any, NamedTuple, TypeVar
 
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
@@ -26,7 +26,7 @@ from graphemes.images.photographs import Picture
 from graphemes.pipeline.reader import Reader
 from graphemes.serve.answers import explained, read
 from graphemes.serve.batching import Batcher, Busy
-from graphemes.serve.bodies import Refused, scans_of
+from graphemes.serve.bodies import Body, Refused, body_of, scans_of
 from graphemes.serve.description import described, help_page
 from graphemes.serve.guard import Guard
 from graphemes.serve.limits import RateLimit
@@ -34,6 +34,7 @@ from graphemes.serve.limits import RateLimit
 WAITING = 256  # pictures that may wait to be read; of more the sender is asked to come later
 PATIENCE = 60.0  # seconds until a picture that waits is given up
 _EXPLAIN = "explain "  # before a network's name: another kind of reading
+T = TypeVar("T")
 _TYPES = {
     ".css": "text/css; charset=utf-8",
     ".html": "text/html; charset=utf-8",
@@ -91,6 +92,14 @@ def _page_files() -> dict[str, tuple[bytes, str]]:
     return {"/": files["/index.html"], **files}
 
 
+class _Asked(NamedTuple):
+    """What a request's address asks for."""
+
+    network: str
+    explain: bool
+    compare: bool
+
+
 class _Serving:
     """What the routes share."""
 
@@ -102,7 +111,7 @@ class _Serving:
         self._pictures = 0
 
     def close(self) -> None:
-        """End when what waits is read."""
+        """End; what still waits is given up."""
         self._batcher.close()
 
     def _read(self, key: str, scans: list[Picture]) -> list[dict[str, Any]]:
@@ -122,21 +131,27 @@ class _Serving:
             )
         began = time.perf_counter()
         try:
-            scans, content = await self._read_body(request)
+            asked = self._asked(request)
+            body = await body_of(request)
+            scans, content = await _while_there(request, self._read_body(request, body, asked))
         except Refused as refusal:
             return _refused(refusal.status, refusal.why)
         except Busy:
             return _refused(503, "too much waits to be read; try again", {"Retry-After": "1"})
+        except ClientDisconnect:
+            return _refused(400, "whoever asked went away")  # that nobody reads
         except TimeoutError:
             return _refused(503, f"not read within {PATIENCE:g} seconds", {"Retry-After": "5"})
         content["milliseconds"] = round(1000 * (time.perf_counter() - began), 2)
         self._pictures += len(scans)
         return JSONResponse(content)
 
-    async def _read_body(self, request: Request) -> tuple[list[Picture], dict[str, Any]]:
+    async def _read_body(
+        self, request: Request, body: Body, asked: _Asked
+    ) -> tuple[list[Picture], dict[str, Any]]:
         """The scans of a request, and what is read of them."""
-        name, explain, compare = self._asked(request)
-        scans = await scans_of(request)
+        name, explain, compare = asked
+        scans = await scans_of(request, body)
         if explain and len(scans) > 1:
             raise Refused(422, f"explain: {len(scans)} pictures; expected one")
         content: dict[str, Any] = {"network": name}
@@ -164,8 +179,8 @@ class _Serving:
                 one.cancel()
             raise
 
-    def _asked(self, request: Request) -> tuple[str, bool, bool]:
-        """The network's name, whether to explain, whether to compare. Raises Refused."""
+    def _asked(self, request: Request) -> _Asked:
+        """What a request's address asks for. Raises Refused."""
         query = request.query_params
         unknown = [key for key in query if key not in ("network", "explain", "compare")]
         if unknown:
@@ -177,7 +192,7 @@ class _Serving:
             raise Refused(
                 422, f"network='{name[:80]}': there is none; expected {', '.join(self._readers)}"
             )
-        return name, _truth(query, "explain"), _truth(query, "compare")
+        return _Asked(name, _truth(query, "explain"), _truth(query, "compare"))
 
     async def networks(self, _request: Request) -> Response:
         """The networks that can be asked."""
@@ -198,6 +213,28 @@ class _Serving:
         return JSONResponse(
             {"status": "ok", "version": VERSION, "seconds": seconds, "pictures": self._pictures}
         )
+
+
+async def _while_there(request: Request, work: Coroutine[Any, Any, T]) -> T:
+    """What `work` gives. Raises ClientDisconnect once whoever asked goes away; `work` is cancelled.
+
+    The request's body must have been read: what comes after it is its end alone.
+    """
+    working, leaving = asyncio.create_task(work), asyncio.create_task(_left(request))
+    try:
+        await asyncio.wait((working, leaving), return_when=asyncio.FIRST_COMPLETED)
+        if not working.done():
+            raise ClientDisconnect
+        return working.result()
+    finally:
+        working.cancel()
+        leaving.cancel()
+
+
+async def _left(request: Request) -> None:
+    """Wait until whoever asked goes away."""
+    while (await request.receive())["type"] != "http.disconnect":
+        pass
 
 
 def _truth(query: Mapping[str, str], key: str) -> bool:

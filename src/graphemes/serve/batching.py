@@ -11,7 +11,7 @@ from typing import Generic, TypeVar
 In = TypeVar("In")
 Out = TypeVar("Out")
 LARGEST = 64  # pictures of a batch
-ENDING = 5.0  # seconds that what waits has at the end
+ENDING = 5.0  # seconds that the batch under way has at the end
 
 
 class Busy(Exception):
@@ -48,9 +48,14 @@ class Batcher(Generic[In, Out]):
         return one.answer
 
     def close(self) -> None:
-        """End when what waits is read, or after some seconds: the thread ends with the process."""
-        with contextlib.suppress(queue.Full):
-            self._waiting.put(None, timeout=ENDING)
+        """End after the batch that is being read, or after some seconds: the thread is a daemon.
+
+        What waits is given up: at the end nobody is left who'd hear of it.
+        """
+        with contextlib.suppress(queue.Empty):
+            while (one := self._waiting.get_nowait()) is not None:
+                one.answer.cancel()
+        self._waiting.put(None)
         self._thread.join(ENDING)
 
     def _work(self) -> None:

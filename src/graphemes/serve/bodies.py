@@ -5,8 +5,10 @@ Scans are (137, 236) uint8, 255 paper .. 0 ink.
 
 import asyncio
 import io
+import threading
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from typing import NamedTuple
 
 import numpy as np
 from starlette.datastructures import UploadFile
@@ -35,30 +37,47 @@ class Refused(Exception):
         self.status, self.why = status, why
 
 
-async def scans_of(request: Request) -> list[Picture]:
-    """The scans of a request's body. Raises Refused for what is none."""
+class Body(NamedTuple):
+    """What a request brought, whole, and its media type: one of those above."""
+
+    kind: str
+    content: bytes
+
+
+async def body_of(request: Request) -> Body:
+    """A request's body. Raises Refused for a type that isn't read, and for an empty body."""
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if kind not in (*FORMATS, RAW, FORM):
         raise Refused(
             415, f"a body of type '{kind[:80]}'; expected {', '.join((*FORMATS, RAW, FORM))}"
         )
-    body = await _body(request)
-    if not body:
+    content = await _content(request)
+    if not content:
         raise Refused(400, "an empty body; expected a picture")
-    if kind == RAW:
-        return _raw(body)
-    files = [(kind, body)] if kind in FORMATS else await _files(request, body)
+    return Body(kind, content)
+
+
+async def scans_of(request: Request, body: Body) -> list[Picture]:
+    """The scans of a request's body. Raises Refused for what is none."""
+    if body.kind == RAW:
+        return _raw(body.content)
+    files = [body] if body.kind in FORMATS else await _files(request, body.content)
+    given_up = threading.Event()
     # In threads of its own: those of the event loop are for what is short.
     try:
         async with asyncio.timeout(PATIENCE):
-            return await asyncio.get_running_loop().run_in_executor(_DECODERS, _scans, files)
+            return await asyncio.get_running_loop().run_in_executor(
+                _DECODERS, _scans, files, given_up
+            )
     except TimeoutError:
         raise Refused(
             413, f"pictures that aren't decoded in {PATIENCE:g} seconds; send fewer or smaller ones"
         ) from None
+    finally:
+        given_up.set()  # a thread can't be stopped; it looks between two pictures
 
 
-async def _body(request: Request) -> bytes:
+async def _content(request: Request) -> bytes:
     """The whole body; Refused as soon as it is too large or too slow."""
     told = request.headers.get("content-length", "0")
     if not (told.isascii() and told.isdigit()):
@@ -104,7 +123,7 @@ def _check_count(count: int) -> None:
         raise Refused(413, f"{count:,} pictures; expected at most {MOST}")
 
 
-async def _files(request: Request, body: bytes) -> list[tuple[str, bytes]]:
+async def _files(request: Request, body: bytes) -> list[Body]:
     """The files of a form, each with its type."""
 
     async def once() -> dict[str, object]:
@@ -131,16 +150,19 @@ async def _files(request: Request, body: bytes) -> list[tuple[str, bytes]]:
     return files
 
 
-async def _file(value: UploadFile) -> tuple[str, bytes]:
+async def _file(value: UploadFile) -> Body:
     kind = (value.content_type or "").partition(";")[0].strip().lower()
     if kind not in FORMATS:
         raise Refused(415, f"a file of type '{kind[:80]}'; expected {' or '.join(FORMATS)}")
-    return kind, await value.read()
+    return Body(kind, await value.read())
 
 
-def _scans(files: Sequence[tuple[str, bytes]]) -> list[Picture]:
-    found = []
+def _scans(files: Sequence[Body], given_up: threading.Event) -> list[Picture]:
+    """The scans of files, as far as somebody waits for them."""
+    found: list[Picture] = []
     for number, (kind, content) in enumerate(files, 1):
+        if given_up.is_set():
+            break
         try:
             found.append(scan_of_file(io.BytesIO(content), f"picture {number}", (FORMATS[kind],)))
         except DataError as error:
