@@ -81,8 +81,8 @@ def test_only_what_was_not_given_is_filled(name):
         settings = TrainSettings(recipe=name, **{key: typed[key]})
         chosen = apply_recipe(settings, COMPETITION, Here(True, False, lambda: True))
         assert getattr(chosen, key) == typed[key]
-        # A learning rate is an optimiser's.
-        others = values.keys() - {key} - ({"lr"} if key == "optimiser" else set())
+        # A learning rate is an optimiser's, an end of mixing that of a mixing.
+        others = values.keys() - {key, {"optimiser": "lr", "mix": "mix_until"}.get(key)}
         wanted = plain.with_values(values)
         assert all(getattr(chosen, other) == getattr(wanted, other) for other in others)
 
@@ -100,12 +100,12 @@ def test_each_recipe_is_longer_than_the_one_before():
     assert costs == sorted(set(costs))
 
 
-def test_fewer_images_are_learnt_from_in_smaller_batches():
+@pytest.mark.parametrize("name", ["laptop", "kaggle", "best"])
+def test_fewer_images_are_learnt_from_in_smaller_batches(name):
     few = Images(100, 80)
-    every = (few, Images(20_000, 16_000), COMPETITION)
-    sizes = [filled(images=images, gpu=True).batch_size for images in every]
-    assert sizes == sorted(set(sizes))
-    assert filled(images=few).batch_size < filled().batch_size
+    word = f"recipe={name}"
+    assert filled(word, images=few).batch_size < filled(word).batch_size
+    assert filled(word, images=few).lr < filled(word).lr
     assert filled("batch_size=7", images=few).batch_size == 7
 
 
@@ -170,6 +170,14 @@ def test_a_recipes_learning_rate_is_its_own_optimisers():
     assert filled("optimiser=sgd", "processes=2", "accumulate=3").lr == pytest.approx(6 * default)
 
 
+def test_a_recipe_that_mixes_mixes_what_is_asked_for():
+    assert (filled("recipe=best").mix, filled("recipe=best").mix_until) == ("cutmix", 0.9)
+    assert filled("recipe=best", "mix=fmix").mix_until == 0.9
+    assert filled("recipe=best", "mix=none").mix_until == 1
+    with pytest.raises(SettingsError, match="nothing is mixed"):
+        filled("recipe=best", "mix=none", "mix_until=0.5")
+
+
 def test_without_muon_a_recipe_takes_adamw_and_says_so(capsys):
     chosen = filled(muon=False)
     assert (chosen.optimiser, chosen.lr) == ("adamw", TrainSettings().lr)
@@ -187,8 +195,8 @@ def test_without_muon_a_recipe_takes_adamw_and_says_so(capsys):
     def asked_in_vain() -> bool:
         raise AssertionError("timm is slow to import")
 
-    for here in (Here(True, False, asked_in_vain), Here(False, True, asked_in_vain)):
-        assert apply_recipe(given(), COMPETITION, here).optimiser == "adamw"
+    here = Here(True, False, asked_in_vain)
+    assert apply_recipe(given(), COMPETITION, here).optimiser == "adamw"
 
 
 def test_a_learning_rate_that_is_beyond_its_bounds_is_said():
