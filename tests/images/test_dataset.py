@@ -95,6 +95,15 @@ def test_any_number_of_workers_makes_the_same_epochs(pixels, alone, workers):
             assert all(map(torch.equal, labels, other_labels))
 
 
+@pytest.mark.parametrize("workers", [0, 1])
+def test_what_a_network_draws_itself_is_left_alone(pixels, workers):
+    """Or dropout would depend on the number of workers, and on where a run was resumed."""
+    torch.manual_seed(3)
+    before = torch.get_rng_state()
+    epochs(pixels, workers, 2)
+    assert torch.equal(torch.get_rng_state(), before)
+
+
 def test_epochs_differ_in_order_and_in_pictures(pixels, alone):
     first, second = (torch.cat([labels.root for _, labels in epoch]) for epoch in alone)
     assert not torch.equal(first, second)

@@ -171,6 +171,9 @@ def loader(
         prefetch_factor=PREFETCHED if workers else None,
         worker_init_fn=_begin_worker,
         pin_memory=device.type == "cuda",
+        # Its own, or it draws from the network's whenever its processes start: in each epoch with
+        # none of them, once with some, and once more after a resume.
+        generator=torch.Generator(),
     )
 
 

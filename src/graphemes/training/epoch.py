@@ -150,12 +150,12 @@ def train_epoch(
     begun = Begun() if begun is None else begun
     ranks, pieces = learner.ranks, learner.accumulate
     torch.manual_seed(_torch_seed(key, ranks.rank))  # for what a network draws itself, as dropout
+    if begun.random:
+        set_random_states(begun.random, learner.engine.device)
+        begun.random = []
     learner.parallel.train()
     started = time.monotonic() - begun.seconds
     for number, batch in enumerate(batches, begun.steps * pieces):
-        if begun.random:  # only now: a loader has drawn a number of its own at its start
-            set_random_states(begun.random, learner.engine.device)
-            begun.random = []
         ink, labels = _prepared(learner, *batch, (*key, ranks.rank, number))
         step, piece = divmod(number, pieces)
         if piece == 0:
