@@ -28,7 +28,7 @@ from graphemes.network.devices import Engine
 from graphemes.network.model import Logits
 from graphemes.network.weights import TRAINED_ON, WeightsRecord, trained_on
 from graphemes.training import fold as fold_training
-from graphemes.training import forecast
+from graphemes.training import forecast, pauses
 from graphemes.training.epoch import Batch, NotFinite
 from graphemes.training.fold import FoldJob, best_so_far, train_fold
 from graphemes.training.forecast import Deadline
@@ -464,6 +464,39 @@ def test_an_interruption_in_validation_loses_only_its_epoch(job, whole):
     with pytest.raises(KeyboardInterrupt):
         train_fold(dataclasses.replace(job, validate=interrupted), Tiny())
     train_fold(job, Tiny(seed=9))
+    assert same(job.paths, whole)
+
+
+def stopped_in_validation(job: FoldJob, number: int) -> FoldJob:
+    """The same job; SIGTERM comes in its validation 1, 2, ..."""
+    seen = []
+
+    def asked(network: nn.Module) -> Score:
+        seen.append(1)
+        if len(seen) == number:
+            raise Stopped("stopped")
+        return validate(network)
+
+    return dataclasses.replace(job, validate=asked)
+
+
+def test_an_end_in_a_long_epochs_validation_loses_no_step(job, whole, capsys, monkeypatch):
+    monkeypatch.setattr(pauses, "_BEFORE_VALIDATION", 0.0)  # as if the epoch had taken so long
+    with pytest.raises(Stopped):
+        train_fold(stopped_in_validation(job, 2), Tiny())
+    capsys.readouterr()
+    train_fold(job, Tiny(seed=9))
+    assert "fold 1: resumed in epoch 2 of 3, after step 4 of 4\n" in capsys.readouterr().out
+    assert same(job.paths, whole)
+
+
+@pytest.mark.parametrize("keep", [False, True])
+def test_weights_are_kept_in_the_first_validation_where_they_are_asked_for(job, whole, keep):
+    halting = stopped_in_validation(dataclasses.replace(job, keep_any=keep), 1)
+    with pytest.raises(Stopped):
+        train_fold(halting, Tiny())
+    assert (best_so_far(job.paths) is not None) is keep
+    train_fold(job, Tiny())
     assert same(job.paths, whole)
 
 

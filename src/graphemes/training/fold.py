@@ -125,7 +125,8 @@ def train_fold(job: FoldJob, network: nn.Module) -> History:
         with _memory_watched(job, history.epochs + 1):
             result = _train(job, learner, history, forecast, begun or Begun())
             begun = None
-            _finish_epoch(job, learner, history, result)
+            with _keeping_any(job, learner, history):
+                _finish_epoch(job, learner, history, result)
     if history.epochs < epochs:
         say(
             f"fold {job.fold}: no better score in {counted(job.settings.patience, 'epoch')}, so it"
@@ -191,6 +192,17 @@ def _stopped(
     )
 
 
+@contextlib.contextmanager
+def _keeping_any(job: FoldJob, learner: Learner, history: History) -> Iterator[None]:
+    """Weights that are asked for at any rate are kept where the first validation is ended."""
+    try:
+        yield
+    except Stopped:
+        if job.keep_any and job.ranks.is_first and best_so_far(job.paths) is None:
+            _save_best(job, _candidate(job, learner), history)
+        raise
+
+
 def _candidate(job: FoldJob, learner: Learner) -> nn.Module:
     """The network that is validated and kept."""
     return learner.average.network if job.settings.ema else learner.network
@@ -229,6 +241,7 @@ def _train(
                 write=functools.partial(_write_state, job, learner, history),
                 stopped=functools.partial(_stopped, job, learner, history),
                 every=job.state_every,
+                validated=job.validate is not None,
                 deadline=job.deadline,
                 ranks=job.ranks,
                 wish=wish,

@@ -10,6 +10,7 @@ from graphemes.network.ranks import Ranks
 from graphemes.training.epoch import Begun
 from graphemes.training.forecast import Deadline
 
+_BEFORE_VALIDATION = 60.0  # seconds of training that an end within it may cost
 _GO_ON, _WRITE, _OUT_OF_TIME, _ASKED = range(4)  # what one process says; the greatest holds for all
 
 
@@ -20,6 +21,7 @@ class Pauses:
     write: Callable[[Begun], None]  # the state, by all processes together
     stopped: Callable[[Begun, str], Stopped]  # by which setting or signal
     every: float  # seconds between two states; 0: after each step
+    validated: bool  # whether a validation follows the epoch
     deadline: Deadline
     ranks: Ranks
     wish: StopWish
@@ -55,4 +57,6 @@ class Pauses:
         next_look = self.validation * self.deadline.rate if last else self.longest
         if self.deadline.over(next_look + self.writing):
             return _OUT_OF_TIME
-        return _WRITE if now - self.written >= self.every else _GO_ON
+        # A validation isn't held back from SIGTERM, so what it might lose is soon had again.
+        every = min(self.every, _BEFORE_VALIDATION) if last and self.validated else self.every
+        return _WRITE if now - self.written >= every else _GO_ON
