@@ -54,6 +54,16 @@ def test_processes_that_end_well_end_the_command(capfd):
     assert "processes" in capfd.readouterr().out
 
 
+def test_processes_have_time_to_score_and_predict_at_their_end(monkeypatch):
+    seen = []
+    monkeypatch.setattr("graphemes.training.launch.elastic_launch", lambda c, _: seen.append(c))
+    with pytest.raises(TypeError):  # what was to be called is None
+        launch(run_as_rank, [], TWO)
+    if not hasattr(seen[0], "shutdown_timeout"):
+        pytest.skip("this torch has no word for it")
+    assert seen[0].shutdown_timeout >= 600
+
+
 def test_more_processes_than_gpus_are_refused_before_any_starts(monkeypatch):
     monkeypatch.setattr("torch.cuda.is_available", lambda: True)
     monkeypatch.setattr("torch.cuda.device_count", lambda: 2)

@@ -12,6 +12,7 @@ import threading
 import uuid
 from collections.abc import Callable, Iterator
 from multiprocessing import resource_tracker
+from typing import Any
 
 from torch.distributed.elastic.multiprocessing import DefaultLogsSpecs, SignalException
 from torch.distributed.elastic.multiprocessing.errors import ChildFailedError
@@ -23,6 +24,11 @@ from graphemes.foundation.settings.commands import TrainSettings
 from graphemes.network.devices import choose_engine
 from graphemes.network.ranks import Ranks
 
+# After SIGTERM processes write their state, score, and predict if that is asked for; the engine's
+# own half minute would end them in the middle. An older torch has no word for it.
+_PATIENCE: dict[str, Any] = {
+    key: 3600 for key in ("shutdown_timeout",) if key in LaunchConfig.__dataclass_fields__
+}
 _SIGNALLED = (128 + signal.SIGTERM, 128 + signal.SIGINT)  # a process's own word for these
 
 
@@ -53,6 +59,7 @@ def launch(entry: Callable[[list[str]], None], words: list[str], settings: Train
             local_addr="localhost",
             max_restarts=0,
             logs_specs=DefaultLogsSpecs(log_dir=logs),
+            **_PATIENCE,
         )
         try:
             elastic_launch(config, entry)(words)
