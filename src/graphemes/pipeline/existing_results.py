@@ -36,6 +36,7 @@ _ORIGINS = {
 _FOUND = {"decide": "decision", "shares": "share_values"}
 # What submissions of before a setting have no word of.
 _EARLIER = {"invert": "auto", "decide": "auto", "decision": "argmax"}
+REPLACES = "replaces"  # what probabilities call the submission that theirs takes the place of
 # "other views": finished, with a table of another tta, which overwrite=true makes again.
 Status = Literal["empty", "unfinished", "finished", "other views", "unknown"]
 
@@ -147,6 +148,8 @@ def guard_submission(path: Path, origin: dict[str, str], *, overwrite: bool) -> 
         raise PlaceTaken(f"{path}: there already, and {error}; {ways}") from None
     if changed := changed_submission(path, kept):
         raise PlaceTaken(f"{changed} {ways}")
+    if kept.get("submission") != file_digest(path):
+        return {}  # a prediction was ended before the last of its files took its place
     kept = {**_EARLIER, **kept}
     if "shares" in kept:
         kept.setdefault("share_values", kept["shares"])
@@ -159,7 +162,7 @@ def guard_submission(path: Path, origin: dict[str, str], *, overwrite: bool) -> 
 
 def changed_submission(path: Path, kept: dict[str, str]) -> str | None:
     """What to know of one that isn't what was written with the digests `kept` beside it."""
-    if kept.get("submission") == file_digest(path):
+    if file_digest(path) in (kept.get("submission"), kept.get(REPLACES)):
         return None
     return f"{path}: isn't what {probabilities_beside(path).name} belongs to; was it changed?"
 

@@ -35,7 +35,7 @@ from graphemes.network.weights import read_record
 from graphemes.pipeline.decisions import ChosenRule, choose_rule, identities_of
 from graphemes.pipeline.ensemble_decisions import choose_for_runs
 from graphemes.pipeline.ensembles import Member, member_lines, origin_of_members
-from graphemes.pipeline.existing_results import guard_submission
+from graphemes.pipeline.existing_results import REPLACES, guard_submission
 from graphemes.pipeline.identity import RunIdentity
 from graphemes.pipeline.run_shares import RunShare
 from graphemes.pipeline.trained_networks import (
@@ -227,11 +227,13 @@ def _write(
 ) -> None:
     ids = [name for wanted in plan.shards.values() for name in wanted]
 
+    # An end between the two moves leaves the former submission beside the new probabilities: they
+    # know it, so that it is none that somebody has changed.
+    former = {REPLACES: file_digest(path)} if path.exists() else {}
+
     def before(summary: str) -> None:
-        # At no moment do an old submission and new probabilities lie side by side.
-        path.unlink(missing_ok=True)
         beside = probabilities_beside(path)
-        write_probabilities(beside, ids, found, {**made_from, "submission": summary})
+        write_probabilities(beside, ids, found, {**made_from, **former, "submission": summary})
 
     write_submission(path, plan.rows, ids, decided(rule, found), before)
 

@@ -1,13 +1,16 @@
 """A whole run: store, folds.csv, training of the asked folds, tables, score, submission."""
 
 import time
+from pathlib import Path
 
 from graphemes.foundation.errors import Stopped
+from graphemes.foundation.layout import FoldPaths
 from graphemes.foundation.progress import duration, say
 from graphemes.foundation.settings.commands import TrainSettings
 from graphemes.network.ranks import ALONE, Ranks
-from graphemes.pipeline.existing_results import remove_demo_folds
+from graphemes.pipeline.existing_results import kept_identity, remove_demo_folds
 from graphemes.pipeline.fold_training import FoldTraining
+from graphemes.pipeline.identity import RunIdentity
 from graphemes.pipeline.prediction import predict_run, prediction_pixels
 from graphemes.pipeline.run_plan import RunPlan, need_same_run, open_run, plan_run
 from graphemes.pipeline.scoring import score_run, scored_folds
@@ -61,9 +64,20 @@ def _conclude(plan: RunPlan, training: FoldTraining, *, stopped: bool) -> None:
     if stopped:
         if not settings.predict_anyway:
             return
-        kept = [place.weights if place.finished else best_so_far(place) for place in places]
+        kept = [weights_so_far(place, training.identity) for place in places]
         weights = [path for path in kept if path is not None]
         if not weights:
             say("predict_anyway: there are no weights yet, so no submission")
             return
     predict_run(workspace, settings, weights, plan.prediction)
+
+
+def weights_so_far(place: FoldPaths, asked: RunIdentity) -> Path | None:
+    """The best weights of a fold that this run has trained; None where it kept none yet.
+
+    With overwrite=true the folds that it didn't come to still hold another run's.
+    """
+    kept, status = kept_identity(place)
+    if kept is None or kept.differences(asked):
+        return None
+    return place.weights if status == "finished" else best_so_far(place)
