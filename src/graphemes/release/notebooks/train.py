@@ -106,9 +106,9 @@ attempt(lambda: pictures.misread_scans(table, competition))
 # %% [markdown]
 # ## What is kept
 #
-# The folds stay in the output, and beside them `report.html`: all of the above and more on one page,
-# to be opened in a browser without a network. The decoded images (6.5 GB) are removed: the next
-# session has made them again sooner than Kaggle has saved them.
+# The folds stay in the output, and beside them `report.html`: all of the above and more on one
+# page, to be opened in a browser without a network. The decoded images (6.5 GB) are removed: the
+# next session has made them again sooner than Kaggle has saved them.
 
 # %%
 session.remove_cache()
