@@ -30,7 +30,7 @@ from graphemes.competition import writing
 from graphemes.foundation.classes import competition_graphemes
 from graphemes.foundation.files import target_of
 from graphemes.images.scan_facts import read_facts
-from test_kill import TINY, files, need_the_same
+from test_kill import TINY, files, need_the_same, read
 from worlds import named, random_pixels, shard_table, write_table
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="forks, and looks into /proc")
@@ -129,6 +129,14 @@ READERS: dict[str, Callable[[Path], object]] = {
     ".ids": lambda path: path.read_text().split("\n") == named(IMAGES) or 1 / 0,
     ".lock": lambda path: path.read_text() == "" or 1 / 0,
 }
+# What a run with overwrite=true replaces at its end; its folds go when it comes to them.
+STANDING = (
+    "folds/folds.csv",
+    "folds/decisions.json",
+    "folds/scores.json",
+    "submissions/submission.csv",
+    "submissions/probabilities.parquet",
+)
 LINES = {"folds.csv": IMAGES + 1, "submission.csv": 3 * TESTS + 1}
 
 
@@ -249,7 +257,9 @@ def test_what_stood_there_is_old_or_new(driver, whole, operation):
     other = shutil.copytree(whole[0], driver.out / f"other-{operation}")
     done = driver.finished(other, **asked)
     need_whole_files(other)
-    for number in random.Random(4).sample(range(1, done.counts[operation] + 1), 5):
+    count = done.counts[operation]
+    ends = set(range(count - 3, count + 1))  # of the submission, too
+    for number in sorted(ends | set(random.Random(4).sample(range(1, count + 1), 5))):
         work = shutil.copytree(whole[0], driver.out / f"{operation}-over{number}")
         fault = {"operation": operation, "number": number, "errno": errno.ENOSPC}
         got = driver.attempt(work, fault, **asked)
@@ -258,6 +268,9 @@ def test_what_stood_there_is_old_or_new(driver, whole, operation):
         else:
             need_a_named_file(got, f"{operation} {number}")
             need_whole_files(work)
+        for name in STANDING:
+            now, *known = (read(place / name, place) for place in (work, whole[0], other))
+            assert now in known, f"{operation} {number}: {name} is neither old nor new"
         driver.finished(work, **asked)
         need_the_same(work, other)
         shutil.rmtree(work)

@@ -229,11 +229,13 @@ def _write(
 
     # An end between the two moves leaves the former submission beside the new probabilities: they
     # know it, so that it is none that somebody has changed.
-    former = {REPLACES: file_digest(path)} if path.exists() else {}
+    former = file_digest(path) if path.exists() else None
 
     def before(summary: str) -> None:
-        beside = probabilities_beside(path)
-        write_probabilities(beside, ids, found, {**made_from, **former, "submission": summary})
+        digests = {**made_from, "submission": summary}
+        if former not in (None, summary):
+            digests[REPLACES] = str(former)
+        write_probabilities(probabilities_beside(path), ids, found, digests)
 
     write_submission(path, plan.rows, ids, decided(rule, found), before)
 
