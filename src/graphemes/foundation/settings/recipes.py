@@ -86,11 +86,12 @@ def kaggle(images: Images, _given: TrainSettings) -> dict[str, Any]:
     """For a GPU: 48 passes an image at 128x128, so that a fold fits a 9-hour session on a T4.
 
     Not measured. Expected above laptop's 0.976, which has the same optimiser, rate, smoothing and
-    rules in a fifth of the passes and a quarter of the pixels. At 2.7 and at 17 passes an image
-    Muon gained 0.012 and 0.028 over AdamW (an H100, 64x64; experiments/RESULTS.md); published for
-    ResNet-34 at 128x128 are 0.9696 after 10 passes an image with ImageNet's weights and AdamW's
-    kin. Of the competition's 200,840 images and five folds those are 60 epochs, which a T4 ends in
-    time if it trains 300 images a second; Muon's own share of a step wasn't seen on a T4.
+    rules with a seventh of the passes an image and a quarter of the pixels. At 2.7 and at 17 passes
+    an image Muon gained 0.012 and 0.028 over AdamW (an H100, 64x64; experiments/RESULTS.md);
+    published for a ResNet-34 at 128x128 with ImageNet's weights are 0.9696 after 10. Of the
+    competition's 200,840 images and five folds those are 60 epochs, 8.3 hours with their
+    validations if a T4 trains 350 images a second; slower, it goes on in a second session. What
+    Muon takes of a T4's step wasn't seen.
     """
     return {
         "epochs": images.epochs_within(48 * images.labelled),
@@ -103,9 +104,10 @@ def best(images: Images, given: TrainSettings) -> dict[str, Any]:
     """For who has a GPU for a day: 160 passes an image at 128x128, half of the batches mixed.
 
     Not measured. Of the competition's 200,840 images those are 32 million passes, a day at 370 a
-    second. Mixing cost at up to 17 passes an image here (experiments/RESULTS.md); in the published
-    runs of a hundred and more it is what gained most, Cutout with hard examples 0.9742 to 0.9837.
-    The last tenth is unmixed, so that the network has seen whole graphemes last.
+    second. CutMix cost at up to 17 passes an image here (experiments/RESULTS.md); in the published
+    runs of a hundred epochs and more it is called clearly better than Cutout, which with hard
+    examples took one from 0.9742 to 0.9837. The last tenth is unmixed, so that whole graphemes are
+    what the network sees last.
     """
     values = {
         "epochs": images.epochs_within(160 * images.labelled),
