@@ -141,6 +141,19 @@ def packed_buffer_said(path: Path) -> None:
     path.write_bytes(content.replace(old, struct.pack("<q", 2**40) + old[8:]))
 
 
+def size_below_zero(path: Path) -> None:
+    """A bitmap of nulls that nobody reads says it takes less than nothing, as much as texts do."""
+    ids = pa.concat_arrays([long_ids(), pa.array([None], pa.large_string())])
+    pyarrow.feather.write_feather(shard(ids), path, compression="zstd")
+    content = path.read_bytes()
+    first = content.index(b"\x28\xb5\x2f\xfd") - 8  # Zstandard's first bytes, behind a size
+    assert struct.unpack_from("<q", content, first) == (19,)  # bytes of bits
+    content = content[:first] + struct.pack("<q", -150_000_000) + content[first + 8 :]
+    counts, none = struct.pack("<qq", 151, 1), struct.pack("<qq", 151, 0)  # rows, and nulls
+    assert counts in content
+    path.write_bytes(content.replace(counts, none))
+
+
 SHARDS: dict[str, tuple[Callable[[Path], object], str]] = {
     "footer beyond the file.parquet": (footer_beyond, "can't be read as parquet: "),
     "rows said.parquet": (many_rows_said, "1,000,000,000,000 rows, expected at most 1,048,576; "),
@@ -172,6 +185,10 @@ SHARDS: dict[str, tuple[Callable[[Path], object], str]] = {
             shard(long_ids().dictionary_encode()), path, compression="zstd"
         ),
         "can't be read as feather: its dictionaries: said to be 150",
+    ),
+    "size below zero.feather": (
+        size_below_zero,
+        "can't be read as feather: a buffer of it is said to take -150000000 bytes",
     ),
     "packed buffer said.feather": (packed_buffer_said, "can't be read as feather: column '"),
     "rows said.feather": (

@@ -94,6 +94,8 @@ class FeatherSizes:
         if length < _SIZE.size:
             return 0
         (size,) = _SIZE.unpack(self._bytes(start, _SIZE.size))
+        if size < -1:  # in a sum it would hide what others take
+            raise pa.ArrowInvalid(f"a buffer of it is said to take {size} bytes")
         return length if size == -1 else int(size)  # -1: as it is
 
     def _bytes(self, start: int, length: int) -> bytes:
