@@ -1,12 +1,14 @@
 """What is attached is found by looking, and what is missing or there twice is said."""
 
+import resource
 import shutil
+import signal
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from graphemes.foundation.errors import DataError
+from graphemes.foundation.errors import DataError, UserError
 from graphemes.network.weights import save_weights
 from graphemes.release import inputs
 from worlds import weights_record
@@ -130,6 +132,25 @@ def test_an_earlier_sessions_folds_are_copied_and_what_is_there_stays(tmp_path, 
     (work / "folds" / "folds.csv").write_text("written again")  # though the input was read-only
     said = capsys.readouterr().out
     assert f"{work / 'folds' / 'wide' / 'fold1'}: finished" in said
+
+
+def test_a_copy_that_was_cut_short_is_made_again(tmp_path):
+    """As by a disk that is full: files may get no more than some bytes."""
+    earlier, work = tmp_path / "earlier", tmp_path / "working"
+    earlier.mkdir()
+    (earlier / "weights.safetensors").write_bytes(bytes(100_000))
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    former = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1000, limits[1]))
+    try:
+        with pytest.raises(UserError, match=r"safetensors: could not be written: File too large$"):
+            inputs.restore_folds(earlier, work)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+        signal.signal(signal.SIGXFSZ, former)
+    assert [path.name for path in work.rglob("*")] == ["folds"]
+    inputs.restore_folds(earlier, work)
+    assert (work / "folds" / "weights.safetensors").stat().st_size == 100_000
 
 
 def test_no_earlier_session_is_no_fault_and_two_are(tmp_path, capsys):

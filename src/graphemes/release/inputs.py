@@ -6,7 +6,7 @@ from pathlib import Path
 
 from graphemes.competition.shards import find_shards
 from graphemes.foundation.errors import DataError
-from graphemes.foundation.files import file_digest
+from graphemes.foundation.files import file_digest, replacing
 from graphemes.foundation.layout import FoldPaths, Layout, numbered
 from graphemes.foundation.progress import say
 from graphemes.pipeline.trained_networks import check_one_run
@@ -92,8 +92,8 @@ def restore_folds(earlier: Path | None, work: Path = KAGGLE_WORKING) -> None:
     for source in sorted(path for path in earlier.rglob("*") if path.is_file()):
         target = work / "folds" / source.relative_to(earlier)
         if not target.exists():
-            target.parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(source, target)  # not its mode: the input is read-only
+            with replacing(target) as temporary:  # half a file would stay, as what is there
+                shutil.copyfile(source, temporary)  # not its mode: the input is read-only
     for run in Layout(work).runs():
         for place in numbered(run):
             say(f"{place.directory}: {'finished' if place.finished else 'to go on with'}")
