@@ -293,6 +293,18 @@ def test_a_folder_is_the_old_or_the_new_whatever_move_fails(tmp_path, number, wh
     assert names(tmp_path) == [".out.x.old", "out"]
 
 
+def test_clearing_up_brings_back_what_a_killed_process_had_moved_away(tmp_path):
+    out = tmp_path / "out"
+    out.mkdir()
+    (out / "a").write_text("old")
+    with python(FAILING, out, "2", "before"):
+        pass
+    assert not out.exists()
+    assert len(remove_leftovers(tmp_path, {"other"})) == 0
+    assert len(remove_leftovers(tmp_path)) == 1  # the new one, which nobody can go by
+    assert (names(tmp_path), (out / "a").read_text()) == (["out"], "old")
+
+
 MOVING = """
 import fcntl, os, sys
 fcntl.flock(os.open(sys.argv[1], os.O_RDONLY), fcntl.LOCK_EX)

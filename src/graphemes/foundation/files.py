@@ -53,7 +53,7 @@ def replacing_folder(path: Path) -> Iterator[Path]:
     temporary = temporary_beside(path)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        _bring_back(path)
+        _bring_back(path.parent, {path.name})
         shutil.rmtree(temporary, ignore_errors=True)
         temporary.mkdir()
         try:
@@ -102,12 +102,16 @@ def _folder_in_use(folder: Path) -> Iterator[None]:
 def remove_leftovers(directory: Path, targets: Collection[str] | None = None) -> list[Path]:
     """Remove what processes left there that were killed while they wrote; what was removed.
 
+    A folder that another was about to take the place of comes back, where none did.
+
     targets: the names of what they would have made; any, where none are given. Where files can't be
     locked nobody knows who is at work, so everything stays.
     """
     if fcntl is None or not directory.is_dir():
         return []
     found = []
+    with contextlib.suppress(OSError):
+        _bring_back(directory, targets)
     for path in _unused(directory, "tmp", targets):
         with contextlib.suppress(OSError):  # it has just become what it was to be
             shutil.rmtree(path) if path.is_dir() else path.unlink()
@@ -154,9 +158,10 @@ def _take_place(temporary: Path, path: Path) -> None:
         shutil.rmtree(former, ignore_errors=True)  # what is asked for stands there by now
 
 
-def _bring_back(path: Path) -> None:
+def _bring_back(directory: Path, targets: Collection[str] | None) -> None:
     """Undo what a process was killed over between the two moves of `_take_place`."""
-    for former in _unused(path.parent, "old", {path.name}):
+    for former in _unused(directory, "old", targets):
+        path = former.with_name(f"{target_of(former, 'old')}")
         if path.exists():
             shutil.rmtree(former, ignore_errors=True)
         else:
