@@ -96,7 +96,7 @@ def test_nan_is_refused_before_anything_is_written(tmp_path):
     assert names(tmp_path) == []
 
 
-@pytest.mark.parametrize("content", [b"{", b"\xff\xfe"])
+@pytest.mark.parametrize("content", [b"{", b"\xff\xfe", b"[" * 100_000])
 def test_a_damaged_json_is_named(tmp_path, content):
     path = tmp_path / "a.json"
     path.write_bytes(content)
@@ -108,6 +108,18 @@ def test_a_damaged_json_is_named(tmp_path, content):
     with pytest.raises(DataError) as caught:
         read_json(path)
     assert str(caught.value) == f"{path}: can't be read: No such file or directory; restore it"
+
+
+def test_a_json_of_many_bytes_is_refused_before_it_is_unpacked(tmp_path):
+    path = tmp_path / "a.json"
+    path.write_bytes(b" " * (2**24 - 1) + b"1")
+    assert read_json(path) == 1
+    path.write_bytes(b" " * 2**24 + b"1")
+    with pytest.raises(DataError) as caught:
+        read_json(path)
+    assert str(caught.value) == (
+        f"{path}: expected at most 16,777,216 bytes of JSON, got more; delete or restore it"
+    )
 
 
 def test_digests_see_every_byte_and_every_border(tmp_path):

@@ -145,9 +145,10 @@ def test_a_record_of_an_earlier_version_and_a_log_that_is_gone_do(reported, tmp_
     fold = work / "folds" / "fold0"
     record = json.loads((fold / "run.json").read_text())
     (fold / "run.json").write_text(json.dumps({"identity": record["identity"]}))
-    (fold / "log.jsonl").write_text('{"epoch": 1, "loss": 2, "score": 0.5}\n')
-    said = run("report", work_dir=work)
-    assert said.code == 0, said.err
+    for log in ('{"epoch": 1, "loss": 2, "score": 0.5}\n', "[" * 100_000):
+        (fold / "log.jsonl").write_text(log)
+        said = run("report", work_dir=work)
+        assert said.code == 0, said.err
     (fold / "log.jsonl").unlink()
     said = run("report", work_dir=work)
     assert said.code == 0, said.err

@@ -76,7 +76,7 @@ def read_pointer(path: Path) -> Pointer | None:
         remote = RemoteFile(path.name, about["bytes"], about["version"])
         pointer = Pointer(Address(about["address"]), remote)
         place = mirror_of(pointer.address, path.absolute().parents[3])
-    except (ValueError, KeyError, TypeError, AttributeError, IndexError):
+    except (ValueError, LookupError, TypeError, AttributeError, RecursionError):
         return None  # whoever reads it as a shard says that it is none
     return pointer if place == path.absolute().parent else None
 

@@ -21,6 +21,7 @@ except ImportError:  # Windows has no flock; two runs at once are then the user'
 
 # Of several machines that share a directory two may have processes of one number.
 _PROCESS = f"{secrets.randbelow(10**9):09}"
+_LARGEST_JSON = 2**24  # bytes: ours are of kilobytes
 
 
 @contextlib.contextmanager
@@ -202,10 +203,18 @@ def write_json(path: Path, value: Any) -> None:
 def read_json(path: Path) -> Any:
     """The value of a JSON file. Raises DataError naming the file."""
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
+        with path.open("rb") as file:
+            content = file.read(_LARGEST_JSON + 1)
     except OSError as error:
         raise DataError(f"{path}: can't be read: {error.strerror}; restore it") from None
-    except ValueError as error:
+    if len(content) > _LARGEST_JSON:
+        raise DataError(
+            f"{path}: expected at most {_LARGEST_JSON:,} bytes of JSON, got more; delete or restore"
+            " it"
+        )
+    try:
+        return json.loads(content.decode())
+    except (ValueError, RecursionError) as error:  # the latter of brackets in brackets
         raise DataError(f"{path}: can't be read as JSON ({error}); delete or restore it") from None
 
 

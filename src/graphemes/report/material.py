@@ -76,7 +76,7 @@ def gather(layout: Layout) -> Material:
 
 def _log(place: FoldPaths) -> list[dict[str, Any]]:
     """The entries of a log; none where it is gone or isn't one: curves are all that is lost."""
-    with contextlib.suppress(OSError, ValueError):
+    with contextlib.suppress(OSError, ValueError, RecursionError):
         entries = [json.loads(line) for line in place.log.read_text("utf-8").splitlines()]
         if all(map(_is_entry, entries)):
             return entries
