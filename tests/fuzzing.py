@@ -86,6 +86,19 @@ def _safetensors(folder: Path) -> None:
     )
 
 
+def _pickles(folder: Path) -> None:
+    import torch
+
+    random = torch.Generator().manual_seed(0)
+    kinds = (torch.float32, torch.float16, torch.int64)
+    tensors = {f"layer.{kind}": torch.rand(3, 4, generator=random).to(kind) for kind in kinds}
+    for number, zipped in enumerate((True, False)):
+        # torchvision's older files aren't; in these torch names tensors by their addresses.
+        content = {"state_dict": tensors, "epoch": 3} if number else tensors
+        path = folder / f"{number}.pth"
+        torch.save(content, path, _use_new_zipfile_serialization=zipped)
+
+
 def _weights(folder: Path) -> None:
     import worlds
     from graphemes.foundation.settings.groups import Learning
@@ -147,6 +160,7 @@ FORMATS = {
     "parquet": Format(_parquet, read_shard),
     "feather": Format(_feather, read_shard),
     "safetensors": Format(_safetensors, read_others),
+    "pickles": Format(_pickles, read_others),
     "weights": Format(_weights, read_weights),
 }
 

@@ -39,7 +39,8 @@ def endings(folder: Path, name: str, first: int, last: int) -> Counter[str]:
 
 
 @pytest.mark.parametrize(
-    ("name", "count"), [("parquet", 200), ("feather", 200), ("safetensors", 100)]
+    ("name", "count"),
+    [("parquet", 200), ("feather", 200), ("safetensors", 100), ("pickles", 400)],
 )
 def test_damaged_files_are_read_or_refused_in_a_sentence(tmp_path, name, count):
     found = endings(tmp_path, name, 0, count)
@@ -51,7 +52,13 @@ def test_damaged_files_are_read_or_refused_in_a_sentence(tmp_path, name, count):
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "count"),
-    [("parquet", 4000), ("feather", 4000), ("safetensors", 1000), ("weights", 1000)],
+    [
+        ("parquet", 4000),
+        ("feather", 4000),
+        ("safetensors", 1000),
+        ("pickles", 1000),
+        ("weights", 1000),
+    ],
 )
 def test_ten_thousand_damaged_files_are_read_or_refused_in_a_sentence(tmp_path, name, count):
     found = endings(tmp_path, name, 1000, 1000 + count)

@@ -81,6 +81,22 @@ def archive(path) -> None:
         file.writestr("a.txt", "b")
 
 
+def of_another_version(path) -> None:
+    """An archive whose table of contents says that it takes a reader of version 13."""
+    torch.save(TENSORS, path)
+    content = path.read_bytes()
+    place = content.index(b"PK\1\2") + 6
+    path.write_bytes(content[:place] + b"\x82" + content[place + 1 :])
+
+
+def odd_pickle(path) -> None:
+    """Of torchvision's older kind, which names the numbers otherwise where they lie."""
+    torch.save(TENSORS, path, _use_new_zipfile_serialization=False)
+    name = str(TENSORS["bn1.bias"].untyped_storage()._cdata).encode()
+    before, found, behind = path.read_bytes().rpartition(name)
+    path.write_bytes(before + b"0" * len(found) + behind)
+
+
 TELLS_HOW = "which could run code; where it was made, save its tensors alone: torch.save(model"
 REFUSED = {
     "a module": (
@@ -109,6 +125,8 @@ REFUSED = {
     "a number": (lambda path: torch.save({"state_dict": 3}, path), "it holds 'state_dict'; expe"),
     "a list": (lambda path: torch.save([1], path), "it holds 'a list'; expected tensors by name"),
     "cut": (cut, "a torch.save that isn't whole; copy it again"),
+    "of another version": (of_another_version, "a torch.save that isn't whole; copy it again"),
+    "an odd pickle": (odd_pickle, "a torch.save that isn't whole; copy it again"),
     "a zip": (archive, "a torch.save that isn't whole; copy it again"),
     "empty": (lambda path: path.write_bytes(b""), "not a whole safetensors file ("),
     "a letter": (lambda path: path.write_text("a letter"), "nor one of torch.save; copy it again"),

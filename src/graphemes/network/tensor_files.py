@@ -3,7 +3,6 @@
 Nothing in a file is run: pickles are read with torch's weights_only.
 """
 
-import contextlib
 import re
 import warnings
 from collections import Counter
@@ -11,7 +10,7 @@ from collections.abc import Collection, Mapping
 from pathlib import Path
 from pickle import UnpicklingError
 from typing import Any
-from zipfile import ZIP_STORED, BadZipFile, ZipFile
+from zipfile import ZIP_STORED, ZipFile
 
 import torch
 from safetensors import SafetensorError
@@ -30,6 +29,8 @@ WRAPPED_IN = (
     "net",
 )
 _PACKED = 2**26  # bytes, unpacked: as much code has no archive
+_ZIP = b"PK\3\4"
+_CUT = "a torch.save that isn't whole; copy it again"
 
 
 def read_tensors(file: Path) -> dict[str, Tensor]:
@@ -109,16 +110,22 @@ def _load(file: Path) -> Any:
     try:
         with warnings.catch_warnings(action="ignore"):  # it is said here what the file is
             return torch.load(file, map_location="cpu", weights_only=True)
-    except (UnpicklingError, EOFError, LookupError, OSError, RuntimeError) as error:
+    except Exception as error:  # noqa: BLE001  # a damaged pickle's may be any
         raise ValueError(_why_unread(error)) from None
 
 
 def _check_unpacked(file: Path) -> None:
     """torch.save packs no tensors; who did can have packed gigabytes into little."""
-    with contextlib.suppress(BadZipFile, OSError), ZipFile(file) as archive:
-        packed = [one.file_size for one in archive.infolist() if one.compress_type != ZIP_STORED]
-        if sum(packed) > _PACKED:
-            raise ValueError("it is a packed archive; save it with torch.save, or unpacked")
+    with file.open("rb") as opened:
+        if opened.read(4) != _ZIP:  # torch takes it for a pickle then
+            return
+    try:
+        with ZipFile(file) as archive:
+            inside = archive.infolist()
+    except Exception:  # noqa: BLE001  # a damaged archive's may be any
+        raise ValueError(_CUT) from None
+    if sum(one.file_size for one in inside if one.compress_type != ZIP_STORED) > _PACKED:
+        raise ValueError("it is a packed archive; save it with torch.save, or unpacked")
 
 
 def _why_unread(error: Exception) -> str:
@@ -130,7 +137,7 @@ def _why_unread(error: Exception) -> str:
     elif isinstance(error, UnpicklingError):
         what = "a pickle of more than tensors"
     else:
-        return "a torch.save that isn't whole; copy it again"
+        return _CUT
     return (
         f"it is {what}, which could run code; where it was made, save its tensors alone:"
         " torch.save(model.state_dict(), FILE)"
