@@ -13,7 +13,7 @@ from graphemes.foundation.errors import PlaceTaken, UserError
 from graphemes.foundation.files import file_digest, read_json
 from graphemes.foundation.layout import Layout
 from graphemes.foundation.settings.commands import FoldsSettings, TrainSettings
-from graphemes.pipeline.fold_plan import plan_asked_folds, plan_folds
+from graphemes.pipeline.fold_plan import changed_since, plan_asked_folds, plan_folds
 from graphemes.pipeline.workspace import Workspace
 
 
@@ -105,6 +105,26 @@ def test_no_folds_stand_there_without_a_word_on_where_they_come_from(workspace):
     about.rmdir()
     plan_folds(TrainSettings(folds=2), workspace).write()
     assert read_json(about)["digest"] == file_digest(path)
+
+
+def test_folds_that_a_run_ended_before_it_replaced_are_as_they_were_written(workspace, monkeypatch):
+    path = workspace.layout.folds_csv
+    plan_folds(TrainSettings(folds=2), workspace).write()
+    real = os.replace
+
+    def end(source: Path, target: Path) -> None:
+        if target == path:
+            raise KeyboardInterrupt
+        real(source, target)
+
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(os, "replace", end)
+        plan_folds(TrainSettings(folds=3, overwrite=True), workspace).write()
+    assert changed_since(path) is None
+    plan_folds(TrainSettings(folds=3, overwrite=True), workspace).write()
+    assert changed_since(path) is None
+    path.write_text(path.read_text() + "\n")
+    assert "isn't as it was written, says folds.json" in changed_since(path)
 
 
 @pytest.mark.parametrize("name", ["folds.json", "folds.csv"])  # in the order of their writing

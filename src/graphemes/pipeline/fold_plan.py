@@ -55,7 +55,8 @@ class FoldPlan:
         """Say where the file comes from, before it takes its place: alone it is somebody's own."""
         if _is_demos(path):
             path.unlink()  # lest it be taken for somebody's own if the run ends here
-        write_json(_about(path), {**(self.origin or {}), "digest": summary})
+        about = {**(self.origin or {}), "digest": summary, "replaces": self.replaces}
+        write_json(_about(path), about)
 
     def _need_same_folds(self, path: Path) -> None:
         with contextlib.suppress(DataError):
@@ -182,9 +183,11 @@ def _kept_folds(
 def changed_since(path: Path) -> str | None:
     """What to know of a folds.csv that isn't as a run wrote it; None where it is, or nobody knows.
 
-    It may be the user's own change, which a run takes: so it isn't refused.
+    It may be the user's own change, which a run takes: so it isn't refused. Nor is the one that it
+    was to replace, which stands there if a run ended before it did.
     """
-    if _origin_of(path).get("digest") in (None, _digest_of(path)):
+    origin, digest = _origin_of(path), _digest_of(path)
+    if origin.get("digest") is None or digest in (origin["digest"], origin.get("replaces")):
         return None
     return (
         f"{path}: isn't as it was written, says {_about(path).name}; if the change isn't yours,"
