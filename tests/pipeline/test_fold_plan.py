@@ -117,11 +117,13 @@ def test_folds_that_a_run_ended_before_it_replaced_are_as_they_were_written(work
             raise KeyboardInterrupt
         real(source, target)
 
-    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
-        patch.setattr(os, "replace", end)
-        plan_folds(TrainSettings(folds=3, overwrite=True), workspace).write()
+    asked = TrainSettings(folds=3, overwrite=True)
+    monkeypatch.setattr(os, "replace", end)
+    with pytest.raises(KeyboardInterrupt):
+        plan_folds(asked, workspace).write()
+    monkeypatch.undo()
     assert changed_since(path) is None
-    plan_folds(TrainSettings(folds=3, overwrite=True), workspace).write()
+    plan_folds(asked, workspace).write()
     assert changed_since(path) is None
     path.write_text(path.read_text() + "\n")
     assert "isn't as it was written, says folds.json" in changed_since(path)

@@ -1,6 +1,7 @@
 """A flipped bit in what a run goes by is noticed where it is used, and by doctor check=true."""
 
 import shutil
+import struct
 from pathlib import Path
 
 import pytest
@@ -92,6 +93,45 @@ def test_doctor_reads_shards_stores_and_results(whole, kaggle_like, run):
     assert said.code == 2
     assert f"  DAMAGED {submission}: isn't what probabilities.parquet belongs to" in said.out
     assert "1 of 12 files aren't as they were written; each is named above" in said.err
+
+
+JSON = ("folds.json", "shares.json", "ensembles/a,b/decisions.json", "decisions.json")
+
+
+@pytest.mark.parametrize("name", JSON)
+def test_a_damaged_json_is_told_of(name, tmp_path, capfd):
+    layout = Layout(tmp_path)
+    path = layout.folds_csv.parent / name
+    path.parent.mkdir(parents=True)
+    layout.folds_csv.write_text("image_id,fold\n")
+    check_everything(layout, None)
+    for content in ("{", "[]"):
+        path.write_text(content)
+        with pytest.raises(DataError, match=r"^1 of \d files aren't as they were written"):
+            check_everything(layout, None)
+        assert f"  DAMAGED {path}: " in capfd.readouterr().out
+
+
+def test_a_fault_that_nobody_foresaw_is_told_of_and_the_others_are_read(tmp_path, capfd):
+    """Minus signs in numpy's header, of which its parser makes a RecursionError."""
+    layout = Layout(tmp_path)
+    layout.cache.mkdir(parents=True)
+    store = layout.cache / "a-train"
+    header = b"-" * 5000 + b"1\n"
+    for name, content in {
+        "json": b"{}",
+        "ids": b"",
+        "npy": b"",
+        "facts": b"\x93NUMPY\x01\x00" + struct.pack("<H", len(header)) + header,
+    }.items():
+        store.with_suffix(f".{name}").write_bytes(content)
+    layout.decisions.parent.mkdir()
+    layout.decisions.write_text("{")
+    with pytest.raises(DataError, match=r"^2 of 2 files aren't as they were written"):
+        check_everything(layout, None)
+    told = capfd.readouterr().out
+    assert f"  DAMAGED {store}.npy: can't be read (RecursionError: maximum recursion depth" in told
+    assert f"  DAMAGED {layout.decisions}: " in told
 
 
 def test_changed_pixels_are_told_of_by_a_process_that_makes_pictures_too(whole, kaggle_like, run):

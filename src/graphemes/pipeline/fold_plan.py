@@ -195,6 +195,13 @@ def changed_since(path: Path) -> str | None:
     )
 
 
+def check_origin(path: Path) -> None:
+    """Raise DataError where what stands beside a folds.csv can't say where that comes from."""
+    about = _about(path)
+    if about.exists() and not isinstance(read_json(about), dict):
+        raise DataError(f"{about}: isn't as it was written, expected an object; delete it")
+
+
 def _is_demos(path: Path) -> bool:
     """Whether a folds.csv was made for the demo, and nobody changed it since."""
     origin = _origin_of(path)

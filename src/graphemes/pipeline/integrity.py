@@ -10,15 +10,17 @@ from graphemes.competition.shards import find_shards, open_shard, read_through
 from graphemes.evaluation.decision_files import read_decisions
 from graphemes.evaluation.oof import read_oof
 from graphemes.evaluation.probability_files import read_digests, read_whole
-from graphemes.foundation.errors import DataError, UserError
+from graphemes.foundation.errors import DataError, UserError, one_line
 from graphemes.foundation.layout import DECISIONS, FoldPaths, Layout, numbered, probabilities_beside
 from graphemes.foundation.progress import counted, progress, say
+from graphemes.foundation.shortages import is_memory_shortage
 from graphemes.images.store import kept_store
 from graphemes.images.store_check import check_pixels
 from graphemes.network.weights import check_weights
 from graphemes.pipeline.existing_results import changed_submission
-from graphemes.pipeline.fold_plan import changed_since
+from graphemes.pipeline.fold_plan import changed_since, check_origin
 from graphemes.pipeline.run_records import RunRecord, read_identity
+from graphemes.pipeline.share_file import read_shares
 from graphemes.training.checkpoints import check_checkpoint
 
 Check = Callable[[Path], object]  # raises UserError about a file that isn't as it was written
@@ -34,6 +36,12 @@ def check_everything(layout: Layout, directory: Path | None) -> None:
         except UserError as error:
             damaged += 1
             say(f"  DAMAGED {error}")
+        except Exception as error:  # lest the others stay unread
+            if is_memory_shortage(error):
+                raise
+            damaged += 1
+            fault = f"{type(error).__name__}: {one_line(error)}"
+            say(f"  DAMAGED {path}: can't be read ({fault}); restore it, or delete it")
     say(f"check     {counted(files, 'file')} read, {damaged} of them damaged")
     if damaged:
         raise DataError(
@@ -50,9 +58,7 @@ def _files(layout: Layout, directory: Path | None) -> Iterator[tuple[Path, Check
     for path in sorted(layout.cache.glob("*.json")):
         if path.with_suffix(".npy").is_file():
             yield path.with_suffix(".npy"), _check_store
-    for path in (layout.folds_csv, layout.folds_by_grapheme_csv):
-        if path.is_file():
-            yield path, _check_folds
+    yield from _files_of_all_runs(layout)
     for run in layout.runs():
         if (run / DECISIONS).is_file():
             yield run / DECISIONS, read_decisions
@@ -62,6 +68,16 @@ def _files(layout: Layout, directory: Path | None) -> Iterator[tuple[Path, Check
         if (beside := probabilities_beside(submission)).is_file():
             yield beside, read_whole
             yield submission, _check_submission
+
+
+def _files_of_all_runs(layout: Layout) -> Iterator[tuple[Path, Check]]:
+    for path in (layout.folds_csv, layout.folds_by_grapheme_csv):
+        if path.is_file():
+            yield path, _check_folds
+    if layout.shares.is_file():
+        yield layout.shares, lambda _: read_shares(layout)
+    for path in sorted(layout.folds_csv.parent.glob(f"ensembles/*/{DECISIONS}")):
+        yield path, read_decisions
 
 
 def _files_of(fold: FoldPaths) -> Iterator[tuple[Path, Check]]:
@@ -89,6 +105,7 @@ def _check_store(path: Path) -> None:
 
 
 def _check_folds(path: Path) -> None:
+    check_origin(path)
     if changed := changed_since(path):
         raise DataError(changed)
 
