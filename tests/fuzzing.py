@@ -99,6 +99,22 @@ def _pickles(folder: Path) -> None:
         torch.save(content, path, _use_new_zipfile_serialization=zipped)
 
 
+def _tables(folder: Path) -> None:
+    from graphemes.evaluation.oof import OofTable, write_oof
+    from graphemes.foundation.heads import HEADS
+
+    even = HEADS.map(lambda head: np.full((ROWS, head.classes), 1 / head.classes, np.float32))
+    truth = HEADS.map(lambda _: np.zeros(ROWS, np.int64))
+    ids = [f"Train_{row}" for row in range(ROWS)]
+    path = folder / "0.parquet"
+    write_oof(path, OofTable(ids, np.zeros(ROWS, np.int64), truth, even, {"data": "d"}))
+    table = pq.read_table(path)  # of others: no checksums
+    pq.write_table(table, folder / "1.parquet", compression="zstd", row_group_size=4)
+    pq.write_table(table, folder / "2.parquet", store_schema=False, data_page_version="2.0")
+    rare = {"image_id": "DELTA_LENGTH_BYTE_ARRAY"}
+    pq.write_table(table, folder / "3.parquet", use_dictionary=False, column_encoding=rare)
+
+
 def _weights(folder: Path) -> None:
     import worlds
     from graphemes.foundation.settings.groups import Learning
@@ -118,6 +134,13 @@ def read_shard(path: Path) -> None:
         assert all(isinstance(name, str) for name in shard.ids)
         out = np.zeros((shard.rows, COLUMNS), np.uint8)
         shards.decode(shard, out, budget=1024)
+
+
+def read_table(path: Path) -> None:
+    """An out-of-fold table."""
+    from graphemes.evaluation.oof import read_oof
+
+    assert all(isinstance(name, str) for name in read_oof(path).image_ids)
 
 
 def read_others(path: Path) -> None:
@@ -160,6 +183,7 @@ FORMATS = {
     "parquet": Format(_parquet, read_shard),
     "feather": Format(_feather, read_shard),
     "safetensors": Format(_safetensors, read_others),
+    "tables": Format(_tables, read_table),
     "pickles": Format(_pickles, read_others),
     "weights": Format(_weights, read_weights),
 }

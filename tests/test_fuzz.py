@@ -40,7 +40,7 @@ def endings(folder: Path, name: str, first: int, last: int) -> Counter[str]:
 
 @pytest.mark.parametrize(
     ("name", "count"),
-    [("parquet", 200), ("feather", 200), ("safetensors", 100), ("pickles", 400)],
+    [("parquet", 200), ("feather", 200), ("safetensors", 100), ("pickles", 400), ("tables", 400)],
 )
 def test_damaged_files_are_read_or_refused_in_a_sentence(tmp_path, name, count):
     found = endings(tmp_path, name, 0, count)
@@ -57,6 +57,7 @@ def test_damaged_files_are_read_or_refused_in_a_sentence(tmp_path, name, count):
         ("feather", 4000),
         ("safetensors", 1000),
         ("pickles", 1000),
+        ("tables", 4000),
         ("weights", 1000),
     ],
 )

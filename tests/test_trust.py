@@ -22,6 +22,7 @@ import fuzzing
 import worlds
 from conftest import REPOSITORY
 from graphemes.competition import shards
+from graphemes.foundation.heads import COLUMNS, HEADS
 
 ROOM = 300e6  # bytes
 
@@ -104,12 +105,12 @@ def varint(number: int) -> bytes:
     return bytes([*found, number])
 
 
-def many_rows_said(path: Path) -> None:
-    """A footer that says everywhere 10^12 where there are 123,457."""
-    pq.write_table(shard(coded(123_457, "a")), path, store_schema=False)
+def many_rows_said(path: Path, make: Callable[[pa.Array], pa.Table] = shard) -> None:
+    """A footer that says everywhere 10^12 where there are 12,345."""
+    pq.write_table(make(coded(12_345, "a")), path, store_schema=False)
     content = path.read_bytes()
     start = len(content) - 8 - int.from_bytes(content[-8:-4], "little")
-    footer = content[start:-8].replace(varint(123_457), varint(10**12))
+    footer = content[start:-8].replace(varint(12_345), varint(10**12))
     assert footer != content[start:-8]
     path.write_bytes(content[:start] + footer + struct.pack("<I", len(footer)) + b"PAR1")
 
@@ -198,6 +199,34 @@ SHARDS: dict[str, tuple[Callable[[Path], object], str]] = {
     "rows said, V1.feather": (
         lambda path: rows_said(path, version=1),
         "can't be read as feather V1: its column 'image_id' has 1000000000000 values in ",
+    ),
+}
+
+
+def table(ids: pa.Array, values: int | None = None) -> pa.Table:
+    """An out-of-fold table, of so many probabilities for each head."""
+    zeros = pa.array(np.zeros(len(ids), np.int64))
+    columns = {"image_id": ids, "fold": zeros, **dict.fromkeys(COLUMNS, zeros)}
+    for head in HEADS:
+        count = values or head.classes
+        even = np.full(len(ids) * count, 1 / count, np.float32)
+        starts = np.arange(0, len(even) + 1, count, dtype=np.int32)
+        columns[head.probability_column] = pa.ListArray.from_arrays(starts, even)
+    return pa.table(columns)
+
+
+TABLES: dict[str, tuple[Callable[[Path], object], str]] = {
+    "rows said.parquet": (
+        lambda path: many_rows_said(path, table),
+        "1,000,000,000,000 rows, expected at most 1,048,576 of a file of its size; is it whole?",
+    ),
+    "one text.parquet": (
+        lambda path: pq.write_table(table(coded(1000, "x" * 10**6)), path, store_schema=False),
+        "image_id: a text of 1,000,000 bytes, expected at most 255; make it again",
+    ),
+    "long lists.parquet": (
+        lambda path: pq.write_table(table(coded(1000, "a"), 2**13), path),
+        "probability_grapheme_root: 8,",
     ),
 }
 
@@ -313,6 +342,7 @@ def process() -> Iterator[ProcessPoolExecutor]:
 
 READERS = {
     fuzzing.read_shard: SHARDS,
+    fuzzing.read_table: TABLES,
     fuzzing.read_weights: OURS,
     fuzzing.read_others: OTHERS,
     fuzzing.read_picture: PICTURES,

@@ -168,6 +168,10 @@ VOWEL = "probability_vowel_diacritic"
         (lambda c: c | {VOWEL: pa.array([[1] + [0] * 10] * N)},
          f"{VOWEL}: expected lists of floats, got list<"),
         (with_value("image_id", 2, None), "row 2: image_id is empty"),
+        (lambda c: c | {"image_id": pa.array([b"Train_\xff"] * N).view(pa.string())},
+         "can't be read as Parquet: Invalid UTF8 sequence"),
+        (lambda c: c | {"image_id": pa.array([b"Train_0"] * N)},
+         "image_id: expected texts, numbers or lists of numbers, got binary"),
         (with_value("grapheme_root", 1, None), "row 1: grapheme_root is empty"),
         (with_value(VOWEL, 3, None), f"row 3: {VOWEL} is empty"),
         (with_value("image_id", 4, "Train_00"),
@@ -199,6 +203,18 @@ def test_a_table_that_cannot_be_right_is_refused(tmp_path, change, sentence):
         read_oof(path)
     assert str(caught.value).startswith(f"{path}: {sentence}")
     assert "\n" not in str(caught.value)
+
+
+def test_a_column_whose_name_is_no_text_is_a_sentence(tmp_path):
+    path = tmp_path / "oof.parquet"
+    write_oof(path, made())
+    table = pq.read_table(path)
+    pq.write_table(table.append_column("notes", table["fold"]), path, store_schema=False)
+    content = path.read_bytes()
+    assert b"notes" in content
+    path.write_bytes(content.replace(b"notes", b"not\xffs"))
+    with pytest.raises(DataError, match=r"oof\.parquet: can't be read as Parquet: 'utf-8' codec"):
+        read_oof(path)
 
 
 def test_the_sum_may_stray_as_far_as_half_precision_does(tmp_path):

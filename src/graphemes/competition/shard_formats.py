@@ -14,9 +14,9 @@ from graphemes.competition.feather_sizes import FeatherSizes
 from graphemes.competition.feather_v1 import MAGIC, FeatherV1
 from graphemes.competition.pointers import open_source, read_pointer
 from graphemes.competition.remote_blocks import in_blocks
+from graphemes.competition.text_columns import NO_CODES
 from graphemes.foundation.errors import DataError, one_line
 
-_NO_CODES = "Not yet implemented"
 _ZIP = b"PK\3\4"
 # Bytes of columns that are read at a time: a few bytes of a packed file can stand for gigabytes.
 _UNPACKED = 2**27
@@ -111,7 +111,7 @@ class _Parquet:
                 yield piece
                 given += len(piece)
         except OSError as error:  # Arrow has no codes for the rarer encodings
-            if _NO_CODES not in str(error):
+            if NO_CODES not in str(error):
                 raise
             for piece in self._texts(self._file, name):
                 yield piece[max(0, given) :]

@@ -22,7 +22,7 @@ import pyarrow as pa
 
 from graphemes.competition.pointers import read_pointer
 from graphemes.competition.shard_formats import ShardFile, ShardFormat, WholeFile, shard_format
-from graphemes.competition.text_columns import is_text, longest_text
+from graphemes.competition.text_columns import LONGEST_ID, is_text, longest_text
 from graphemes.foundation.errors import DataError
 from graphemes.foundation.files import digest, no_directory
 from graphemes.foundation.heads import HEIGHT, PIXELS, WIDTH
@@ -38,7 +38,6 @@ _WIDEST = 4096
 _NARROWEST = 512
 # Bounds on what a file can make us take memory for: the competition has 50,210 rows in a shard.
 MOST_ROWS = 2**20
-LONGEST_ID = 255  # bytes
 _UNREADABLE = (pa.ArrowException, OSError, UnicodeDecodeError)
 _REMOTE_ADVICE = "is it whole there, and the network up?"
 _AGAIN = "write the shard again"  # what to do about one that is whole and wrong

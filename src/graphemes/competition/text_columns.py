@@ -4,6 +4,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+LONGEST_ID = 255  # bytes
+NO_CODES = "Not yet implemented"  # Arrow's word on texts of an encoding that it can't give codes of
+
 
 def is_text(kind: pa.DataType) -> bool:
     """Whether a column of this type holds text: any of Arrow's three strings, or their codes.

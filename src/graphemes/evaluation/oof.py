@@ -101,9 +101,6 @@ def _ids(path: Path, column: pa.ChunkedArray) -> list[str]:
     if not is_text(column.type):
         raise DataError(f"{path}: image_id: expected strings, got {column.type}; {AGAIN}")
     ids: list[str] = column.to_pylist()
-    empty = next((row for row, name in enumerate(ids) if name is None), None)
-    if empty is not None:  # a null of the dictionary
-        raise DataError(f"{path}: row {empty}: image_id is empty; {AGAIN}")
     twice = _twice(ids)
     if twice:
         raise DataError(f"{path}: expected each image_id once, got twice {some(twice)}; {AGAIN}")

@@ -12,13 +12,19 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from graphemes.competition.text_columns import LONGEST_ID, NO_CODES, is_text, longest_text
 from graphemes.foundation.arrays import Booleans
-from graphemes.foundation.errors import DataError
+from graphemes.foundation.errors import DataError, one_line
 from graphemes.foundation.files import replacing
 from graphemes.foundation.heads import HEADS, Head, Probabilities
 
 _DIGEST = b"graphemes.digest."  # before a digest's name, in the schema's metadata
 AGAIN = "make it again"  # what to do about a file that is no good, for sentences
+# A file of a few kilobytes can stand for any number of equal rows; so beyond as many as the
+# competition has five times over, the file has to have some bytes for each.
+_MOST_ROWS, _LEAST_BYTES = 2**20, 16
+_TOGETHER = 256  # rows that are read at a time
+_WIDEST = 4096  # bytes of a row in a column: 168 float64 and more
 TOLERANCE = 1e-3  # of a row's sum: float16 rounds within half of this; bfloat16 does not
 
 
@@ -45,20 +51,27 @@ def read_columns(
 ) -> tuple[pa.Table, dict[str, str]]:
     """The named columns and the optional ones it has, none of them with gaps, and the digests.
 
-    Raises DataError: no file, not Parquet, no such column, a column twice, a gap, no rows.
+    Raises DataError: no file, not Parquet, no such column, a column twice, more than such a table
+    can hold, a gap, no rows.
     """
     try:
-        # Somebody else's pages may have no checksums: those aren't looked at.
-        with pq.ParquetFile(path, page_checksum_verification=True) as file:
+        with _opened(path) as file:
             schema = file.schema_arrow
             names = [*names, *(name for name in optional if name in schema.names)]
             _check_names(path, schema.names, names)
-            table = file.read(columns=names)
+            _check_kinds(path, schema, names)
+            _check_rows(path, file.metadata)
+        texts = [name for name in names if is_text(schema.field(name).type)]
+        try:
+            table = _read(path, names, texts)
+        except OSError as error:  # Arrow has no codes for the rarer encodings
+            if NO_CODES not in str(error):
+                raise
+            table = _read(path, names, [])
     except FileNotFoundError:
         raise DataError(f"{path}: not found; train the fold that makes it") from None
-    except (OSError, pa.ArrowException) as error:
-        reason = str(error).splitlines()[0]
-        raise DataError(f"{path}: can't be read as Parquet: {reason}; {AGAIN}") from None
+    except (OSError, pa.ArrowException, UnicodeDecodeError) as error:
+        raise DataError(f"{path}: can't be read as Parquet: {one_line(error)}; {AGAIN}") from None
     if not table.num_rows:
         raise DataError(f"{path}: expected rows, got none; {AGAIN}")
     for name in names:
@@ -66,6 +79,68 @@ def read_columns(
             row = table[name].is_null().to_pylist().index(True)
             raise DataError(f"{path}: row {row}: {name} is empty; {AGAIN}")
     return table, _digests(schema)
+
+
+def _check_kinds(path: Path, schema: pa.Schema, names: Sequence[str]) -> None:
+    """Others, such as lists of texts, would have to be read to know what they take."""
+    for name in names:
+        kind = schema.field(name).type
+        inner = kind.value_type if _is_list(kind) else kind
+        if not is_text(kind) and not pa.types.is_primitive(inner):
+            raise DataError(
+                f"{path}: {name}: expected texts, numbers or lists of numbers, got {kind}; {AGAIN}"
+            )
+
+
+def _opened(path: Path, coded: Sequence[str] = ()) -> pq.ParquetFile:
+    # Somebody else's pages may have no checksums: those aren't looked at.
+    return pq.ParquetFile(path, page_checksum_verification=True, read_dictionary=coded)
+
+
+def _check_rows(path: Path, footer: pq.FileMetaData) -> None:
+    rows = sum(footer.row_group(group).num_rows for group in range(footer.num_row_groups))
+    most = max(_MOST_ROWS, path.stat().st_size // _LEAST_BYTES)
+    if rows > most:
+        raise DataError(
+            f"{path}: {rows:,} rows, expected at most {most:,} of a file of its size; is it whole?"
+            f" {AGAIN}"
+        )
+
+
+def _read(path: Path, names: Sequence[str], coded: Sequence[str]) -> pa.Table:
+    """The columns, some as codes until it is known that no text is long.
+
+    One long text or list, put out in each row, could fill the memory: so they are looked at piece
+    by piece.
+    """
+    with _opened(path, coded) as file:
+        pieces = [
+            _checked(path, piece) for piece in file.iter_batches(_TOGETHER, columns=list(names))
+        ]
+        return pa.Table.from_batches(pieces) if pieces else file.read(columns=list(names))
+
+
+def _checked(path: Path, piece: pa.RecordBatch) -> pa.RecordBatch:
+    columns = []
+    for name, column in zip(piece.schema.names, piece.columns, strict=True):
+        if is_text(column.type):
+            if (longest := longest_text(column)) > LONGEST_ID:
+                raise DataError(
+                    f"{path}: {name}: a text of {longest:,} bytes, expected at most {LONGEST_ID};"
+                    f" {AGAIN}"
+                )
+            coded = isinstance(column, pa.DictionaryArray)
+            texts = column.dictionary_decode() if coded else column
+            texts.validate(full=True)  # else bytes that are no UTF-8 are met with later
+            columns.append(texts)
+        elif column.nbytes > _WIDEST * len(column):
+            raise DataError(
+                f"{path}: {name}: {column.nbytes:,} bytes in {len(column):,} rows, expected at most"
+                f" {_WIDEST:,} in each; {AGAIN}"
+            )
+        else:
+            columns.append(column)
+    return pa.record_batch(columns, piece.schema.names) if columns else piece
 
 
 def read_whole(path: Path) -> None:
@@ -106,9 +181,7 @@ def read_probabilities(path: Path, table: pa.Table, head: Head) -> npt.NDArray[n
     """
     name = head.probability_column
     column = table[name].combine_chunks()
-    lists = pa.types.is_fixed_size_list, pa.types.is_list, pa.types.is_large_list
-    is_list = any(test(column.type) for test in lists)
-    if not is_list or not pa.types.is_floating(column.type.value_type):
+    if not _is_list(column.type) or not pa.types.is_floating(column.type.value_type):
         raise DataError(f"{path}: {name}: expected lists of floats, got {column.type}; {AGAIN}")
     where, ids = f"{path}: {name}", table["image_id"]
     lengths = pc.list_value_length(column).to_numpy(zero_copy_only=False)
@@ -121,6 +194,11 @@ def read_probabilities(path: Path, table: pa.Table, head: Head) -> npt.NDArray[n
     sums = values.sum(axis=1, dtype=np.float64)
     _check(where, ids, np.abs(sums - 1) <= TOLERANCE, "normalised values, sum 1", sums)
     return np.asarray(values, dtype=np.float32)
+
+
+def _is_list(kind: pa.DataType) -> bool:
+    tests = pa.types.is_fixed_size_list, pa.types.is_list, pa.types.is_large_list
+    return any(test(kind) for test in tests)
 
 
 def _check(
