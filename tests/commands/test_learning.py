@@ -10,7 +10,8 @@ from torch import nn
 from graphemes.foundation.heads import HEADS
 from graphemes.pipeline import fold_training
 from graphemes.training.checkpoints import History
-from graphemes.training.fold import FoldJob, train_fold
+from graphemes.training.fold import train_fold
+from graphemes.training.fold_job import FoldJob
 from worlds import write_synthetic
 
 EVERYTHING = {

@@ -19,7 +19,7 @@ from graphemes.network.resnet import TABLE
 from graphemes.network.timm_library import timm_library
 from graphemes.network.trunks import TRUNKS
 from graphemes.network.weights import load_weights
-from graphemes.training import fold as fold_learning
+from graphemes.training import keeping
 
 EVERYTHING = {
     "trunk": "resnet18",
@@ -199,13 +199,13 @@ def test_a_trunk_of_timm_goes_on_where_it_was_stopped(untested, work, train, mon
     trunk = "timm/efficientformerv2_s0"
     words = {"data_dir": untested, "work_dir": work, "trunk": trunk, "epochs": 2}
     assert train(**words, name="whole").code == 0
-    save = fold_learning.save_checkpoint
+    save = keeping.save_checkpoint
 
     def stop(*given):
         save(*given)
         raise Stopped("stopped")
 
-    monkeypatch.setattr(fold_learning, "save_checkpoint", stop)
+    monkeypatch.setattr(keeping, "save_checkpoint", stop)
     assert train(**words, name="halves").code == 0
     monkeypatch.undo()
     said = train(**words, name="halves")

@@ -25,7 +25,8 @@ from graphemes.network.model import Logits
 from graphemes.network.ranks import ALONE, Ranks, joined
 from graphemes.network.weights import WeightsRecord
 from graphemes.training.epoch import Batch, Learner, make_learner, train_epoch
-from graphemes.training.fold import FoldJob, train_fold
+from graphemes.training.fold import train_fold
+from graphemes.training.fold_job import FoldJob
 from graphemes.training.forecast import Deadline
 
 IMAGES, BATCH, EPOCHS = 100, 32, 2  # 3 steps an epoch; 4 images are left out

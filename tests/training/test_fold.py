@@ -27,11 +27,12 @@ from graphemes.foundation.settings.groups import Learning
 from graphemes.network.devices import Engine
 from graphemes.network.model import Logits
 from graphemes.network.weights import TRAINED_ON, WeightsRecord, trained_on
-from graphemes.training import fold as fold_training
-from graphemes.training import forecast, pauses
+from graphemes.training import forecast, keeping, pauses
 from graphemes.training.epoch import Batch, NotFinite
-from graphemes.training.fold import FoldJob, best_so_far, train_fold
+from graphemes.training.fold import train_fold
+from graphemes.training.fold_job import FoldJob
 from graphemes.training.forecast import Deadline
+from graphemes.training.keeping import best_so_far
 
 EPOCHS, STEPS, SIZE = 3, 4, 8
 SEEDS = (5, 1)
@@ -353,13 +354,13 @@ def test_a_deadline_stops_after_any_step_and_the_rest_is_exact(tmp_path, network
 def test_a_state_is_written_when_it_is_time(job, monkeypatch):
     """And at each epoch's end."""
     written: list[int] = []
-    save = fold_training.save_checkpoint
+    save = keeping.save_checkpoint
 
     def counted(path, learner, history, begun=None):
         written.append(history.epochs * STEPS + (begun.steps if begun else 0))
         save(path, learner, history, begun)
 
-    monkeypatch.setattr(fold_training, "save_checkpoint", counted)
+    monkeypatch.setattr(keeping, "save_checkpoint", counted)
     train_fold(dataclasses.replace(job, state_every=0.0), Tiny())
     assert written == [1, 2, 3, 4, 4, 5, 6, 7, 8, 8, 9, 10, 11, 12, 12]
     written.clear()

@@ -40,7 +40,8 @@ from graphemes.pipeline.leakage import Leakage, find_leakage
 from graphemes.pipeline.run_records import RunRecord, make_record
 from graphemes.pipeline.training_data import TrainingData
 from graphemes.pipeline.workspace import Workspace
-from graphemes.training.fold import FoldJob, train_fold
+from graphemes.training.fold import train_fold
+from graphemes.training.fold_job import FoldJob
 from graphemes.training.forecast import Deadline
 
 

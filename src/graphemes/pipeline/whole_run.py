@@ -15,8 +15,8 @@ from graphemes.pipeline.prediction import predict_run, prediction_pixels
 from graphemes.pipeline.run_plan import RunPlan, need_same_run, open_run, plan_run
 from graphemes.pipeline.scoring import score_run, scored_folds
 from graphemes.pipeline.workspace import find_workspace
-from graphemes.training.fold import best_so_far
 from graphemes.training.forecast import Deadline
+from graphemes.training.keeping import best_so_far
 
 
 def train_run(settings: TrainSettings, ranks: Ranks = ALONE) -> FoldTraining:
