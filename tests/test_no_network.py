@@ -2,6 +2,7 @@
 
 import ast
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -9,7 +10,9 @@ from pathlib import Path
 
 import pytest
 
+from conftest import REPOSITORY
 from graphemes.__main__ import COMMANDS
+from test_kill import TINY
 
 SOURCE = Path(__file__).resolve().parents[1] / "src"
 MODULES = sorted(
@@ -68,6 +71,30 @@ def test_every_commands_module_and_those_of_images_ask_nobody():
 def test_no_module_asks_anybody():
     done = imported_apart(MODULES)
     assert done.returncode == 0, done.stderr
+
+
+APART = ["unshare", "-rn"] if os.geteuid() else ["unshare", "-n"]
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(
+    not shutil.which("unshare")
+    or subprocess.run([*APART, "true"], capture_output=True, check=False).returncode != 0,
+    reason="needs leave to make a namespace without a network",
+)
+def test_the_whole_story_needs_no_network(kaggle_like, tmp_path):
+    """From shards to report and submission, in a namespace in which there is none."""
+    words = {**TINY, "report": "true", "data_dir": kaggle_like, "work_dir": tmp_path}
+    done = subprocess.run(
+        [*APART, "bash", str(REPOSITORY / "run.sh"), *(f"{k}={v}" for k, v in words.items())],
+        env={**os.environ, "GRAPHEMES_PYTHON": sys.executable},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (0, ""), done.stderr
+    assert (tmp_path / "submissions" / "submission.csv").is_file()
+    assert (tmp_path / "folds" / "report.html").is_file()
 
 
 def test_one_module_alone_imports_the_library_that_asks():

@@ -277,6 +277,17 @@ def test_what_stood_there_is_old_or_new(driver, whole, operation):
 
 
 @pytest.mark.slow
+def test_a_store_that_was_there_already_gives_the_same_weights(driver, whole):
+    """The whole run made its store; this one finds it."""
+    work = driver.out / "warm"
+    shutil.copytree(whole[0] / "data", work / "data")
+    done = driver.finished(work)
+    assert not [path for _, path in done.made if path.endswith(".npy")]
+    need_the_same(work, whole[0])
+    shutil.rmtree(work)
+
+
+@pytest.mark.slow
 def test_a_work_directory_that_is_removed_meanwhile_is_a_sentence(driver, whole):
     """Whoever is at work notices by what should be there, and the same command does it all."""
     replaced = [path for kind, path in whole[1].made if kind == "gone"]
