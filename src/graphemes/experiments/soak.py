@@ -39,7 +39,8 @@ GROWTH = 0.3  # GB that memory may grow between the second quarter of the runs a
 ALWAYS = {
     "widths": "8,16,32,64",
     "image_size": "24",
-    "epochs": "2",
+    "epochs": "3",  # in fewer, patience ends nothing
+    "rotate": "10",  # or strength might be of nothing
     "batch_size": "16",
     "folds": "3",
 }

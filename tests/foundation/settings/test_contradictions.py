@@ -75,11 +75,18 @@ CONTRADICTIONS = {
         "synthetic_share=0.5: there are no synthetic images; add synthetic=DIRECTORY or a number"
         " to draw, or leave it out"
     ),
+    "train synthetic=d synthetic_share=0": (
+        "synthetic, synthetic_share=0: no synthetic image is shown; leave both out, or give"
+        " synthetic_share above 0"
+    ),
     "train erase_kind=grid": (
         "erase_kind=grid: nothing is erased; leave it out, or give erase=0.5"
     ),
     "train strength=0 blur=0.5 erase=0.25": (
         "erase=0.25: with strength=0 no picture is changed; leave one of both out"
+    ),
+    "train strength=2 shift=0 scale=0 rotate=0 shear=0": (
+        "strength=2: no picture is moved or distorted; leave it out, or give rotate=10"
     ),
     "train fold=9 folds=3": "fold=9: there are 3 folds, expected 0 to 2, all or none",
     "train fold=0,5,7": "fold=5: there are 5 folds, expected 0 to 4, all or none",
@@ -105,6 +112,12 @@ CONTRADICTIONS = {
     "train mix=none mix_share=1 mix_alpha=0.2": (
         "mix_share=1: nothing is mixed; add mix=any, cutmix, mixup, fmix or resizemix, or leave it"
         " out"
+    ),
+    "train mix=cutmix mix_share=0": (
+        "mix=cutmix, mix_share=0: nothing is mixed; leave both out, or give mix_share above 0"
+    ),
+    "train mix=any mix_until=0": (
+        "mix=any, mix_until=0: nothing is mixed; leave both out, or give mix_until above 0"
     ),
     "train mix=resizemix mix_alpha=0.2": (
         "mix_alpha=0.2: mix=resizemix draws sizes evenly, by no Beta; leave it out"
@@ -158,6 +171,10 @@ CONTRADICTIONS = {
     ),
     "train patience=3 fold=none": (
         "patience=3: fold=none has no score to wait for; leave one of both out"
+    ),
+    "train patience=4 epochs=5": (
+        "patience=4: epochs=5 are over before it can end them; leave it out, or give 6 epochs or"
+        " more"
     ),
     "networks trunk=timm/x,article stem=deep": (
         "stem=deep: trunk=timm/x has no such option; leave it out"
@@ -215,14 +232,17 @@ def test_python_is_told_the_same():
         "train grapheme_head=true grapheme_pool=sum grapheme_weight=1",
         "train trunk=article pool=gem",
         "train mix=any mix_share=1 mix_until=0.75 mix_alpha=0.2 loss=adjusted smoothing=0.05",
-        "train mix=resizemix mix_share=0 loss=focal focal_gamma=1 hard_examples=0.5",
+        "train mix=resizemix mix_share=0.1 loss=focal focal_gamma=1 hard_examples=0.5",
         "train trunk=resnet50 shortcut=pad stem=deep stem_pool=false attention=se pool=max",
         "train trunk=timm/regnety_008 pool=gem drop_path=0.1",
         "train trunk=resnet50 drop_path=0.1 widths=8,16,16,2048 stem=3x3s1",
         "train epochs=5 cycles=5 swa=5 image_sizes=16,16x32,32,32,64 optimiser=muon",
-        "train epochs=5 patience=7 cycles=2 optimiser=sgd",
+        "train epochs=5 patience=3 cycles=2 optimiser=sgd",
         "train cycles=50 swa=50",
-        "train swa=50 strength=0",
+        "train swa=50 strength=0 patience=0 epochs=50",
+        "train patience=50 strength=2 shift=0 scale=0 rotate=0 shear=0 blur=0.1",
+        "train mix_share=0.5 mix_until=1",
+        "train synthetic=d synthetic_share=0:1",
         "networks drop_path=0.1 stem=deep",
         "train synthetic=d synthetic_share=1",
         "train fold=9 folds=mine.csv",

@@ -215,3 +215,11 @@ def test_parts_of_the_epochs_are_counted_once_a_recipe_has_filled_them():
         with pytest.raises(SettingsError, match=r"8 .*\(recipe=laptop\)"):
             filled(word)
     assert filled("swa=50", "recipe=best", gpu=True, images=many).epochs > 50
+
+
+def test_what_would_be_without_effect_is_said_once_a_recipe_has_filled_the_rest():
+    with pytest.raises(SettingsError, match=r"patience=7: epochs=8 are over .*\(recipe=laptop\)"):
+        filled("patience=7")
+    assert filled("patience=6").epochs == 8
+    with pytest.raises(SettingsError, match=r"strength=2: no picture is moved .*\(recipe=quick\)"):
+        filled("strength=2", demo=True)

@@ -107,6 +107,11 @@ class TrainSettings(Learning, Folding, Deciding, Machine, Places):
                 f"synthetic_share={self.synthetic_share}: there are no synthetic images;"
                 " add synthetic=DIRECTORY or a number to draw, or leave it out"
             )
+        if self.synthetic_share is not None and not any(self.synthetic_share):
+            raise ValueError(
+                "synthetic, synthetic_share=0: no synthetic image is shown; leave both out, or give"
+                " synthetic_share above 0"
+            )
         return self
 
 

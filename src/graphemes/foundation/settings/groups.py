@@ -196,7 +196,8 @@ class Architecture(Settings):
         return self
 
 
-# Shares of the pictures that strength= makes more or less of.
+# What strength= makes more or less of: moves, and shares of the pictures that are distorted.
+MOVES = ("shift", "scale", "rotate", "shear")
 DISTORTIONS = ("erase", "elastic", "grid", "thickness", "blur", "contrast")
 
 
@@ -378,6 +379,11 @@ class Learning(Architecture):
                 f"{given[0]}={shown(getattr(self, given[0]))}: with strength=0 no picture is"
                 " changed; leave one of both out"
             )
+        if self.differs("strength") and not any(getattr(self, key) for key in MOVES + DISTORTIONS):
+            raise ValueError(
+                f"strength={shown(self.strength)}: no picture is moved or distorted; leave it out,"
+                " or give rotate=10"
+            )
         return self
 
     @model_validator(mode="after")
@@ -400,6 +406,12 @@ class Learning(Architecture):
                 "swa, patience: which epochs are the last isn't known where patience may end them;"
                 " give one of them"
             )
+        # The first epoch has the best score so far, and after the last nothing is left to end.
+        if known and self.patience > max(0, self.epochs - 2):
+            raise ValueError(
+                f"patience={self.patience}: epochs={self.epochs} are over before it can end them;"
+                f" leave it out, or give {self.patience + 2} epochs or more"
+            )
         return self
 
     @model_validator(mode="after")
@@ -418,6 +430,12 @@ class Learning(Architecture):
             raise ValueError(
                 f"{given[0]}={shown(getattr(self, given[0]))}: nothing is mixed; add mix=any,"
                 " cutmix, mixup, fmix or resizemix, or leave it out"
+            )
+        nothing = [key for key in ("mix_share", "mix_until") if not getattr(self, key)]
+        if nothing and self.mix != "none":
+            raise ValueError(
+                f"mix={self.mix}, {nothing[0]}=0: nothing is mixed; leave both out, or give"
+                f" {nothing[0]} above 0"
             )
         if "mix_alpha" in given and self.mix == "resizemix":
             raise ValueError(
