@@ -223,3 +223,12 @@ def test_what_would_be_without_effect_is_said_once_a_recipe_has_filled_the_rest(
     assert filled("patience=6").epochs == 8
     with pytest.raises(SettingsError, match=r"strength=2: no picture is moved .*\(recipe=quick\)"):
         filled("strength=2", demo=True)
+
+
+def test_a_value_that_was_put_in_unchecked_is_said():
+    unchecked = given().model_copy(update={"seed": 2**32})
+    with pytest.raises(SettingsError) as caught:
+        apply_recipe(unchecked, COMPETITION, Here(True, False, lambda: True))
+    assert str(caught.value) == (
+        "seed: expected an integer, at least 0, below 4294967296 (recipe=quick)"
+    )

@@ -39,6 +39,7 @@ def test_values_may_hold_what_stands_between_others():
         (("seeds=3",), (0, 1, 2)),
         (("seeds=3", "seed=5"), (5, 6, 7)),
         (("seeds=4,2",), (4, 2)),
+        (("seed=4294967294", "seeds=2"), (4294967294, 4294967295)),
     ],
 )
 def test_seeds_are_counted_or_named(words, seeds):
@@ -70,6 +71,7 @@ REFUSED = {
     "seeds=0": "how many, from seed= on, as 3",
     "seeds=1,1": "seeds: 1 is given twice",
     "seeds=1,2 seed=3": "seeds=1,2 names all seeds; leave seed out",
+    "seed=4294967295 seeds=2": "the last would be 4294967296, expected at most 4294967295; give",
     "fold=none": "fold=none: nothing would be judged",
     "time_limit=3h": "minutes= is for all runs",
     "submission=a.csv": "no submission is made",

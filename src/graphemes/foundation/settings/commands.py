@@ -8,6 +8,7 @@ from pydantic import Field, model_validator
 from graphemes.foundation.errors import SettingsError
 from graphemes.foundation.settings.exports import ExportSettings
 from graphemes.foundation.settings.groups import (
+    SEEDS,
     Deciding,
     Folding,
     Learning,
@@ -207,6 +208,11 @@ class AblateSettings(TrainSettings):
         if isinstance(self.seeds, tuple) and "seed" in self.model_fields_set:
             raise ValueError(
                 f"seed={self.seed}: seeds={shown(self.seeds)} names all seeds; leave seed out"
+            )
+        if self.chosen_seeds[-1] >= SEEDS:
+            raise ValueError(
+                f"seed={self.seed}, seeds={self.seeds}: the last would be {self.chosen_seeds[-1]},"
+                f" expected at most {SEEDS - 1}; give a smaller seed"
             )
         return self
 

@@ -49,6 +49,7 @@ class Newer:
 
 
 NEWER = Newer()
+SEEDS = 2**32  # how many there are, from 0
 
 
 class Settings(BaseModel):
@@ -115,7 +116,7 @@ class Folding(Settings):
     """How the images are split."""
 
     folds: FoldSource = Field(5, description="how many folds, or a CSV with image_id, fold")
-    seed: int = Field(0, ge=0, lt=2**32, description="of folds, first weights and augmentation")
+    seed: int = Field(0, ge=0, lt=SEEDS, description="of folds, first weights and augmentation")
 
 
 def check_fold(fold: FoldChoice, folds: FoldSource) -> None:

@@ -213,6 +213,8 @@ def _refusal(error: ValidationError, values: dict[str, Any]) -> str:
     key = faulty_key(error)
     if key is None:
         return contradiction(error)
+    if key not in values:  # given, and by no command line, which would have refused it
+        return f"{key}: expected {expectation(TrainSettings, key)}"
     return (
         f"{key}={shown(values[key])}: beyond what it takes once it is multiplied for processes and"
         f" accumulate; give {key}=, {expectation(TrainSettings, key)}"
