@@ -131,7 +131,8 @@ def nested_guess(evidence: Evidence, tried: Tally, fit: Fit) -> PerHead[Integers
     """(N,) for each head: what a rule reads that was fitted without the image's part."""
     guess = HEADS.map(lambda _: np.empty(len(evidence.parts), np.int64))
     for part in range(evidence.part_count):
-        rule = fit(evidence, tried, np.arange(evidence.part_count) != part)
+        known = tried.without.get(part, tried)
+        rule = fit(evidence, known, np.arange(evidence.part_count) != part)
         for fold, counts in evidence.counts.items():
             rows = np.flatnonzero((evidence.parts == part) & (evidence.folds == fold))
             if not len(rows):

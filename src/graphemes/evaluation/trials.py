@@ -4,7 +4,7 @@ N images in K parts, C classes of one head, T trials.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -48,6 +48,10 @@ class Evidence:
         rows = np.flatnonzero(parts[self.parts])
         return chance_counts(self.truth.map(lambda own: own[rows]))
 
+    def counted(self, counts: Integers) -> "Evidence":
+        """The same with these counts in every fold."""
+        return replace(self, counts=dict.fromkeys(self.counts, counts))
+
     def chosen(self, rows: Booleans | Integers) -> Probabilities:
         """The probabilities of some rows."""
         return self.probabilities.map(lambda head: head[rows])
@@ -81,6 +85,8 @@ class Tally:
     trials: Sequence[Trial]
     right: PerHead[Floats]  # (T, K, C)
     total: PerHead[Floats]  # (K, C)
+    # By part: by counts that know nothing of it. None where these are of no part's images.
+    without: Mapping[int, "Tally"] = field(default_factory=dict)
 
     def best(self, parts: Booleans) -> PerHead[Trial]:
         """Each head's trial with the greatest macro recall on the chosen of K parts."""

@@ -5,6 +5,7 @@ N images in K parts, C classes of one head.
 
 import itertools
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 
 import numpy as np
 import numpy.typing as npt
@@ -35,9 +36,22 @@ def try_all(evidence: Evidence) -> Tally:
     Where all images are of graphemes that training has, to doubt the others costs nothing, so the
     least prior of those nearly always wins, and says nothing of what it costs elsewhere. There it
     is UNJUDGED or more: a network that is surer than 5 to 1 can still read an unseen grapheme.
+
+    Counts by chance are of the images that a rule is fitted on, so all are tried again for each
+    part that is left out: its labels would help to choose. They lack no grapheme to be doubted.
     """
-    judged = not evidence.seen.all()
-    return tally(evidence, [one for one in TRIALS if judged or one.unseen >= UNJUDGED])
+    if not evidence.by_chance:
+        judged = not evidence.seen.all()
+        return tally(evidence, [one for one in TRIALS if judged or one.unseen >= UNJUDGED])
+    trials = [one for one in TRIALS if one.unseen == (UNSEEN[0] if one.grapheme_power else 1)]
+    everything = np.ones(evidence.part_count, bool)
+    return replace(
+        tally(evidence.counted(evidence.counts_of(everything)), trials),
+        without={
+            part: tally(evidence.counted(counts), trials)
+            for part, counts in evidence.counts.items()
+        },
+    )
 
 
 def fit_prior(evidence: Evidence, tried: Tally, parts: Booleans) -> Prior:

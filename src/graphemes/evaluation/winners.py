@@ -49,7 +49,9 @@ def winner_on(
 def auto_guess(evidence: Evidence, guesses: Mapping[str, PerHead[Integers]]) -> PerHead[Integers]:
     """(N,) for each head: each part as the rule reads it that won on the other parts.
 
-    The winner's own gain is the greatest of several, so it is likely to be too good.
+    The winner's own gain is the greatest of several, so it is likely to be too good. This is
+    not quite nested: what chooses for a part, the guesses on the others, comes of rules that were
+    fitted on that part too.
     """
     found = guesses[Argmax.name].map(np.copy)
     for part in range(evidence.part_count):
