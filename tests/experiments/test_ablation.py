@@ -45,6 +45,7 @@ def row(variation: str, seed: int, score: float, **changed) -> Row:
         rule="prior",
         decided=score + 0.03,
         unseen=None,
+        weighted=None,
         last_score=score,
         image_passes=160_000,
         train_seconds=900.0,
@@ -167,13 +168,16 @@ def test_runs_are_compared_as_they_will_be_decided(ablate, work, monkeypatch):
     """By what the rule that auto takes reaches on images that it wasn't fitted on."""
     monkeypatch.setattr(decision_fitting, "LEAST", 10)
     monkeypatch.setattr(winners, "LEAST", 10)
-    said = ablate()
+    said = ablate(limit=None)
     assert said.code == 0, said.err
     assert "fitting decision rules" not in said.out
     ((_, found),) = pd.read_parquet(work / "folds" / "ablation.parquet").iterrows()
     known = read_decisions(work / "folds" / "ablate-baseline-0" / "decisions.json")
     assert found["rule"] == known.winner
-    assert found["decided"] == known.row("auto").score
+    judged = known.row("auto")
+    assert known.judged_by == "weighted"  # some graphemes are in no training row
+    assert found["decided"] == found["weighted"] == judged.weighted != judged.score
+    assert found["unseen"] == judged.unseen
     assert known.images == found["images"]
 
 
