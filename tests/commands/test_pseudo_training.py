@@ -126,6 +126,12 @@ def test_an_ablation_trains_on_them_and_knows_it_did(work, kaggle_like, pseudo, 
     record = json.loads((work / "folds/ablate-baseline-0/fold0/run.json").read_text())
     assert (record["settings"]["limit"], record["image_passes"]) == (20, 24)
     assert "pseudo" in record["digests"]
+    refused(
+        run("ablate", **words, passes=7, name="few"),
+        "passes=7: 4 pseudo-labelled images in each epoch leave 3 of train.csv to train on and to",
+        "expected 8 or more; give so many, or a higher pseudo_threshold",
+    )
+    assert not (work / "folds" / "few").exists()
 
 
 def test_bad_pseudo_labels_are_refused_before_anything_is_made(kaggle_like, pseudo, run, tmp_path):

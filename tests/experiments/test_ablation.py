@@ -26,7 +26,7 @@ from graphemes.foundation.layout import numbered
 from graphemes.foundation.settings.commands import TrainSettings
 from graphemes.pipeline import decision_fitting
 from graphemes.training.forecast import Deadline
-from worlds import macro_recall
+from worlds import macro_recall, write_synthetic
 
 TINY = {**QUICK, "trunk": "timm/test_resnet", "device": "cpu", "precision": "fp32", "tta": "none"}
 
@@ -149,8 +149,15 @@ def test_runs_share_folds_and_are_kept(ablate, work):
     assert "6 runs, 4 of them finished before" in again.out
     assert "2 runs left, about " in again.out
     assert "next ablate-ema-0-0; the same command goes on with them" in again.out
-    fewer = ablate()
+    assert "keep=true" not in again.out
+    fewer = ablate(keep="true")
+    assert fewer.code == 0
     assert "1 run, 1 of them finished before" in fewer.out
+    gone = work / "folds" / names[0]
+    assert (
+        "keep=true: 1 finished run had no keep=true, so the weights are gone; delete a run's folder"
+        f" to train it again, as {gone}"
+    ) in fewer.out
     assert list(pd.read_parquet(place)["run"])[-1] == names[0]  # after those of other calls
     assert len(pd.read_parquet(place)) == 4
     other = ablate(clip=1)
@@ -162,6 +169,7 @@ def test_runs_share_folds_and_are_kept(ablate, work):
     (paths,) = numbered(work / "folds" / names[0])
     assert read_json(paths.run)["settings"]["clip"] == 1.0
     assert paths.finished
+    assert "keep=true: " not in ablate(clip=1, keep="true").out
 
 
 def test_runs_are_compared_as_they_will_be_decided(ablate, work, monkeypatch):
@@ -214,6 +222,21 @@ def test_passes_make_no_more_and_no_fewer_epochs_than_there_can_be(words, senten
     assert said.code == 2
     assert sentence in said.err
     assert not (work / "folds" / "ablation.parquet").exists()
+
+
+def test_passes_are_no_fewer_than_the_drawings_of_an_epoch(ablate, work, tmp_path):
+    """A limit would make no fewer of them: it would only cut what they are judged by."""
+    drawn = write_synthetic(tmp_path / "drawn", 40)
+    words = {"epochs": None, "limit": None, "synthetic": drawn}
+    said = ablate(**words, synthetic_share=1, passes=32)
+    assert said.code == 2
+    assert said.err == (
+        "graphemes: passes=32: an epoch is all 40 synthetic images, which train alone; expected 40"
+        " or more; give so many, or fewer synthetic images\n"
+    )
+    said = ablate(**words, vary="synthetic_share=1", passes=32)
+    assert said.err.startswith("graphemes: vary: synthetic_share=1: passes=32: an epoch is all 40")
+    assert not (work / "folds").exists()
 
 
 def test_minutes_stop_a_run_whose_length_nobody_knew(ablate, work, monkeypatch):

@@ -69,6 +69,8 @@ def run_ablation(settings: AblateSettings) -> None:
     say(
         f"ablate: {counted(len(ablation.runs), 'run')}, {len(results.rows)} of them finished before"
     )
+    if settings.keep:
+        _say_gone([run for run in ablation.runs if run.finished and not run.has_weights])
     failed: dict[str, str] = {}
     while left and not _waits(left[0], results, started, ends):
         run = left.pop(0)
@@ -96,8 +98,8 @@ def run_ablation(settings: AblateSettings) -> None:
 def _waits(run: Run, results: Results, started: float, ends: float | None) -> bool:
     """Whether a run is left to another call: it wouldn't end in time.
 
-    One that has begun goes on, and one that no call of so many minutes would end begins: both stop
-    in time, after an epoch.
+    One that has begun goes on; one that no call of so many minutes would end begins, and so does
+    one of whose length nobody knows. All stop in time, after a step.
     """
     if ends is None:
         return False
@@ -130,6 +132,14 @@ def _tell(results: Results) -> None:
             "WARNING: they are judged on different images, so what they gain is no more than a hint"
         )
     say(f"{results.path}: written, and the picture beside it")
+
+
+def _say_gone(runs: Sequence[Run]) -> None:
+    if runs:
+        say(
+            f"keep=true: {counted(len(runs), 'finished run')} had no keep=true, so the weights are"
+            f" gone; delete a run's folder to train it again, as {runs[0].layout.run_dir}"
+        )
 
 
 def _say_left(left: Sequence[Run], results: Results, minutes: float | None) -> None:

@@ -6,11 +6,13 @@ from dataclasses import dataclass
 
 from pydantic import ValidationError
 
+from graphemes.evaluation.winners import LEAST
 from graphemes.foundation.errors import SettingsError, UserError
 from graphemes.foundation.files import need_space
 from graphemes.foundation.layout import FoldPaths, Layout
 from graphemes.foundation.progress import silence
 from graphemes.foundation.settings.commands import AblateSettings, TrainSettings
+from graphemes.foundation.settings.recipes import Images
 from graphemes.foundation.settings.variations import folder_name
 from graphemes.foundation.settings.words import contradiction, expectation, faulty_key
 from graphemes.pipeline.existing_results import clear_fold, fold_status, place_taken_error
@@ -69,6 +71,11 @@ class Run:
     def _is_others(self, paths: FoldPaths) -> bool:
         """Whether what has ended there is of other settings or data."""
         return bool(read_identity(paths.run).differences(self.identity))
+
+    @property
+    def has_weights(self) -> bool:
+        """Whether the weights of all its folds are there."""
+        return all(paths.weights.is_file() for paths in self.folds)
 
     def drop_weights(self) -> None:
         """Remove the weights; record, log, curves and table stay."""
@@ -130,8 +137,8 @@ def _sized(
     pseudo = len(plan.labels) if plan else 0
     images = run_images(one, workspace, plan_synthetic(one, workspace), pseudo)
     epochs = images.epochs_within(settings.passes)
-    if settings.passes < images.epoch:  # also of validation, where there are so many
-        one = one.model_copy(update={"limit": max(2, settings.passes - pseudo)})
+    if settings.passes < images.epoch:
+        one = one.model_copy(update={"limit": _limit_within(settings.passes, one, images, pseudo)})
     try:
         return one.with_values({"epochs": epochs})
     except ValidationError as error:
@@ -141,6 +148,27 @@ def _sized(
             f"passes={settings.passes}: {epochs:,} epochs of {images.epoch:,} pictures, expected"
             f" {expectation(TrainSettings, 'epochs')}; give fewer"
         ) from None
+
+
+def _limit_within(passes: int, settings: TrainSettings, images: Images, pseudo: int) -> int:
+    """The limit that makes an epoch of so many passes. Raises SettingsError where none does.
+
+    It cuts the validation rows too, where there are more, but neither drawings nor pseudo labels:
+    with many of those few real images would be left, and of few a gain says nothing.
+    """
+    if settings.synthetic_share is not None and settings.synthetic_share.whole:
+        raise SettingsError(
+            f"passes={passes}: an epoch is all {images.epoch:,} synthetic images, which train"
+            f" alone; expected {images.epoch} or more; give so many, or fewer synthetic images"
+        )
+    left, least = passes - pseudo, min(LEAST, pseudo)
+    if left < least:
+        raise SettingsError(
+            f"passes={passes}: {pseudo:,} pseudo-labelled images in each epoch leave"
+            f" {max(0, left):,} of train.csv to train on and to be judged by; expected"
+            f" {pseudo + least} or more; give so many, or a higher pseudo_threshold"
+        )
+    return max(2, left)
 
 
 def _run(
