@@ -66,7 +66,7 @@ def test_pseudo_labels_join_the_training_rows_and_nothing_else(work, kaggle_like
     assert (known["training_images"], known["pseudo_images"]) == (32, 4)
     assert known["image_passes"] == 36
     assert known["settings"]["pseudo"] == str(pseudo)
-    assert known["settings"]["pseudo_threshold"] == 0.95
+    assert known["settings"]["pseudo_threshold"] == 0.85
     assert len(known["identity"]["settings"]["pseudo"]) == 32  # of what is in it
     assert known["digests"].keys() == {"data", "folds", "pseudo"}
     assert len(load_file(fold / "weights.safetensors")["trained_on"]) == 36
@@ -76,7 +76,7 @@ def test_pseudo_labels_join_the_training_rows_and_nothing_else(work, kaggle_like
 
     assert "fold 0: finished" in run(**words).out
     other = run(**words, pseudo_threshold=0.5)
-    refused(other, "pseudo_threshold is 0.95, asked for 0.5")
+    refused(other, "pseudo_threshold is 0.85, asked for 0.5")
 
 
 def test_pseudo_labels_are_a_third_store_behind_synthetic_images(decoded, kaggle_like, pseudo):

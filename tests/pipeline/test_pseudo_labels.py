@@ -12,6 +12,7 @@ from graphemes.foundation.errors import DataError
 from graphemes.foundation.heads import HEADS
 from graphemes.foundation.settings.commands import TrainSettings
 from graphemes.foundation.settings.groups import Places
+from graphemes.foundation.settings.recipes import RECIPES, Images
 from graphemes.pipeline.prediction import origin_of_tests
 from graphemes.pipeline.pseudo_labels import need_test_images, plan_pseudo
 from graphemes.pipeline.workspace import find_workspace
@@ -36,3 +37,16 @@ def test_labels_of_other_test_images_and_of_the_demos_networks_are_refused(
         check({**made_of, "test": "other"})
     with pytest.raises(DataError, match=r"theirs\.parquet: made by networks that learned from the"):
         check({**made_of, "demo": "True"})
+
+
+def test_what_the_recipes_smoothing_leaves_of_certainty_is_sure(tmp_path: Path):
+    """The least loss of smoothed labels gives a sure class 1 - smoothing and its part of that."""
+    path = tmp_path / "probabilities.parquet"
+    share = RECIPES["laptop"](Images(9, 6), TrainSettings())["smoothing"]
+    sure = HEADS.map(
+        lambda head: (1 - share) * np.eye(head.classes)[[0] * TESTS] + share / head.classes
+    )
+    sure.vowel[4:] = 1 / HEADS.vowel.classes
+    write_probabilities(path, named(TESTS, part="Test"), sure.map(np.float32), {})
+    plan = plan_pseudo(TrainSettings(pseudo=path))
+    assert plan.labels["image_id"].tolist() == named(4, part="Test")
