@@ -112,7 +112,13 @@ def write_manifest(directory: Path) -> None:
     write_json(directory / "synthesis.json", {"files": sizes})
 
 
-def weights_record(settings: dict[str, Any], fold: str, *, demo: bool = False) -> "WeightsRecord":
+def weights_record(
+    settings: dict[str, Any],
+    fold: str,
+    *,
+    demo: bool = False,
+    digests: dict[str, str] | None = None,
+) -> "WeightsRecord":
     """The record of a fold's weights, of no data in particular."""
     from graphemes.network.weights import WeightsRecord
 
@@ -121,7 +127,7 @@ def weights_record(settings: dict[str, Any], fold: str, *, demo: bool = False) -
         fold=fold,
         epoch=1,
         score=None,
-        digests={"data": "d", "folds": "f"},
+        digests=digests or {"data": "d", "folds": "f"},
         versions={},
         demo=demo,
         classes=[head.classes for head in HEADS],
@@ -129,7 +135,13 @@ def weights_record(settings: dict[str, Any], fold: str, *, demo: bool = False) -
 
 
 def write_fold(
-    directory: Path, fold: str, *, seed: int = 0, demo: bool = False, finished: bool = True
+    directory: Path,
+    fold: str,
+    *,
+    seed: int = 0,
+    demo: bool = False,
+    finished: bool = True,
+    digests: dict[str, str] | None = None,
 ) -> Path:
     """The weights of a fold of a fresh tiny network, with what lies beside them."""
     # Not at the top: many tests that need these worlds need no torch.
@@ -139,7 +151,7 @@ def write_fold(
 
     learning = Learning(trunk="timm/test_resnet", image_size="32", epochs=1)
     settings = {**learning.model_dump(mode="json"), "seed": seed}
-    record = weights_record(settings, fold, demo=demo)
+    record = weights_record(settings, fold, demo=demo, digests=digests)
     tensors = build_network(learning, learning.image_size, seed).state_dict()
     save_weights(directory / "weights.safetensors", tensors, record, np.zeros(1, np.int64))
     if finished:

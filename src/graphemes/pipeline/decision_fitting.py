@@ -19,6 +19,7 @@ from graphemes.foundation.progress import say
 from graphemes.foundation.settings.types import Decide
 from graphemes.pipeline.existing_results import kept_identity
 from graphemes.pipeline.identity import RunIdentity
+from graphemes.pipeline.run_records import leakage_told
 from graphemes.pipeline.training_counts import folds_files, training_counts
 
 UNKNOWN = (
@@ -47,6 +48,8 @@ def fit_run(
     if identity is None:
         say("the folds are of several runs, so no decision rule is fitted: argmax")
     elif fits(decide, len(table.folds)):
+        for told in filter(None, map(leakage_told, places)):
+            say(f"WARNING: {told}: rules that are fitted on them gain less elsewhere")
         files = folds_files(layout, places)
         return fitted_file(layout.decisions, identity, table_digests(places), table, files)
     return None

@@ -118,6 +118,21 @@ def read_identity(path: Path, value: Any = None) -> RunIdentity:
         raise DataError(f"{path}: holds no identity; delete its folder or restore it") from None
 
 
+def leakage_told(paths: FoldPaths) -> str | None:
+    """Which of a finished fold's validation images were trained on, for people; None of none."""
+    record = RunRecord.read(paths.run)
+    found = {
+        "init": record.validation_images_seen_by_init,
+        "synthetic": record.validation_images_among_synthetic,
+        "pseudo": record.validation_images_among_pseudo,
+    }
+    counts = ", ".join(f"{count:,} by {key}=" for key, count in found.items() if count)
+    if not counts:
+        return None
+    images = record.validation_images
+    return f"{paths.run}: trained on some of its {images:,} validation images ({counts})"
+
+
 def known_scores(layout: Layout) -> dict[Architecture, str]:
     """The best finished fold of each network, of any run here: '0.866 (wide/fold0, 64x64)'."""
     best: dict[Architecture, tuple[float, str]] = {}

@@ -10,7 +10,7 @@ from graphemes.evaluation.decide import likeliest
 from graphemes.evaluation.ensemble import aligned, fitted_shares, mixed, nested_mixture
 from graphemes.evaluation.gains import gain_and_error
 from graphemes.evaluation.metrics import Score, score
-from graphemes.evaluation.oof import OofTable, concatenate, read_oof
+from graphemes.evaluation.oof import MUST_AGREE, OofTable, concatenate, read_oof
 from graphemes.evaluation.score_report import CELL_TITLES, score_cells
 from graphemes.foundation.errors import DataError
 from graphemes.foundation.files import file_digest
@@ -19,7 +19,9 @@ from graphemes.foundation.layout import CALL, Layout, numbered
 from graphemes.foundation.progress import say
 from graphemes.foundation.settings.commands import PredictSettings
 from graphemes.foundation.settings.types import NAMELESS, Shares
+from graphemes.network.weights import read_record
 from graphemes.pipeline.ensemble_decisions import Mixture, mixture, seen_by_all
+from graphemes.pipeline.run_records import leakage_told
 from graphemes.pipeline.share_file import ShareEntry, keep_shares, read_shares
 from graphemes.pipeline.trained_networks import finished_tables, finished_weights
 
@@ -54,6 +56,8 @@ def fit_run_shares(layout: Layout, runs: Sequence[str], given: Shares) -> Mixtur
     read_shares(layout)  # one that can't be read is refused before the work
     layouts = {name: layout_of(layout, name) for name in names}
     places = [_tables_of(own) for own in layouts.values()]
+    for name, own in layouts.items():
+        _need_unseen(name, own)
     tables = aligned(names, [concatenate([read_oof(path) for path in paths]) for paths in places])
     parts, truth = [table.probabilities for table in tables], tables[0].truth
     shares = fitted_shares(parts, truth)
@@ -100,7 +104,44 @@ def run_shares(layout: Layout, settings: PredictSettings) -> list[RunShare]:
         shares = dict.fromkeys(settings.runs, 1 / len(settings.runs))
         if settings.shares == "auto":
             shares = _fitted(layout, layouts) or shares
-    return [RunShare(name, weights[name], shares[name]) for name in sorted(shares) if shares[name]]
+    runs = [RunShare(name, weights[name], shares[name]) for name in sorted(shares) if shares[name]]
+    for other in runs[1:]:
+        _need_alike(runs[0], other, settings.shares)
+    return runs
+
+
+def _need_alike(one: RunShare, other: RunShare, shares: Shares) -> None:
+    """Raise DataError for two runs that can't be averaged, or only where shares are given.
+
+    Networks of other data or folds may well be better together. But what one has validated another
+    has trained on, so no shares are fitted, and `auto` would promise what there can't be.
+    """
+    pair = f"runs={one.name},{other.name}"
+    first, second = (read_record(run.weights[0]) for run in (one, other))
+    if first.demo != second.demo:
+        whose = one.name if first.demo else other.name
+        raise DataError(
+            f"{pair}: {whose} has learned the demo's drawings, the other real images; expected runs"
+            " of the same; leave one out"
+        )
+    for name in MUST_AGREE if shares == "auto" else ():
+        ours, theirs = first.digests.get(name), second.digests.get(name)
+        if None not in (ours, theirs) and ours != theirs:
+            raise DataError(
+                f"{pair}: trained with another {'folds.csv' if name == 'folds' else name}, so no"
+                " shares can be fitted; give shares=equal or a share each to average them as they"
+                " are"
+            )
+
+
+def _need_unseen(name: str, layout: Layout) -> None:
+    """Raise DataError for a run some of whose tables are of images that it has trained on."""
+    for place in finished_tables(layout):
+        if told := leakage_told(place):
+            raise DataError(
+                f"runs={name}: {told}; expected none, or its share would be too large; train it"
+                " without them, or leave it out"
+            )
 
 
 def _fitted(layout: Layout, layouts: dict[str, Layout]) -> dict[str, float] | None:
