@@ -187,6 +187,9 @@ def test_runs_are_compared_as_they_will_be_decided(ablate, work, monkeypatch):
     assert found["decided"] == found["weighted"] == judged.weighted != judged.score
     assert found["unseen"] == judged.unseen
     assert known.images == found["images"]
+    assert ablate(limit=None).code == 0  # its weights are gone, its rules are not
+    ((_, again),) = pd.read_parquet(work / "folds" / "ablation.parquet").iterrows()
+    assert (again["rule"], again["decided"]) == (found["rule"], found["decided"])
 
 
 def test_a_run_that_fails_is_told_and_costs_no_other(ablate, work, monkeypatch):

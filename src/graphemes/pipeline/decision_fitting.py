@@ -17,9 +17,8 @@ from graphemes.foundation.files import file_digest
 from graphemes.foundation.layout import FoldPaths, Layout
 from graphemes.foundation.progress import say
 from graphemes.foundation.settings.types import Decide
-from graphemes.pipeline.existing_results import kept_identity
 from graphemes.pipeline.identity import RunIdentity
-from graphemes.pipeline.run_records import leakage_told
+from graphemes.pipeline.run_records import leakage_told, read_identity
 from graphemes.pipeline.training_counts import folds_files, training_counts
 
 UNKNOWN = (
@@ -116,8 +115,8 @@ def _entry(found: DecisionFile, decide: Decide) -> dict[str, Any]:
 
 
 def one_identity(places: Sequence[FoldPaths]) -> RunIdentity | None:
-    """The identity that folds share; None where they don't."""
-    kept = [identity for place in places if (identity := kept_identity(place)[0]) is not None]
+    """The identity that folds with a record share, weights or none; None where they don't."""
+    kept = [read_identity(place.run) for place in places]
     same = all(not one.differences(kept[0]) for one in kept)
     return kept[0] if kept and same else None
 
