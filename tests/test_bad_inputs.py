@@ -370,8 +370,12 @@ SETTINGS = [
     Bad("a share of nothing", "train synthetic_share=0.5", "synthetic_share=0.5", "add synthetic="),
     Bad("more than all epochs", "train swa=5 epochs=2", "swa=5", "give at most 2"),
     Bad(
-        "patience without a score", "train patience=3 fold=none", "patience=3", "leave one of both"
+        "patience without a score",
+        "train patience=3 fold=none epochs=9",
+        "patience=3",
+        "leave one of both",
     ),
+    Bad("patience beyond the end", "train patience=3 epochs=4", "patience=3", "give 5 epochs or"),
     Bad(
         "two ways to begin", "train pretrained=true init=x", "pretrained, init", "give one of them"
     ),
