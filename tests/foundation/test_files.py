@@ -14,10 +14,7 @@ from graphemes.foundation.errors import DataError, UserError
 from graphemes.foundation.files import (
     digest,
     file_digest,
-    gigabytes,
     locked,
-    need_space,
-    need_writable,
     read_json,
     remove_leftovers,
     replacing,
@@ -28,6 +25,7 @@ from graphemes.foundation.files import (
     write_json,
     write_text,
 )
+from graphemes.foundation.places import gigabytes, need_space, need_writable
 
 
 def names(directory: Path) -> list[str]:

@@ -207,10 +207,10 @@ def test_an_id_that_would_break_the_list_is_refused(opened, tmp_path):
 
 
 def test_a_full_disk_is_said_before_the_work(opened, monkeypatch):
-    from graphemes.foundation import files
+    from graphemes.foundation import places
 
-    usage = files.shutil.disk_usage(Path.cwd())._replace(free=1000)
-    monkeypatch.setattr(files.shutil, "disk_usage", lambda _: usage)
+    usage = places.shutil.disk_usage(Path.cwd())._replace(free=1000)
+    monkeypatch.setattr(places.shutil, "disk_usage", lambda _: usage)
     with pytest.raises(UserError, match=r"a store of 6 images needs .* make room"):
         opened()
 

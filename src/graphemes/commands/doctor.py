@@ -3,9 +3,9 @@
 import platform
 from collections.abc import Iterator
 
-from graphemes.foundation.files import gigabytes
 from graphemes.foundation.layout import ROOT, Layout
 from graphemes.foundation.machine import machine_name, usable_cores, usable_memory
+from graphemes.foundation.places import gigabytes
 from graphemes.foundation.progress import say
 from graphemes.foundation.settings.commands import DoctorSettings, TrainSettings
 from graphemes.foundation.settings.recipes import Here, Images, apply_recipe

@@ -24,8 +24,9 @@ from graphemes.competition.pointers import read_pointer
 from graphemes.competition.shard_formats import ShardFile, ShardFormat, WholeFile, shard_format
 from graphemes.competition.text_columns import LONGEST_ID, is_text, longest_text
 from graphemes.foundation.errors import DataError
-from graphemes.foundation.files import digest, no_directory
+from graphemes.foundation.files import digest
 from graphemes.foundation.heads import HEIGHT, PIXELS, WIDTH
+from graphemes.foundation.places import no_directory
 from graphemes.foundation.progress import Advance
 
 Pixels = np.ndarray[tuple[int, ...], np.dtype[np.uint8]]

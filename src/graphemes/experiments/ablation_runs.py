@@ -8,8 +8,8 @@ from pydantic import ValidationError
 
 from graphemes.evaluation.winners import LEAST
 from graphemes.foundation.errors import SettingsError, UserError
-from graphemes.foundation.files import need_space
 from graphemes.foundation.layout import FoldPaths, Layout
+from graphemes.foundation.places import need_space
 from graphemes.foundation.progress import silence
 from graphemes.foundation.settings.commands import AblateSettings, TrainSettings
 from graphemes.foundation.settings.recipes import Images

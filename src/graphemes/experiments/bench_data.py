@@ -15,9 +15,10 @@ from graphemes.competition.writing import (
     write_shard,
     write_test_csv,
 )
-from graphemes.foundation.files import digest, need_space, replacing_folder
+from graphemes.foundation.files import digest, replacing_folder
 from graphemes.foundation.heads import COLUMNS, HEIGHT, PIXELS, WIDTH
 from graphemes.foundation.layout import Layout
+from graphemes.foundation.places import need_space
 from graphemes.foundation.progress import say
 from graphemes.pipeline.training_data import TrainingData
 

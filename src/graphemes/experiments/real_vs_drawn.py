@@ -10,8 +10,9 @@ import torch
 from graphemes.experiments.scan_statistics import ScanStatistics, measure_scan, table
 from graphemes.experiments.two_sample_test import classifier_auc
 from graphemes.foundation.errors import DataError, PlaceTaken
-from graphemes.foundation.files import need_writable, read_json, write_json
+from graphemes.foundation.files import read_json, write_json
 from graphemes.foundation.heads import COLUMNS, PerHead
+from graphemes.foundation.places import need_writable
 from graphemes.foundation.progress import progress, say
 from graphemes.foundation.seeds import COMPARED, COMPARED_ORDER
 from graphemes.foundation.settings.groups import Places

@@ -11,7 +11,8 @@ from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import IO, Any
 
-from graphemes.foundation.errors import DataError, SettingsError, UserError
+from graphemes.foundation.errors import DataError, UserError
+from graphemes.foundation.places import reason
 
 try:
     import fcntl
@@ -70,14 +71,6 @@ def replacing_folder(path: Path) -> Iterator[Path]:
         raise
     except OSError as error:
         raise UserError(f"{path}: could not be written: {reason(path, error)}") from error
-
-
-def reason(path: Path, error: OSError) -> str:
-    """Why `path` can't be written: the system's words, or the link that leads to nowhere."""
-    for place in (path, *path.parents):
-        if os.path.islink(place) and not os.path.exists(place):
-            return f"{place} leads to {os.readlink(place)}, which isn't there; is its disk mounted?"
-    return error.strerror or str(error)
 
 
 def _mark_in_use(descriptor: int) -> None:
@@ -234,64 +227,6 @@ def file_digest(path: Path) -> str:
             return hashlib.file_digest(file, lambda: hashlib.blake2b(digest_size=16)).hexdigest()
     except OSError as error:
         raise DataError(f"{path}: can't be read: {error.strerror}") from None
-
-
-def no_directory(path: Path) -> str:
-    """What a path is that isn't the directory asked for."""
-    return "is a file, expected a directory" if path.exists() else "no such directory"
-
-
-def need_writable(path: Path) -> None:
-    """Raise UserError when no file can be put at `path`, before the work that would fill it."""
-    if path.is_dir():
-        raise UserError(f"{path}: is a folder, expected the path of a file")
-    existing = next(p for p in path.parents if os.path.lexists(p))
-    if not existing.is_dir():
-        raise UserError(
-            f"{path}: {existing} is no folder, so nothing can be put below it; choose another place"
-        )
-    if not os.access(existing, os.W_OK | os.X_OK):
-        raise UserError(f"{path}: {existing} can't be written to; choose another place")
-
-
-def need_utf8(path: Path) -> None:
-    """Raise SettingsError unless all of a path is UTF-8, and of where its links lead to.
-
-    Digests, JSON files and libraries that take paths as text would fail at another name, some of
-    them after a long training.
-    """
-    for name in (str(path), os.path.realpath(path)):
-        try:
-            name.encode()
-        except UnicodeEncodeError:
-            shown = os.fsencode(name).decode(errors="backslashreplace")
-            raise SettingsError(
-                f"{shown}: this path isn't UTF-8; rename the folder or choose another"
-            ) from None
-
-
-def need_space(directory: Path, needed: int, purpose: str, place: str = "work_dir") -> None:
-    """Raise UserError when the disk that holds `directory` lacks `needed` bytes.
-
-    place: what the user may choose another of.
-    """
-    free = free_space(directory)
-    if free < needed:
-        raise UserError(
-            f"{directory}: {purpose} needs {gigabytes(needed)}, {gigabytes(free)} are free;"
-            f" make room or choose another {place}"
-        )
-
-
-def free_space(directory: Path) -> int:
-    """Bytes free on the disk that holds `directory`, or will when it is made."""
-    existing = next(p for p in (directory, *directory.parents) if p.exists())
-    return shutil.disk_usage(existing).free
-
-
-def gigabytes(count: int) -> str:
-    """A size for people: '1.62 GB'."""
-    return f"{count / 1e9:.2f} GB"
 
 
 @contextlib.contextmanager

@@ -9,8 +9,8 @@ from typing import NamedTuple
 from graphemes.competition.pointers import shard_stamp
 from graphemes.competition.shards import Pixels, Shard, decode, open_shard
 from graphemes.foundation.errors import DataError, UserError
-from graphemes.foundation.files import reason
 from graphemes.foundation.heads import PIXELS
+from graphemes.foundation.places import reason
 from graphemes.foundation.progress import Advance
 from graphemes.foundation.settings.types import Wish
 from graphemes.images.scan_facts import Facts, find_facts

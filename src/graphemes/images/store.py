@@ -23,7 +23,6 @@ from graphemes.foundation.errors import DataError, UserError
 from graphemes.foundation.files import (
     digest,
     locked,
-    need_space,
     read_json,
     replacing,
     stale_temporaries,
@@ -31,6 +30,7 @@ from graphemes.foundation.files import (
     write_text,
 )
 from graphemes.foundation.heads import HEIGHT, PIXELS, WIDTH
+from graphemes.foundation.places import need_space
 from graphemes.foundation.progress import Advance, Say
 from graphemes.foundation.settings.types import Wish
 from graphemes.images.fingerprints import Fingerprints, fingerprints_digest

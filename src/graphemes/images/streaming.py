@@ -7,9 +7,9 @@ import numpy as np
 
 from graphemes.competition.shard_parts import shard_parts
 from graphemes.competition.shards import Pixels, open_shard
-from graphemes.foundation.files import free_space, gigabytes
 from graphemes.foundation.heads import PIXELS
 from graphemes.foundation.machine import usable_memory
+from graphemes.foundation.places import free_space, gigabytes
 from graphemes.foundation.progress import Say
 from graphemes.foundation.settings.types import Wish
 from graphemes.images.inversion import turned_sentence

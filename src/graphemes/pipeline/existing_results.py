@@ -14,14 +14,9 @@ from typing import Literal
 
 from graphemes.evaluation.probability_files import read_digests
 from graphemes.foundation.errors import DataError, PlaceTaken
-from graphemes.foundation.files import (
-    digest,
-    file_digest,
-    locked,
-    need_writable,
-    write_json,
-)
+from graphemes.foundation.files import digest, file_digest, locked, write_json
 from graphemes.foundation.layout import FoldPaths, Layout, probabilities_beside
+from graphemes.foundation.places import need_writable
 from graphemes.foundation.progress import say
 from graphemes.pipeline.identity import RunIdentity
 from graphemes.pipeline.run_records import read_identity

@@ -5,8 +5,9 @@ from pathlib import Path
 from typing import Any
 
 from graphemes.foundation.errors import PlaceTaken
-from graphemes.foundation.files import file_digest, need_utf8, need_writable, read_json
+from graphemes.foundation.files import file_digest, read_json
 from graphemes.foundation.layout import CALL, FoldPaths, Layout
+from graphemes.foundation.places import need_utf8, need_writable
 from graphemes.foundation.progress import say
 from graphemes.foundation.settings.exports import ExportSettings
 from graphemes.inference.onnx_library import onnx_library, onnxruntime_library

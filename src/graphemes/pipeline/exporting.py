@@ -14,10 +14,11 @@ import torch
 
 from graphemes.evaluation.decision_files import rule_json
 from graphemes.foundation.errors import NetworkError
-from graphemes.foundation.files import need_space, replacing_folder, write_json
+from graphemes.foundation.files import replacing_folder, write_json
 from graphemes.foundation.heads import PerHead, Probabilities
 from graphemes.foundation.layout import DECISIONS, ROOT
 from graphemes.foundation.machine import machine_name
+from graphemes.foundation.places import need_space
 from graphemes.foundation.progress import progress, say
 from graphemes.foundation.settings.types import Tta
 from graphemes.foundation.versions import commit, versions

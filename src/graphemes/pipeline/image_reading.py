@@ -6,8 +6,9 @@ from pathlib import Path
 import pandas as pd
 
 from graphemes.foundation.errors import PlaceTaken
-from graphemes.foundation.files import need_writable, write_text
+from graphemes.foundation.files import write_text
 from graphemes.foundation.heads import HEADS
+from graphemes.foundation.places import need_writable
 from graphemes.foundation.progress import progress, say
 from graphemes.foundation.settings.commands import PredictSettings
 from graphemes.pipeline.image_sources import check_image_files, image_files

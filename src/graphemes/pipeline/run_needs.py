@@ -4,10 +4,10 @@ import pandas as pd
 
 from graphemes.evaluation.folds import fold_count, highest_fold, read_folds
 from graphemes.foundation.errors import UserError
-from graphemes.foundation.files import free_space, gigabytes
 from graphemes.foundation.heads import PIXELS
 from graphemes.foundation.layout import Layout
 from graphemes.foundation.machine import SHARED_MEMORY, shared_memory, usable_memory
+from graphemes.foundation.places import free_space, gigabytes
 from graphemes.foundation.progress import say
 from graphemes.foundation.settings.commands import DoctorSettings, TrainSettings
 from graphemes.foundation.settings.groups import no_such_fold

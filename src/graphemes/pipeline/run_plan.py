@@ -9,8 +9,8 @@ and to find out what it can't be, and once a fold.
 from dataclasses import dataclass
 
 from graphemes.foundation.errors import DataError, SettingsError
-from graphemes.foundation.files import need_space, need_writable
 from graphemes.foundation.layout import FoldPaths, Layout
+from graphemes.foundation.places import need_space, need_writable
 from graphemes.foundation.progress import counted, say
 from graphemes.foundation.settings.commands import TrainSettings
 from graphemes.foundation.settings.recipes import Here, Images, apply_recipe

@@ -6,8 +6,8 @@ from pathlib import Path
 
 from graphemes.foundation.classes import competition_graphemes
 from graphemes.foundation.errors import SettingsError
-from graphemes.foundation.files import need_space
 from graphemes.foundation.heads import PIXELS
+from graphemes.foundation.places import need_space
 from graphemes.foundation.progress import say
 from graphemes.foundation.settings.commands import TrainSettings
 from graphemes.foundation.settings.studies import BALANCE

@@ -14,9 +14,9 @@ from graphemes.competition.mirror import mirror
 from graphemes.competition.pointers import is_mirror
 from graphemes.foundation.addresses import Address
 from graphemes.foundation.errors import DataError, UserError
-from graphemes.foundation.files import need_utf8, no_directory, reason
 from graphemes.foundation.layout import ROOT, Layout
 from graphemes.foundation.machine import keep_freed_memory
+from graphemes.foundation.places import need_utf8, no_directory, reason
 from graphemes.foundation.progress import say
 from graphemes.foundation.settings.groups import Machine, Places
 from graphemes.foundation.settings.types import Wish

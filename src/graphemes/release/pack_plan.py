@@ -12,14 +12,9 @@ from typing import Any
 import torch
 
 from graphemes.foundation.errors import DataError, PlaceTaken, UserError
-from graphemes.foundation.files import (
-    file_digest,
-    gigabytes,
-    need_space,
-    need_writable,
-    read_json,
-)
+from graphemes.foundation.files import file_digest, read_json
 from graphemes.foundation.layout import CALL, FoldPaths, Layout
+from graphemes.foundation.places import gigabytes, need_space, need_writable
 from graphemes.foundation.progress import say
 from graphemes.foundation.settings.groups import Places
 from graphemes.foundation.settings.release import PackSettings

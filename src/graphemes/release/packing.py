@@ -8,13 +8,13 @@ from typing import Any
 
 from graphemes.foundation.files import (
     file_digest,
-    gigabytes,
     locked,
     replacing_folder,
     stale_temporaries,
     write_json,
 )
 from graphemes.foundation.layout import DECISIONS, ROOT
+from graphemes.foundation.places import gigabytes
 from graphemes.foundation.progress import say
 from graphemes.foundation.versions import commit
 from graphemes.pipeline.workspace import COMPETITION

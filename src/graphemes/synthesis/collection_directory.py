@@ -9,8 +9,9 @@ import numpy as np
 from graphemes.competition import writing
 from graphemes.foundation.classes import Grapheme
 from graphemes.foundation.errors import PlaceTaken
-from graphemes.foundation.files import locked, need_space, need_writable, replacing, write_json
+from graphemes.foundation.files import locked, replacing, write_json
 from graphemes.foundation.heads import PIXELS
+from graphemes.foundation.places import need_space, need_writable
 from graphemes.foundation.progress import progress
 from graphemes.synthesis.collection import Collection
 from graphemes.synthesis.existing_drawings import is_drawn, remove_broken

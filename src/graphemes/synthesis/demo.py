@@ -7,7 +7,8 @@ from pathlib import Path
 
 from graphemes.foundation.classes import competition_graphemes
 from graphemes.foundation.errors import PlaceTaken, UserError
-from graphemes.foundation.files import locked, need_space, stale_temporaries, temporary_beside
+from graphemes.foundation.files import locked, stale_temporaries, temporary_beside
+from graphemes.foundation.places import need_space
 from graphemes.synthesis.collection import Collection
 from graphemes.synthesis.collection_directory import lock_beside, still_needed, write_collection
 from graphemes.synthesis.existing_drawings import differences, is_collection

@@ -8,7 +8,7 @@ from pydantic import BeforeValidator, Field, PlainSerializer
 
 from graphemes.foundation.addresses import Address, read_address
 from graphemes.foundation.errors import SettingsError
-from graphemes.foundation.files import need_utf8
+from graphemes.foundation.places import need_utf8
 
 Crop = Literal["ink", "none"]
 EraseKind = Literal["box", "grid"]

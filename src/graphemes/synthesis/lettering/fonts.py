@@ -15,7 +15,7 @@ import numpy.typing as npt
 
 from graphemes.foundation.classes import VIRAMA
 from graphemes.foundation.errors import DataError
-from graphemes.foundation.files import no_directory
+from graphemes.foundation.places import no_directory
 from graphemes.synthesis.lettering.packages import drawing_package
 
 # The order is part of the drawing: a writer's font is a position in it.
