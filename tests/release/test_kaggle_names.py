@@ -58,7 +58,7 @@ torch.expm1 torch.empty_like torch.fft torch.fft.irfft2 torch.lerp torch.maximum
 torch.view_as_complex torch.where
 torch.distributed.ReduceOp torch.distributed.ReduceOp.MAX torch.uint8
 torch.cuda.get_rng_state torch.cuda.set_rng_state torch.get_rng_state torch.set_rng_state
-torch.mps torch.mps.get_rng_state torch.mps.set_rng_state
+torch.Generator torch.mps torch.mps.get_rng_state torch.mps.set_rng_state
 """
 # Where torch isn't what runs on Kaggle: a folder or module, and why its names don't count.
 # Studies; exporting is done at home.

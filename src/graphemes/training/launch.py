@@ -11,6 +11,7 @@ import tempfile
 import threading
 import uuid
 from collections.abc import Callable, Iterator
+from dataclasses import fields
 from multiprocessing import resource_tracker
 from typing import Any
 
@@ -27,7 +28,7 @@ from graphemes.network.ranks import Ranks
 # After SIGTERM processes write their state, score, and predict if that is asked for; the engine's
 # own half minute would end them in the middle. An older torch has no word for it.
 _PATIENCE: dict[str, Any] = {
-    key: 3600 for key in ("shutdown_timeout",) if key in LaunchConfig.__dataclass_fields__
+    own.name: 3600 for own in fields(LaunchConfig) if own.name == "shutdown_timeout"
 }
 _SIGNALLED = (128 + signal.SIGTERM, 128 + signal.SIGINT)  # a process's own word for these
 
