@@ -166,8 +166,9 @@ def test_as_little_shared_memory_as_docker_gives_is_enough(driver, tmp_path):
     small = Driver(driver.data, tmp_path, prefix=[*ALONE, "bash", "-c", mount, "bash"])
     try:
         small.finished(tmp_path / "fits", workers=2)
-        # 32 pictures of 4 bytes a pixel: two workers' ten batches are more than there is.
-        got = small.finished(tmp_path / "large", workers=2, image_size=240, epochs=1)
+        # 32 pictures of 4 bytes a pixel: two workers' ten batches are more than there is. (At 240
+        # torch 2.13 itself dies, in the gradient of a 1x1 convolution from 8 channels to 16.)
+        got = small.finished(tmp_path / "large", workers=2, image_size=236, epochs=1)
     finally:
         small.close()
     assert "/dev/shm has 67 MB free and 2 worker(s) need" in got.out

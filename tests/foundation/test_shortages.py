@@ -73,3 +73,20 @@ def test_a_command_says_it_in_a_line(run, monkeypatch, error):
     done = run("folds")
     assert done.code == 2
     assert done.err == f"graphemes: {shortage(error)}\n"
+
+
+@pytest.mark.parametrize("error", [EOFError, ConnectionResetError])
+def test_a_process_that_is_killed_while_it_hands_a_batch_over_is_known_by_where(error):
+    """torch notices only later; the pipe is what breaks first."""
+
+    class Breaking(torch.utils.data.Dataset):
+        def __len__(self) -> int:
+            return 1
+
+        def __getitem__(self, _: int) -> int:
+            raise error
+
+    said = shortage(raised(lambda: next(iter(torch.utils.data.DataLoader(Breaking())))))
+    assert said is not None
+    assert said.startswith(f"a process that makes pictures was killed ({error.__name__}); out of")
+    assert shortage(raised(lambda: Breaking()[0])) is None, "of something else"

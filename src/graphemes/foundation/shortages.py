@@ -23,10 +23,24 @@ def is_memory_shortage(error: Exception) -> bool:
     return isinstance(error, MemoryError) or any(word in str(error) for word in _NO_MEMORY)
 
 
+def _is_of_a_handover(error: Exception) -> bool:
+    """Whether a loader's process went away while it handed a batch over, before torch noticed."""
+    if not isinstance(error, EOFError | ConnectionError):
+        return False
+    trace = error.__traceback__
+    while trace is not None:
+        if trace.tb_frame.f_globals.get("__name__") == "torch.utils.data.dataloader":
+            return True
+        trace = trace.tb_next
+    return False
+
+
 def shortage(error: Exception) -> str | None:
     """What to do about memory that ran out or a process that was killed; None if it isn't that."""
     text = one_line(error)
-    if isinstance(error, RuntimeError) and text.startswith(_WORKER) and _OWN_END not in text:
+    told = isinstance(error, RuntimeError) and text.startswith(_WORKER) and _OWN_END not in text
+    if told or _is_of_a_handover(error):
+        text = text or type(error).__name__
         return (
             f"a process that makes pictures was killed ({text.rstrip('. ')}); out of memory? try"
             f" workers=0 or a smaller batch_size; {KEPT}"
