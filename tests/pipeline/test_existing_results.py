@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 
 import worlds
-from graphemes.competition.writing import write_sample_submission, write_test_csv
 from graphemes.evaluation.decide import Argmax
 from graphemes.evaluation.probability_files import read_digests
 from graphemes.foundation.errors import PlaceTaken, UserError
+from graphemes.foundation.files import file_digest
 from graphemes.foundation.heads import HEADS, PerHead
 from graphemes.foundation.layout import FoldPaths, probabilities_beside
 from graphemes.pipeline import prediction
@@ -25,14 +25,7 @@ ASKED = RunIdentity({"lr": 1.0}, {"data": "d"}, [168, 11, 7], demo=False)
 
 @pytest.fixture
 def plan(tmp_path) -> PredictionPlan:
-    pixels = worlds.random_pixels(3)
-    table = worlds.shard_table(worlds.named(3, 0, "Test"), pixels)
-    directory = tmp_path / "data"
-    directory.mkdir()
-    worlds.write_table(directory / "test_image_data_0.feather", table, compression="uncompressed")
-    write_test_csv(directory / "test.csv", 3)
-    write_sample_submission(directory / "sample_submission.csv", 3)
-    return plan_prediction(directory)
+    return plan_prediction(worlds.write_test_images(tmp_path / "data", 3))
 
 
 def write(path: Path, plan: PredictionPlan, label: int) -> None:
@@ -64,7 +57,7 @@ def test_an_end_between_its_two_files_is_no_change_of_somebodys(plan, tmp_path):
     new = path.read_bytes()
     path.write_bytes(old)  # as if it had been ended before the second move
     kept = read_digests(probabilities_beside(path))
-    assert changed_submission(path, kept) is None
+    assert changed_submission(path, file_digest(path), kept) is None
     assert guard_submission(path, ORIGIN, overwrite=False) == {}, "it is made again"
     path.write_bytes(new)
     assert guard_submission(path, ORIGIN, overwrite=False)["settings"] == "s"

@@ -478,7 +478,7 @@ def stopped_in_validation(job: FoldJob, number: int) -> FoldJob:
             raise Stopped("stopped")
         return validate(network)
 
-    return dataclasses.replace(job, validate=asked)
+    return dataclasses.replace(job, validate=asked, validation_images=SIZE)
 
 
 def test_an_end_in_a_long_epochs_validation_loses_no_step(job, whole, capsys, monkeypatch):

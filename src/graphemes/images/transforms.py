@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
+from graphemes.foundation.settings.groups import MOVES
 from graphemes.foundation.settings.types import Crop, ImageSize
 from graphemes.images.albumentations_library import A, ToTensorV2
 from graphemes.images.augmentation import Augmentation, make_distortions
@@ -104,7 +105,7 @@ class Ink(A.ImageOnlyTransform):  # type: ignore[misc]
 
 
 def _moves(by: Augmentation) -> A.Affine:
-    shift, scale, rotate, shear = map(by.farthest, ("shift", "scale", "rotate", "shear"))
+    shift, scale, rotate, shear = map(by.farthest, MOVES)
     return A.Affine(
         translate_percent=(-shift, shift),
         scale=(1 - scale, 1 + scale),

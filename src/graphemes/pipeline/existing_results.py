@@ -141,9 +141,10 @@ def guard_submission(path: Path, origin: dict[str, str], *, overwrite: bool) -> 
         kept = read_digests(beside)
     except DataError as error:
         raise PlaceTaken(f"{path}: there already, and {error}; {ways}") from None
-    if changed := changed_submission(path, kept):
+    summary = file_digest(path)
+    if changed := changed_submission(path, summary, kept):
         raise PlaceTaken(f"{changed} {ways}")
-    if kept.get("submission") != file_digest(path):
+    if kept.get("submission") != summary:
         return {}  # a prediction was ended before the last of its files took its place
     kept = {**_EARLIER, **kept}
     if "shares" in kept:
@@ -155,9 +156,12 @@ def guard_submission(path: Path, origin: dict[str, str], *, overwrite: bool) -> 
     return kept
 
 
-def changed_submission(path: Path, kept: dict[str, str]) -> str | None:
-    """What to know of one that isn't what was written with the digests `kept` beside it."""
-    if file_digest(path) in (kept.get("submission"), kept.get(REPLACES)):
+def changed_submission(path: Path, summary: str, kept: dict[str, str]) -> str | None:
+    """What to know of one that isn't what was written with the digests `kept` beside it.
+
+    summary: its own digest.
+    """
+    if summary in (kept.get("submission"), kept.get(REPLACES)):
         return None
     return f"{path}: isn't what {probabilities_beside(path).name} belongs to; was it changed?"
 

@@ -11,6 +11,7 @@ from graphemes.evaluation.decision_files import read_decisions
 from graphemes.evaluation.oof import read_oof
 from graphemes.evaluation.probability_files import read_digests, read_whole
 from graphemes.foundation.errors import DataError, UserError, one_line
+from graphemes.foundation.files import file_digest
 from graphemes.foundation.layout import DECISIONS, FoldPaths, Layout, numbered, probabilities_beside
 from graphemes.foundation.progress import counted, progress, say
 from graphemes.foundation.shortages import is_memory_shortage
@@ -111,5 +112,6 @@ def _check_folds(path: Path) -> None:
 
 
 def _check_submission(path: Path) -> None:
-    if changed := changed_submission(path, read_digests(probabilities_beside(path))):
+    kept = read_digests(probabilities_beside(path))
+    if changed := changed_submission(path, file_digest(path), kept):
         raise DataError(f"{changed} predict with overwrite=true makes it again")

@@ -19,7 +19,7 @@ from graphemes.foundation.layout import CALL, Layout, numbered
 from graphemes.foundation.progress import say
 from graphemes.foundation.settings.commands import PredictSettings
 from graphemes.foundation.settings.types import NAMELESS, Shares
-from graphemes.network.weights import read_record
+from graphemes.network.weights import WeightsRecord, read_record
 from graphemes.pipeline.ensemble_decisions import Mixture, mixture, seen_by_all
 from graphemes.pipeline.run_records import leakage_told
 from graphemes.pipeline.share_file import ShareEntry, keep_shares, read_shares
@@ -105,30 +105,35 @@ def run_shares(layout: Layout, settings: PredictSettings) -> list[RunShare]:
         if settings.shares == "auto":
             shares = _fitted(layout, layouts) or shares
     runs = [RunShare(name, weights[name], shares[name]) for name in sorted(shares) if shares[name]]
-    for other in runs[1:]:
-        _need_alike(runs[0], other, settings.shares)
+    records = [(run.name, read_record(run.weights[0])) for run in runs]
+    for other in records[1:]:
+        _need_alike(records[0], other, settings.shares)
     return runs
 
 
-def _need_alike(one: RunShare, other: RunShare, shares: Shares) -> None:
+def _need_alike(
+    one: tuple[str, WeightsRecord], other: tuple[str, WeightsRecord], shares: Shares
+) -> None:
     """Raise DataError for two runs that can't be averaged, or only where shares are given.
+
+    Each is a run's name and what its weights say of themselves.
 
     Networks of other data or folds may well be better together. But what one has validated another
     has trained on, so no shares are fitted, and `auto` would promise what there can't be.
     """
-    pair = f"runs={one.name},{other.name}"
-    first, second = (read_record(run.weights[0]) for run in (one, other))
+    (name, first), (another, second) = one, other
+    pair = f"runs={name},{another}"
     if first.demo != second.demo:
-        whose = one.name if first.demo else other.name
+        whose = name if first.demo else another
         raise DataError(
             f"{pair}: {whose} has learned the demo's drawings, the other real images; expected runs"
             " of the same; leave one out"
         )
-    for name in MUST_AGREE if shares == "auto" else ():
-        ours, theirs = first.digests.get(name), second.digests.get(name)
+    for key in MUST_AGREE if shares == "auto" else ():
+        ours, theirs = first.digests.get(key), second.digests.get(key)
         if None not in (ours, theirs) and ours != theirs:
             raise DataError(
-                f"{pair}: trained with another {'folds.csv' if name == 'folds' else name}, so no"
+                f"{pair}: trained with another {'folds.csv' if key == 'folds' else key}, so no"
                 " shares can be fitted; give shares=equal or a share each to average them as they"
                 " are"
             )

@@ -152,7 +152,6 @@ def train_epoch(
     torch.manual_seed(_torch_seed(key, ranks.rank))  # for what a network draws itself, as dropout
     if begun.random:
         set_random_states(begun.random, learner.engine.device)
-        begun.random = []
     learner.parallel.train()
     started = time.monotonic() - begun.seconds
     for number, batch in enumerate(batches, begun.steps * pieces):

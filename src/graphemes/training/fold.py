@@ -156,7 +156,6 @@ def _train(
                 write=functools.partial(write_state, job, learner, history),
                 stopped=functools.partial(_stopped, job, learner, history),
                 every=job.state_every,
-                validated=job.validate is not None,
                 deadline=job.deadline,
                 ranks=job.ranks,
                 wish=wish,

@@ -21,13 +21,12 @@ class Pauses:
     write: Callable[[Begun], None]  # the state, by all processes together
     stopped: Callable[[Begun, str], Stopped]  # by which setting or signal
     every: float  # seconds between two states; 0: after each step
-    validated: bool  # whether a validation follows the epoch
     deadline: Deadline
     ranks: Ranks
     wish: StopWish
     steps: int  # of the epoch
     picture: int  # pixels
-    validation: float  # pixels, as `Work` counts them
+    validation: float  # pixels, as `Work` counts them; 0: none follows the epoch
     written: float = field(default_factory=time.monotonic)  # when the last state was
     since: float = field(default_factory=time.monotonic)  # the last step's end
     longest: float = 0.0  # seconds of a step
@@ -58,5 +57,5 @@ class Pauses:
         if self.deadline.over(next_look + self.writing):
             return _OUT_OF_TIME
         # A validation isn't held back from SIGTERM, so what it might lose is soon had again.
-        every = min(self.every, _BEFORE_VALIDATION) if last and self.validated else self.every
+        every = min(self.every, _BEFORE_VALIDATION) if last and self.validation else self.every
         return _WRITE if now - self.written >= every else _GO_ON
