@@ -27,6 +27,19 @@ from graphemes.synthesis.demo import make_demo
 from worlds import write_synthetic
 
 REPOSITORY = Path(__file__).resolve().parents[1]
+
+
+def apart(kinds: str) -> list[str]:
+    """What runs a command in namespaces of its own (m: mounts, n: network), root or not."""
+    return ["unshare", f"-{'r' if os.geteuid() else ''}{kinds}"]
+
+
+def goes_well(command: list[str]) -> bool:
+    """Whether a command is here and may be run."""
+    found = shutil.which(command[0])
+    return bool(found) and not subprocess.run(command, capture_output=True, check=False).returncode
+
+
 IMAGES, TESTS = 200, 6
 # Small and quick; every word can be given again by a test.
 QUICK = {

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from conftest import REPOSITORY
+from conftest import REPOSITORY, apart, goes_well
 from test_kill import files, need_the_same
 from test_write_faults import (
     IMAGES,
@@ -29,13 +29,9 @@ from test_write_faults import (
 __all__ = ["driver", "whole"]  # fixtures
 
 pytestmark = pytest.mark.slow
-ALONE = ["unshare", "-rm"] if os.geteuid() else ["unshare", "-m"]
+ALONE = apart("m")
 mounts = pytest.mark.skipif(
-    not shutil.which("unshare")
-    or subprocess.run(
-        [*ALONE, "mount", "-t", "tmpfs", "none", "/mnt"], capture_output=True, check=False
-    ).returncode
-    != 0,
+    not goes_well([*ALONE, "mount", "-t", "tmpfs", "none", "/mnt"]),
     reason="needs leave to mount in a namespace",
 )
 

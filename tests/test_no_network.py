@@ -2,7 +2,6 @@
 
 import ast
 import os
-import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -10,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from conftest import REPOSITORY
+from conftest import REPOSITORY, apart, goes_well
 from graphemes.__main__ import COMMANDS
 from test_kill import TINY
 
@@ -73,20 +72,16 @@ def test_no_module_asks_anybody():
     assert done.returncode == 0, done.stderr
 
 
-APART = ["unshare", "-rn"] if os.geteuid() else ["unshare", "-n"]
-
-
 @pytest.mark.slow
 @pytest.mark.skipif(
-    not shutil.which("unshare")
-    or subprocess.run([*APART, "true"], capture_output=True, check=False).returncode != 0,
+    not goes_well([*apart("n"), "true"]),
     reason="needs leave to make a namespace without a network",
 )
 def test_the_whole_story_needs_no_network(kaggle_like, tmp_path):
     """From shards to report and submission, in a namespace in which there is none."""
     words = {**TINY, "report": "true", "data_dir": kaggle_like, "work_dir": tmp_path}
     done = subprocess.run(
-        [*APART, "bash", str(REPOSITORY / "run.sh"), *(f"{k}={v}" for k, v in words.items())],
+        [*apart("n"), "bash", str(REPOSITORY / "run.sh"), *(f"{k}={v}" for k, v in words.items())],
         env={**os.environ, "GRAPHEMES_PYTHON": sys.executable},
         capture_output=True,
         text=True,

@@ -3,7 +3,6 @@
 import itertools
 import os
 import pickle
-import shutil
 import subprocess
 import sys
 from multiprocessing import connection, process, resource_sharer
@@ -12,6 +11,7 @@ import numpy as np
 import pytest
 import torch
 
+from conftest import apart, goes_well
 from graphemes.foundation.heads import HEIGHT, WIDTH, PerHead
 from graphemes.foundation.seeds import AUGMENTATION
 from graphemes.foundation.settings.types import ImageSize, Share
@@ -359,12 +359,7 @@ print(made.num_workers, "workers", 1 + sum(1 for _ in batches), "batches")
 
 
 @pytest.mark.skipif(
-    subprocess.run(
-        ["unshare", "-rm", "mount", "-t", "tmpfs", "none", "/mnt"], capture_output=True, check=False
-    ).returncode
-    != 0
-    if shutil.which("unshare")
-    else True,
+    not goes_well([*apart("m"), "mount", "-t", "tmpfs", "none", "/mnt"]),
     reason="needs leave to mount a small /dev/shm in a namespace",
 )
 @pytest.mark.parametrize(
@@ -379,7 +374,7 @@ print(made.num_workers, "workers", 1 + sum(1 for _ in batches), "batches")
 def test_shared_memory_of_any_size_is_enough(mount, asked, workers):
     command = f'mount -t tmpfs -o {mount} none /dev/shm && exec "$0" -P -c "$1" {asked}'
     done = subprocess.run(
-        ["unshare", "-rm", "bash", "-c", command, sys.executable, IN_LITTLE],
+        [*apart("m"), "bash", "-c", command, sys.executable, IN_LITTLE],
         env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
         capture_output=True,
         text=True,

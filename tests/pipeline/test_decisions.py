@@ -12,7 +12,6 @@ import pyarrow.parquet as pq
 import pytest
 
 from graphemes import api
-from graphemes.competition.writing import write_sample_submission, write_test_csv
 from graphemes.evaluation.decide import decided
 from graphemes.evaluation.decision_files import read_decisions
 from graphemes.evaluation.oof import OofTable, write_oof
@@ -24,12 +23,9 @@ from graphemes.pipeline.decisions import choose_rule, identities_of
 from graphemes.release import packing
 from worlds import (
     make_table,
-    named,
-    random_pixels,
-    shard_table,
     unsealed,
     write_fold,
-    write_table,
+    write_test_images,
 )
 
 DIGESTS = {"data": "d", "folds": "f"}
@@ -79,13 +75,8 @@ def place(scored, tmp_path) -> Path:
 
 @pytest.fixture(scope="module")
 def tests(tmp_path_factory) -> Path:
-    """Four test images, in a form that is opened sooner than Parquet."""
-    directory = tmp_path_factory.mktemp("tests")
-    shard = shard_table(named(4, part="Test"), random_pixels(4))
-    write_table(directory / "test_image_data_0.feather", shard, compression="uncompressed")
-    write_test_csv(directory / "test.csv", 4)
-    write_sample_submission(directory / "sample_submission.csv", 4)
-    return directory
+    """Four test images."""
+    return write_test_images(tmp_path_factory.mktemp("tests"), 4)
 
 
 @pytest.fixture

@@ -4,22 +4,16 @@ from pathlib import Path
 
 import pytest
 
-import worlds
 from graphemes.competition.writing import write_sample_submission, write_test_csv
 from graphemes.foundation.errors import DataError
 from graphemes.pipeline.prediction import NoTestImages, plan_prediction
+from worlds import write_test_images
 
 
 @pytest.fixture
 def directory(tmp_path) -> Path:
     """Three test images in two shards, and a third shard without rows."""
-    for number, (first, rows) in enumerate(((0, 2), (2, 1), (3, 0))):
-        table = worlds.shard_table(worlds.named(rows, first, "Test"), worlds.random_pixels(rows))
-        path = tmp_path / f"test_image_data_{number}.feather"
-        worlds.write_table(path, table, compression="uncompressed")
-    write_test_csv(tmp_path / "test.csv", 3)
-    write_sample_submission(tmp_path / "sample_submission.csv", 3)
-    return tmp_path
+    return write_test_images(tmp_path, 2, 1, 0)
 
 
 def test_a_shard_without_rows_is_no_matter_where_nobody_asks_for_its_images(directory):

@@ -44,21 +44,30 @@ def test_a_batch_has_a_bound():
     assert max(sizes) <= LARGEST
 
 
-def test_too_much_is_refused_and_what_waits_is_still_read():
-    go = threading.Event()
+class Held:
+    """A batcher that is reading its first value, 1, until it is let go."""
 
-    def read(_key: str, values: list[int]) -> list[int]:
-        go.wait(10)
+    def __init__(self, most: int) -> None:
+        self.seen: list[int] = []
+        self.go = threading.Event()
+        self.batcher = Batcher(self._read, most)
+        self.first = self.batcher.submit("a", 1)
+        while not self.first.running():
+            time.sleep(0.001)
+
+    def _read(self, _key: str, values: list[int]) -> list[int]:
+        self.go.wait(10)
+        self.seen.extend(values)
         return values
 
-    batcher = Batcher(read, 3)
-    first = batcher.submit("a", 0)
-    while not first.running():
-        time.sleep(0.001)
+
+def test_too_much_is_refused_and_what_waits_is_still_read():
+    held = Held(3)
+    batcher = held.batcher
     waiting = [batcher.submit("a", value) for value in range(3)]
     with pytest.raises(Busy):
         batcher.submit("a", 9)
-    go.set()
+    held.go.set()
     assert [one.result(10) for one in waiting] == [0, 1, 2]
     batcher.close()
 
@@ -77,40 +86,22 @@ def test_a_fault_is_told_to_those_of_its_batch_alone():
 
 
 def test_who_went_away_is_not_read_for():
-    seen, go = [], threading.Event()
-
-    def read(_key: str, values: list[int]) -> list[int]:
-        go.wait(10)
-        seen.extend(values)
-        return values
-
-    batcher = Batcher(read, 10)
-    first = batcher.submit("a", 1)
-    while not first.running():
-        time.sleep(0.001)
+    held = Held(10)
+    batcher = held.batcher
     gone, kept = batcher.submit("a", 2), batcher.submit("a", 3)
     assert gone.cancel()
-    go.set()
+    held.go.set()
     assert kept.result(10) == 3
     batcher.close()
-    assert seen == [1, 3]
+    assert held.seen == [1, 3]
 
 
 def test_the_end_waits_for_the_batch_under_way_alone():
-    seen, go = [], threading.Event()
-
-    def read(_key: str, values: list[int]) -> list[int]:
-        go.wait(10)
-        seen.extend(values)
-        return values
-
-    batcher = Batcher(read, 3)
-    first = batcher.submit("a", 1)
-    while not first.running():
-        time.sleep(0.001)
+    held = Held(3)
+    batcher = held.batcher
     waiting = [batcher.submit("a", value) for value in range(3)]  # as many as may wait
-    threading.Timer(0.1, go.set).start()
+    threading.Timer(0.1, held.go.set).start()
     batcher.close()
-    assert first.result(10) == 1
+    assert held.first.result(10) == 1
     assert all(one.cancelled() for one in waiting)
-    assert seen == [1]
+    assert held.seen == [1]
