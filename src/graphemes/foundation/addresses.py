@@ -10,8 +10,10 @@ from graphemes.foundation.errors import SettingsError
 Address = NewType("Address", str)  # ends without a slash, holds no credentials
 
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+):(/*)(.*)", re.DOTALL)  # C:\ is a drive
-# USER:PASSWORD@, whose password may hold slashes; a colon before digits alone is a port's.
-_PASSWORD = re.compile(r"^((?:[A-Za-z][A-Za-z0-9+.-]+:/++)?+)(?![^/@]*:\d+(?:/|$))[^/:@]*:.*@")
+# USER:PASSWORD@, whose password may hold slashes; a colon before digits alone is a port's. Without
+# possessive quantifiers: Python before 3.11.5 finds nothing by an optional group of those.
+_HEAD = r"[A-Za-z][A-Za-z0-9+.-]+:/"
+_PASSWORD = re.compile(rf"^({_HEAD}/*(?!/)|(?!{_HEAD}))(?![^/@]*:\d+(?:/|$))[^/:@]*:.*@")
 _SECRET = re.compile(r"key|token|secret|password|credential|sig(nature)?$", re.IGNORECASE)
 
 
