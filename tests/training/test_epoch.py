@@ -7,9 +7,10 @@ import torch
 from torch import Tensor, nn
 
 from graphemes.foundation.heads import HEADS, PerHead
-from graphemes.foundation.settings.groups import Learning
+from graphemes.foundation.settings.groups import Architecture, Learning
+from graphemes.foundation.settings.types import ImageSize
 from graphemes.network.devices import Engine
-from graphemes.network.model import Logits
+from graphemes.network.model import Logits, build_network
 from graphemes.training.epoch import Learner, NotFinite, make_learner, train_epoch
 from graphemes.training.losses import training_loss
 
@@ -20,11 +21,11 @@ PLACE = (0, 0, 2)
 class Flat(nn.Module):
     """A linear layer a head: the least that has the network's interface."""
 
-    def __init__(self, dropout: float = 0.0) -> None:
+    def __init__(self, dropout: float = 0.0, pixels: int = 16) -> None:
         super().__init__()
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(0)
-            self.heads = nn.ModuleList(nn.Linear(16, head.classes) for head in HEADS)
+            self.heads = nn.ModuleList(nn.Linear(pixels, head.classes) for head in HEADS)
         self.drop = nn.Dropout(dropout)
 
     def forward(self, ink: Tensor) -> Logits:
@@ -43,10 +44,10 @@ class WithGraphemes(Flat):
         return Logits(super().forward(ink).heads, self.graphemes(ink.flatten(1)))
 
 
-def batch(images: int, seed: int = 0) -> tuple[Tensor, PerHead[Tensor]]:
+def batch(images: int, seed: int = 0, side: int = 4) -> tuple[Tensor, PerHead[Tensor]]:
     random = torch.Generator().manual_seed(seed)
     labels = HEADS.map(lambda head: torch.randint(head.classes, (images,), generator=random))
-    return torch.rand(images, 1, 4, 4, generator=random), labels
+    return torch.rand(images, 1, side, side, generator=random), labels
 
 
 def learner(precision: str = "fp32", network: nn.Module | None = None, **values) -> Learner:
@@ -141,11 +142,26 @@ def test_a_small_gradient_is_not_clipped():
 
 
 def test_bfloat16_on_a_cpu_takes_a_step_near_that_of_float32():
-    exact, rough = learner(), learner("bf16")
-    losses = [train_epoch(each, [batch(8)] * 3, PLACE, nothing).loss for each in (exact, rough)]
+    exact, rough = (learner(kind, Flat(pixels=24 * 24)) for kind in ("fp32", "bf16"))
+    batches = [batch(8, side=24)] * 3
+    losses = [train_epoch(each, batches, PLACE, nothing).loss for each in (exact, rough)]
     assert losses[0] == pytest.approx(losses[1], rel=0.01)
     assert losses[0] != losses[1]
     assert all(p.dtype == torch.float32 for p in rough.network.parameters())
+
+
+def test_pictures_whose_maps_end_one_wide_are_trained_in_float32():
+    def trained(precision: str) -> list[Tensor]:
+        small = Architecture(trunk="resnet18", widths="8,16,32,64")
+        network = build_network(small, ImageSize(16, 16), 0)
+        ours = learner(precision, network, clip=1e6)
+        # So that what a kernel leaves unwritten isn't by chance a small number.
+        for junk in [torch.full((1 << 12,), float("nan")) for _ in range(500)]:
+            del junk
+        train_epoch(ours, [batch(8, side=16)], PLACE, nothing)
+        return [p.grad for p in network.parameters()]
+
+    assert all(map(torch.equal, trained("fp32"), trained("bf16")))
 
 
 def test_what_a_network_draws_depends_on_the_key_alone():

@@ -48,7 +48,7 @@ class PlainTraining:
 
     def step(self, ink: Tensor, labels: Any) -> float:
         """One step on a batch that is on the device; its loss."""
-        with self.engine.autocast():
+        with self.engine.autocast(training_width=ink.shape[-1]):
             output = self.called(ink.contiguous(memory_format=self.layout))
             loss = training_loss(output, labels, self.learning.grapheme_weight)
         self.optimiser.zero_grad()

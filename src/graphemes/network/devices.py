@@ -16,6 +16,10 @@ from graphemes.network.ranks import ALONE, Ranks
 
 PrecisionName = Literal["fp32", "bf16", "fp16"]
 _NO_SUCH_WAY = "does not have a deterministic implementation"  # torch's words
+# Pixels of width that leave a trunk's last strided convolution (the image over 16) a map one wide.
+# There the weight gradient in bf16 is whatever memory held, wherever the kernel meets nothing but
+# padding: torch 2.13 on CPUs with avx512_bf16. Such pictures are soon done in fp32, too.
+NARROW = 16
 _TYPES = {"bf16": torch.bfloat16, "fp16": torch.float16}
 
 
@@ -32,9 +36,14 @@ class Engine:
         return self.precision == "fp16"
 
     @contextlib.contextmanager
-    def autocast(self) -> Iterator[None]:
-        """Autocast to the precision, or plain fp32."""
-        if self.precision == "fp32":
+    def autocast(self, training_width: int | None = None) -> Iterator[None]:
+        """Autocast to the precision, or plain fp32.
+
+        training_width: of the pictures in pixels, where a gradient follows. A CPU's bf16 trains
+        on none of 16 or fewer: see NARROW.
+        """
+        narrow = training_width is not None and training_width <= NARROW
+        if self.precision == "fp32" or (narrow and self.device.type == "cpu"):
             yield
         else:
             with torch.autocast(self.device.type, _TYPES[self.precision]):

@@ -221,7 +221,7 @@ def _backward(learner: Learner, ink: Tensor, labels: Any, *, last: bool) -> floa
     """Add a batch's share to the step's gradient; the last brings all processes'. Its loss."""
     alone = contextlib.nullcontext() if last else learner.ranks.step_later(learner.parallel)
     with alone:
-        with learner.engine.autocast():
+        with learner.engine.autocast(training_width=ink.shape[-1]):
             loss = learner.loss(learner.parallel(ink), labels, learner.done)
         share = loss / learner.accumulate
         with recomputing(learner.network):
