@@ -146,6 +146,29 @@ def test_muon_leaves_first_and_last_layers_norms_and_biases_to_adamw(whole):
             torch.testing.assert_close(ours, judge, rtol=1e-5, atol=1e-7, msg=name)
 
 
+def test_muon_goes_on_at_the_schedules_rate_from_a_state_of_any_timm(whole):
+    """As of 1.0.26: its groups have the last step's rate, and no scale to those that follow."""
+    settings = Learning(optimiser="muon", lr=0.01)
+    optimiser = make_optimiser(whole, settings)
+    schedule = make_schedule(optimiser, settings, 20)
+    for step in range(8):
+        gradient(whole, step)
+        optimiser.step()
+        schedule.step()
+    older = copy.deepcopy(optimiser.state_dict())
+    for group in older["param_groups"]:
+        group.pop("fallback_lr_scale", None)
+        assert group["adamw_lr"] > 0.001
+    copied = copy.deepcopy(whole)
+    resumed = make_optimiser(copied, settings)
+    make_schedule(resumed, settings, 20)  # so that its groups know the rate to begin with
+    resumed.load_state_dict(older)
+    for network, taken in ((whole, optimiser), (copied, resumed)):
+        gradient(network, 8)
+        taken.step()
+    assert all(map(torch.equal, whole.parameters(), copied.parameters()))
+
+
 def test_muon_decays_as_adamw_does(whole):
     for kind in ("muon", "adamw"):
         network = copy.deepcopy(whole)

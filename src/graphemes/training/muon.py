@@ -76,6 +76,7 @@ def make_muon(network: nn.Module, settings: Learning) -> Optimizer:
         conv_mode="flatten",
     )
     optimiser.register_step_pre_hook(_one_rate)
+    optimiser.register_load_state_dict_pre_hook(_without_own_rate)
     return optimiser  # type: ignore[no-any-return]
 
 
@@ -104,3 +105,12 @@ def _one_rate(optimiser: Optimizer, _args: Any, _kwargs: Any) -> None:
     # Up to 1.0.26 at least, timm's AdamW beside Muon has a rate that no schedule moves.
     for group in optimiser.param_groups:
         group["adamw_lr"] = group["lr"]
+
+
+def _without_own_rate(_optimiser: Optimizer, state: dict[str, Any]) -> dict[str, Any]:
+    # A state of 1.0.26 has the rate of its last step there. Since 1.0.31 timm reads it as the scale
+    # of all that follow, over the rate a schedule began with.
+    groups = [{**group, "fallback_lr_scale": 1.0} for group in state["param_groups"]]
+    for group in groups:
+        group.pop("adamw_lr", None)
+    return {**state, "param_groups": groups}
