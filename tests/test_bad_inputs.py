@@ -971,6 +971,12 @@ OTHERS = [
     ),
     Bad("labels of nowhere", PSEUDO, "pseudo={aside}/p.parquet", "expected the probabilities"),
     Bad(
+        "labels that the run itself would write over",
+        "train data_dir={whole} submission={aside}/n.csv pseudo={aside}/n-probabilities.parquet",
+        "pseudo={aside}/n-probabilities.parquet",
+        "or copy the file",
+    ),
+    Bad(
         "labels of text",
         PSEUDO,
         "{aside}/p.parquet",

@@ -132,8 +132,7 @@ def _sized(
     one = settings.varied(variation).model_copy(update={"seed": seed})
     if settings.passes is None:
         return one
-    with silence():  # the plan says it again
-        plan = plan_pseudo(one)
+    plan = plan_pseudo(one)
     pseudo = len(plan.labels) if plan else 0
     images = run_images(one, workspace, plan_synthetic(one, workspace), pseudo)
     epochs = images.epochs_within(settings.passes)

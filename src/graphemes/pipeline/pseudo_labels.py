@@ -18,6 +18,7 @@ from graphemes.evaluation.decide import likeliest
 from graphemes.evaluation.probability_files import AGAIN, read_columns, read_probabilities
 from graphemes.foundation.errors import DataError
 from graphemes.foundation.heads import HEADS, Probabilities
+from graphemes.foundation.layout import probabilities_beside
 from graphemes.foundation.progress import progress, say
 from graphemes.foundation.settings.commands import TrainSettings
 from graphemes.images.store import open_store
@@ -34,6 +35,16 @@ class PseudoPlan:
     labels: pd.DataFrame  # n rows: image_id and three label columns
     images: int  # N
     digests: dict[str, str]  # what predict noted of where the file comes from
+    threshold: float
+
+    def told(self) -> str:
+        """How many join, and by what."""
+        return (
+            f"pseudo labels: {len(self.labels):,} of {self.images:,} images of {self.path.name}"
+            f" train too, with three labels of probability {self.threshold:g} or more; what made"
+            " the file may have trained on images that are validated here, so scores can be a"
+            " little too good"
+        )
 
 
 def plan_pseudo(settings: TrainSettings) -> PseudoPlan | None:
@@ -61,21 +72,29 @@ def plan_pseudo(settings: TrainSettings) -> PseudoPlan | None:
     guess = likeliest(found)
     labels = {head.column: column[chosen] for head, column in zip(HEADS, guess, strict=True)}
     names = [name for name, kept in zip(ids, chosen, strict=True) if kept]
-    say(
-        f"pseudo labels: {len(names):,} of {len(ids):,} images of {path.name} train too, with three"
-        f" labels of probability {settings.pseudo_threshold:g} or more; what made the file may have"
-        " trained on images that are validated here, so scores can be a little too good"
-    )
-    return PseudoPlan(path, pd.DataFrame({"image_id": names, **labels}), len(ids), digests)
+    rows = pd.DataFrame({"image_id": names, **labels})
+    return PseudoPlan(path, rows, len(ids), digests, settings.pseudo_threshold)
 
 
-def need_test_images(plan: PseudoPlan | None, workspace: Workspace) -> None:
+def need_other_file(settings: TrainSettings, submission: Path) -> None:
+    """Raise DataError where the run's own probabilities would take the place of its pseudo labels.
+
+    The run is known by that file, so the same command wouldn't find what it has made.
+    """
+    path = settings.pseudo
+    if path is not None and path.resolve() == probabilities_beside(submission).resolve():
+        raise DataError(
+            f"pseudo={path}: this run's own probabilities would take its place, by"
+            f" submission={submission}; expected a file that stays as it is; give another"
+            " submission or name, or copy the file"
+        )
+
+
+def need_test_images(plan: PseudoPlan, workspace: Workspace) -> None:
     """Raise DataError for a file of other test images than data_dir's, as far as it says.
 
     And for an image that is in none of data_dir's test shards.
     """
-    if plan is None:
-        return
     demo = plan.digests.get("demo", str(workspace.demo))
     if demo != str(workspace.demo):
         whose = "real images" if workspace.demo else "the demo's drawings"
@@ -104,7 +123,7 @@ def _need_same_tests(plan: PseudoPlan, workspace: Workspace, shards: Sequence[Pa
     if made_of != here:
         raise DataError(
             f"pseudo={plan.path}: made of other test images than those of {workspace.directory}"
-            " (other tables, or shards of other sizes or times); expected a file that predict made"
+            " (other tables, or shards of other sizes); expected a file that predict made"
             " of that data_dir's; make it again there"
         )
 

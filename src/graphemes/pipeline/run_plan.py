@@ -33,7 +33,13 @@ from graphemes.pipeline.prediction import (
     origin_of_tests,
     plan_prediction,
 )
-from graphemes.pipeline.pseudo_labels import PseudoPlan, need_test_images, open_pseudo, plan_pseudo
+from graphemes.pipeline.pseudo_labels import (
+    PseudoPlan,
+    need_other_file,
+    need_test_images,
+    open_pseudo,
+    plan_pseudo,
+)
 from graphemes.pipeline.run_images import run_images
 from graphemes.pipeline.synthetic_data import (
     SyntheticPlan,
@@ -78,6 +84,8 @@ def of_these_ranks(settings: TrainSettings, ranks: Ranks) -> TrainSettings:
 
 def plan_run(settings: TrainSettings, workspace: Workspace) -> RunPlan:
     """The plan of these settings. Raises UserError for whatever stands in its way."""
+    submission = settings.submission or workspace.layout.submission
+    need_other_file(settings, submission)
     synthetic, pseudo = plan_synthetic(settings, workspace), plan_pseudo(settings)
     images = run_images(settings, workspace, synthetic, len(pseudo.labels) if pseudo else 0)
     here = Here(workspace.demo, workspace.engine.device.type == "cuda", has_muon)
@@ -85,9 +93,11 @@ def plan_run(settings: TrainSettings, workspace: Workspace) -> RunPlan:
     need_optimiser(settings)
     say(_passes(settings, images))
     weights = _weights_bytes(settings, workspace.layout)
-    need_writable(settings.submission or workspace.layout.submission)
+    need_writable(submission)
     workspace.draw_demo()
-    need_test_images(pseudo, workspace)
+    if pseudo is not None:
+        need_test_images(pseudo, workspace)
+        say(pseudo.told())
     excluded(settings.exclude, workspace.labels)
     prediction = _prediction(workspace)
     whole = settings.fold == "none"
