@@ -172,7 +172,7 @@ def test_an_ensemble_takes_the_rule_that_its_mixed_tables_give(again, call):
     refused(
         call("predict", again, runs="b,a", decide="prior"),
         f"decide=prior: no {path}; expected one that is fitted on these runs' tables",
-        "score runs=a,b writes it",
+        "score runs=b,a writes it",
     )
     few = call("score", again, runs="b,a")
     assert "decide=auto: argmax: 32 images are too few to choose a rule by (500)" in few.out
@@ -205,10 +205,21 @@ def test_an_ensemble_takes_the_rule_that_its_mixed_tables_give(again, call):
         call("predict", again, **other, decide="prior"),
         f"decide=prior: {path} was fitted for another run (shares is ",
         ", here 0.9,0.1)",
+        "score runs=a,b shares=0.9,0.1 writes it",
     )
     said = call("predict", again, **other)
     assert f"decide=auto: argmax; {path} was fitted for another run (shares is " in said.out
     assert labels_of(again) == labels(likeliest(read(again)))
+    assert call("score", again, runs="a,b", shares="0.9,0.1", decide="prior").code == 0
+    said = call("predict", again, **other, decide="prior")
+    assert f"decide=prior: prior by {path} (nested " in said.out
+
+    said = call("score", again, runs="a,b", shares="1,0", decide="prior")
+    assert "run a has the whole share: predict takes its own decision rule" in said.out
+    assert call("score", again, name="a", decide="prior").code == 0
+    said = call("predict", again, runs="a,b", shares="1,0", decide="prior", overwrite="true")
+    own = again / "folds" / "a" / "decisions.json"
+    assert f"decide=prior: prior by {own} (nested " in said.out
 
 
 def labels(found: PerHead) -> dict[str, list[int]]:

@@ -1,5 +1,6 @@
 """Which runs are averaged, and on whose tables shares and rules are fitted."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,9 @@ from graphemes.foundation.files import read_json, write_json
 from graphemes.foundation.layout import FoldPaths, Layout
 from graphemes.foundation.settings.commands import PredictSettings
 from graphemes.network.weights import read_record
+from graphemes.pipeline.decisions import ChosenRule
+from graphemes.pipeline.ensemble_decisions import choose_for_runs
+from graphemes.pipeline.identity import RunIdentity
 from graphemes.pipeline.run_shares import run_shares
 from worlds import make_table, write_fold
 
@@ -83,3 +87,29 @@ def test_no_shares_are_fitted_on_images_that_a_run_has_trained_on(field, tmp_pat
     assert said.code == 0, said.err
     assert f"WARNING: {told}: rules that are fitted on them gain less elsewhere" in said.out
     assert "WARNING" not in run("score", work_dir=tmp_path, name="a").out
+
+
+def test_a_rule_of_several_runs_fits_the_folds_and_data_of_each(tmp_path, run):
+    identities = {}
+    for name in "ab":
+        place = write_run(tmp_path, name)
+        identities[name] = [RunIdentity.from_json(read_json(place.run)["identity"])]
+    said: Spoken = run("score", work_dir=tmp_path, runs="a,b", shares="0.9,0.1", decide="prior")
+    assert said.code == 0, said.err
+
+    def chosen(**digests: str) -> ChosenRule:
+        (own,) = identities["b"]
+        other = replace(own, digests={**own.digests, **digests})
+        members = {**identities, "b": [other]}
+        shares = {"a": 0.9, "b": 0.1}
+        settings = PredictSettings(runs="a,b", shares="0.9,0.1", decide="prior")
+        return choose_for_runs(settings, Layout(tmp_path), shares, members)
+
+    path = tmp_path / "folds" / "ensembles" / "a,b" / "decisions.json"
+    assert chosen().file == path
+    for key in ("folds", "data", "pseudo"):
+        with pytest.raises(DataError) as caught:
+            chosen(**{key: "another"})
+        text = str(caught.value)
+        assert f"{path} was fitted for another run (run b is " in text
+        assert text.endswith("score runs=a,b shares=0.9,0.1 writes it); or leave decide out")

@@ -1,6 +1,7 @@
 """Decision rules of runs that are averaged: fitted on their mixed tables, taken where these mix.
 
-They lie in folds/ensembles/NAME,NAME/decisions.json and fit the same runs with the same shares.
+They lie in folds/ensembles/NAME,NAME/decisions.json and fit the same runs with the same shares. A
+run that has the whole share is read by its own.
 """
 
 import json
@@ -15,6 +16,7 @@ from graphemes.foundation.files import digest, file_digest
 from graphemes.foundation.heads import Probabilities
 from graphemes.foundation.layout import CALL, Layout
 from graphemes.foundation.progress import say
+from graphemes.foundation.settings.commands import PredictSettings
 from graphemes.foundation.settings.types import Decide
 from graphemes.pipeline.decision_fitting import (
     fits,
@@ -57,6 +59,10 @@ def seen_by_all(tables: Sequence[OofTable]) -> Booleans | None:
 def decide_mixture(layout: Layout, found: Mixture, decide: Decide) -> None:
     """Fit the rules on a mixture unless they are there; write decisions.json, say how they do."""
     names = list(found.layouts)
+    if 1 in found.shares:
+        alone = names[list(found.shares).index(1)]
+        say(f"run {alone} has the whole share: predict takes its own decision rule")
+        return
     if not fits(decide, len(found.table.folds)):
         return
     places = {name: finished_tables(own) for name, own in found.layouts.items()}
@@ -80,12 +86,12 @@ def decide_mixture(layout: Layout, found: Mixture, decide: Decide) -> None:
 def mixed_identity(
     identities: Mapping[str, Sequence[RunIdentity]], shares: Mapping[str, float]
 ) -> RunIdentity:
-    """What makes a mixture the one that rules are fitted on: each run's settings, and the shares.
+    """What makes a mixture the one that rules are fitted on: each run's identity, and the shares.
 
     Runs without a share are no part of it.
     """
     names = sorted(name for name in identities if shares[name])
-    settings = {f"run {name}": _settings_digest(identities[name]) for name in names}
+    settings = {f"run {name}": _digest_of(identities[name]) for name in names}
     settings["shares"] = ",".join(f"{shares[name]:.6g}" for name in names)
     first = identities[names[0]][0]
     return RunIdentity(
@@ -93,26 +99,28 @@ def mixed_identity(
     )
 
 
-def _settings_digest(identities: Sequence[RunIdentity]) -> str:
+def _digest_of(identities: Sequence[RunIdentity]) -> str:
     """Of one run's folds; of several runs', which no rule is fitted on, another."""
-    texts = {json.dumps(one.settings, sort_keys=True) for one in identities}
+    texts = {json.dumps(one.as_json(), sort_keys=True) for one in identities}
     return digest(*(text.encode() for text in sorted(texts)))[:12]
 
 
 def choose_for_runs(
-    decide: Decide,
+    settings: PredictSettings,
     layout: Layout,
-    asked: Sequence[str],
     shares: Mapping[str, float],
     identities: Mapping[str, Sequence[RunIdentity]],
 ) -> ChosenRule:
-    """The rule for several runs' mean; argmax where auto finds no other.
+    """The rule for the mean of several runs; argmax where auto finds no other.
 
-    `asked` names all runs, the others have those with a share. Raises DataError where a rule is
+    The settings name all runs, the others have those with a share. Raises DataError where a rule is
     asked for by name, if no decisions.json of these runs and shares is there.
     """
-    path, names = layout.ensemble_decisions(asked), ",".join(sorted(asked))
+    asked, given = settings.runs or (), settings.shares
+    path, words = layout.ensemble_decisions(asked), f"runs={','.join(asked)}"
     files = [path] if path.is_file() else []
-    written = f"these runs' tables mixed by these shares ({CALL} score runs={names} writes it)"
+    if given != "auto":
+        words += f" shares={given if isinstance(given, str) else ','.join(map(str, given))}"
+    written = f"these runs' tables mixed by these shares ({CALL} score {words} writes it)"
     identity = mixed_identity(identities, shares)
-    return choose_among(files, decide, [identity], f"no {path}", written)
+    return choose_among(files, settings.decide, [identity], f"no {path}", written)

@@ -1,6 +1,5 @@
 """Weights and test shards to a submission in sample_submission.csv's rows and order."""
 
-import functools
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -87,11 +86,13 @@ def predict_runs(
     workspace: Workspace, settings: PredictSettings, runs: Sequence[RunShare], plan: PredictionPlan
 ) -> None:
     """Write the submission of several runs' averaged probabilities, unless it is there already."""
-    assert settings.runs is not None
     shares = {run.name: run.share for run in runs}
-    choose = functools.partial(
-        choose_for_runs, settings.decide, workspace.layout, settings.runs, shares
-    )
+
+    def choose(members: Members) -> ChosenRule:
+        if len(runs) == 1:
+            return choose_rule(settings.decide, runs[0].weights, members[runs[0].name])
+        return choose_for_runs(settings, workspace.layout, shares, members)
+
     _refuse_early(settings.decide, choose, {run.name: run.weights for run in runs})
     members = [
         Member(

@@ -49,8 +49,9 @@ def layout_of(layout: Layout, name: str) -> Layout:
 def fit_run_shares(layout: Layout, runs: Sequence[str], given: Shares) -> Mixture:
     """Fit the runs' shares on their out-of-fold tables, print what that gains, keep them.
 
-    Shares that are given are scored beside. Comes back: the tables mixed as predict will mix, for
-    decision rules to be fitted on. Raises DataError for tables that don't fit together.
+    Comes back: the tables mixed as predict mixes with the same `given`, for decision rules to be
+    fitted on. Shares that are given are scored beside. Raises DataError for tables that don't fit
+    together.
     """
     names = sorted(runs)
     read_shares(layout)  # one that can't be read is refused before the work
@@ -70,9 +71,14 @@ def fit_run_shares(layout: Layout, runs: Sequence[str], given: Shares) -> Mixtur
     each = [_score(table, table.probabilities) for table in tables]
     rows = [*zip(names, each, strict=True), ("equal shares", equal)]
     rows.append(("fitted shares, nested", nested))
+    taken, whole = [1 / len(names)] * len(names), alike
     if isinstance(given, tuple):
         asked = dict(zip(runs, given, strict=True))
-        rows.append(("given shares", _score(tables[0], mixed(parts, [asked[n] for n in names]))))
+        taken = [asked[name] for name in names]
+        whole = mixed(parts, taken)
+        rows.append(("given shares", _score(tables[0], whole)))
+    elif given == "auto" and wins:
+        taken, whole = shares.tolist(), apart
     _print(rows)
     say("nested: the shares that an image is judged with were fitted on other images")
     entry = ShareEntry(
@@ -89,8 +95,7 @@ def fit_run_shares(layout: Layout, runs: Sequence[str], given: Shares) -> Mixtur
     say(f"over equal shares fitted ones gain {gain:+.4f} +- {error:.4f}")
     pairs = ", ".join(f"{name} {share:g}" for name, share in zip(names, shares, strict=True))
     say(f"{layout.shares}: fitted {pairs}; predict takes {'these' if wins else 'equal shares'}")
-    taken = shares.tolist() if wins else [1 / len(names)] * len(names)
-    return mixture(layouts, taken, tables, apart if wins else alike)
+    return mixture(layouts, taken, tables, whole)
 
 
 def run_shares(layout: Layout, settings: PredictSettings) -> list[RunShare]:
