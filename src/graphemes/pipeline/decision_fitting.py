@@ -19,7 +19,7 @@ from graphemes.foundation.progress import say
 from graphemes.foundation.settings.types import Decide
 from graphemes.pipeline.identity import RunIdentity
 from graphemes.pipeline.run_records import leakage_told, read_identity
-from graphemes.pipeline.training_counts import folds_files, training_counts
+from graphemes.pipeline.training_counts import FoldsSource, folds_source, training_counts
 
 UNKNOWN = (
     "its folds file isn't here, so nobody knows which graphemes there are: joint can't win, and"
@@ -49,8 +49,8 @@ def fit_run(
     elif fits(decide, len(table.folds)):
         for told in filter(None, map(leakage_told, places)):
             say(f"WARNING: {told}: rules that are fitted on them gain less elsewhere")
-        files = folds_files(layout, places)
-        return fitted_file(layout.decisions, identity, table_digests(places), table, files)
+        source = folds_source(layout, places)
+        return fitted_file(layout.decisions, identity, table_digests(places), table, source)
     return None
 
 
@@ -72,17 +72,17 @@ def fitted_file(
     identity: RunIdentity,
     tables: dict[str, str],
     table: OofTable,
-    files: Sequence[Path],
+    source: FoldsSource,
 ) -> DecisionFile:
     """The rules fitted on a table: those at `path`, if they are of these `tables` and identity.
 
-    `tables`: digests by fold. `files`: the folds files that may be the table's.
+    `tables`: digests by fold.
     """
     if kept := _kept(path, tables, identity):
         return kept
     say(f"fitting decision rules on {len(table.folds):,} images")
     seed = int(identity.settings.get("seed") or 0)
-    known = training_counts(table, files)
+    known = training_counts(table, source)
     if known is None:
         say(UNKNOWN)
         fitted = fit_and_judge(table, None, seed)
@@ -146,7 +146,7 @@ def _kept(path: Path, tables: dict[str, str], identity: RunIdentity) -> Decision
 
 def table_lines(table: OofTable, files: Sequence[Path]) -> list[str]:
     """How rules do that are fitted on somebody's table, for people."""
-    known = training_counts(table, files)
+    known = training_counts(table, FoldsSource(files))
     fitted = fit_and_judge(table, None if known is None else known.by_fold, seed=0)
     rows = nested_rows(fitted)
     lines = ["", *decision_lines(rows), *([UNKNOWN] if known is None else [])]

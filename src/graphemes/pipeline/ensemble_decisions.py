@@ -27,7 +27,7 @@ from graphemes.pipeline.decision_fitting import (
 from graphemes.pipeline.decisions import ChosenRule, choose_among
 from graphemes.pipeline.identity import RunIdentity
 from graphemes.pipeline.trained_networks import finished_tables
-from graphemes.pipeline.training_counts import folds_files
+from graphemes.pipeline.training_counts import folds_source
 
 
 @dataclass(frozen=True)
@@ -78,9 +78,10 @@ def decide_mixture(layout: Layout, found: Mixture, decide: Decide) -> None:
         for name, own in places.items()
         for place in own
     }
-    files = [path for name, own in places.items() for path in folds_files(found.layouts[name], own)]
+    # Of one run, if they trained on different rows: of each it has the same folds.
+    source = folds_source(found.layouts[names[0]], places[names[0]])
     path = layout.ensemble_decisions(names)
-    say_decision(fitted_file(path, asked, tables, found.table, files), decide)
+    say_decision(fitted_file(path, asked, tables, found.table, source), decide)
 
 
 def mixed_identity(

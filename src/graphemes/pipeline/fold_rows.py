@@ -47,17 +47,11 @@ def rows_of_fold(
 
     No real row is trained on where the share of synthetic ones is 1 throughout.
     """
-    folds = table["fold"].to_numpy()
-    validated = np.zeros(len(folds), bool) if fold == "none" else folds == int(fold)
     kept = ~excluded(settings.exclude, data.labels)
-    parts = []
-    for kind, mask in ((_TRAINED, ~validated & kept), (_VALIDATED, validated & kept)):
-        rows = data.rows[mask]
-        if settings.limit is not None and len(rows) > settings.limit:
-            random = SUBSET.stream(seed, 0 if fold == "none" else int(fold) + 1, kind)
-            rows = np.sort(random.permutation(rows)[: settings.limit])
-        parts.append(rows)
-    real, validated = parts
+    positions = parts_of_fold(table["fold"].to_numpy(), fold, kept, settings.limit, seed)
+    real, validated = (data.rows[part] for part in positions)
+    if settings.limit is not None:
+        real, validated = np.sort(real), np.sort(validated)
     synthetic, pseudo = (_joining(data, part) for part in (data.synthetic, data.pseudo))
     alone = settings.synthetic_share is not None and settings.synthetic_share.whole
     trained = real[:0] if alone else real
@@ -73,6 +67,29 @@ def rows_of_fold(
     if fold != "none" and not len(validated):
         raise DataError(f"fold {fold}: no validation images left; look at folds and exclude")
     return FoldRows(real, trained, validated, synthetic, pseudo)
+
+
+def parts_of_fold(
+    folds: npt.NDArray[np.int64],
+    fold: str,
+    kept: npt.NDArray[np.bool_],
+    limit: int | None,
+    seed: int,
+) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+    """Positions, (n,) each, of a fold's training and validation part among N labelled images.
+
+    folds, (N,): of each image; kept, (N,): which take part; limit: how many of each part at most.
+    """
+    validated = np.zeros(len(folds), bool) if fold == "none" else folds == int(fold)
+    parts = []
+    for kind, mask in ((_TRAINED, ~validated & kept), (_VALIDATED, validated & kept)):
+        rows = np.flatnonzero(mask)
+        if limit is not None and len(rows) > limit:
+            random = SUBSET.stream(seed, 0 if fold == "none" else int(fold) + 1, kind)
+            rows = np.sort(random.permutation(rows)[:limit])
+        parts.append(rows)
+    trained, judged = parts
+    return trained, judged
 
 
 def _joining(data: TrainingData, part: TrainingData | None) -> npt.NDArray[np.int64]:

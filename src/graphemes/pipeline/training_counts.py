@@ -15,14 +15,29 @@ from graphemes.evaluation.oof import OofTable
 from graphemes.foundation.arrays import Integers
 from graphemes.foundation.errors import DataError
 from graphemes.foundation.layout import FoldPaths, Layout
+from graphemes.pipeline.fold_rows import excluded, parts_of_fold
 from graphemes.pipeline.run_records import RunRecord
 
 
-def folds_files(layout: Layout, places: Sequence[FoldPaths]) -> list[Path]:
-    """Where a run's folds may stand: the shared files, or the one that was named."""
+@dataclass(frozen=True)
+class FoldsSource:
+    """Where the folds of a table may stand, and which of their rows its run took."""
+
+    files: Sequence[Path]
+    limit: int | None = None
+    exclude: Path | None = None
+    seed: int = 0
+
+
+def folds_source(layout: Layout, places: Sequence[FoldPaths]) -> FoldsSource:
+    """A run's folds are in the shared files, or in the one that was named."""
     named = RunRecord.read(places[0].run).settings or {}
     mine = [Path(named["folds"])] if isinstance(named.get("folds"), str) else []
-    return [layout.folds_csv, layout.folds_by_grapheme_csv, *mine]
+    files = [layout.folds_csv, layout.folds_by_grapheme_csv, *mine]
+    exclude = Path(named["exclude"]) if isinstance(named.get("exclude"), str) else None
+    limit, seed = (named.get(key) for key in ("limit", "seed"))
+    limit = limit if isinstance(limit, int) else None
+    return FoldsSource(files, limit, exclude, seed if isinstance(seed, int) else 0)
 
 
 @dataclass(frozen=True)
@@ -33,22 +48,31 @@ class TrainingCounts:
     whole: Integers  # in all rows
 
 
-def training_counts(table: OofTable, files: Sequence[Path]) -> TrainingCounts | None:
+def training_counts(table: OofTable, source: FoldsSource) -> TrainingCounts | None:
     """What the folds of a table had to train on.
 
-    Of the folds file that the table was made with, if it is among `files`; else None. Graphemes
-    that the table says are unseen are in no training row, whatever the file has: limit or exclude
-    left them out.
+    Of the folds file that the table was made with, if it is among the source's; else None.
+    Graphemes that the table says are unseen are in no training row, whatever the file has: so it
+    is right of them even where the file of excluded ids is gone.
     """
     folds = np.unique(table.folds).tolist()
-    for path in files:
+    for path in source.files:
         with contextlib.suppress(DataError):
             rows = read_folds(path, read_labels(path))
             if folds_digest(rows) == table.digests.get("folds"):
-                counts = {fold: _counts(rows[rows["fold"] != fold]) for fold in folds}
+                counts = {fold: _counts(rows.iloc[_trained(rows, fold, source)]) for fold in folds}
                 _remove_unseen(counts, table)
                 return TrainingCounts(counts, _counts(rows))
     return None
+
+
+def _trained(rows: pd.DataFrame, fold: int, source: FoldsSource) -> Integers:
+    kept = np.ones(len(rows), bool)
+    with contextlib.suppress(DataError):
+        kept = ~excluded(source.exclude, rows)
+    folds = rows["fold"].to_numpy()
+    trained, _ = parts_of_fold(folds, str(fold), kept, source.limit, source.seed)
+    return trained
 
 
 def _remove_unseen(counts: dict[int, Integers], table: OofTable) -> None:

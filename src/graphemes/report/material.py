@@ -18,7 +18,7 @@ from graphemes.foundation.layout import CALL, FoldPaths, Layout
 from graphemes.pipeline.decision_fitting import table_digests
 from graphemes.pipeline.run_records import RunRecord
 from graphemes.pipeline.scoring import scored_folds
-from graphemes.pipeline.training_counts import TrainingCounts, folds_files, training_counts
+from graphemes.pipeline.training_counts import TrainingCounts, folds_source, training_counts
 
 
 @dataclass(frozen=True)
@@ -70,7 +70,7 @@ def gather(layout: Layout) -> Material:
         guess,
         make_report(table, guess),
         _decisions(layout, places),
-        training_counts(table, folds_files(layout, places)),
+        training_counts(table, folds_source(layout, places)),
     )
 
 
