@@ -16,10 +16,17 @@ from graphemes.evaluation import winners
 from graphemes.evaluation.decision_files import read_decisions
 from graphemes.evaluation.oof import read_oof
 from graphemes.experiments import ablation, ablation_process, ablation_runs
-from graphemes.experiments.ablation import _waits
-from graphemes.experiments.ablation_picture import draw_ablation
+from graphemes.experiments.ablation import _tell, _title, _waits
+from graphemes.experiments.ablation_picture import _BETTER, _SAME, _WORSE, _colour, draw_ablation
 from graphemes.experiments.ablation_process import _answer, _whole, train_apart, train_folds
-from graphemes.experiments.ablation_table import Row, compare, read_rows, table_lines, write_rows
+from graphemes.experiments.ablation_table import (
+    Measure,
+    Row,
+    compare,
+    read_rows,
+    table_lines,
+    write_rows,
+)
 from graphemes.foundation.errors import UserError
 from graphemes.foundation.files import read_json
 from graphemes.foundation.layout import numbered
@@ -107,6 +114,29 @@ def test_the_picture_is_as_high_as_its_names(tmp_path):
     assert heights == sorted(set(heights))
 
 
+def test_a_gain_is_coloured_where_seeds_alone_rarely_make_it():
+    """Of three seeds once in 20 times more than 4.3 standard errors, of many more than 2.2."""
+    for pairs, often in ((2, 12.7), (3, 4.3), (30, 2.2)):
+        for times in (-1.1, -0.9, 0.9, 1.1):
+            gain = times * often * 0.01
+            found = _colour("lr=1", Measure(0.9, 0.01, gain, 0.01, pairs))
+            assert found == (_SAME if abs(times) < 1 else _WORSE if gain < 0 else _BETTER)
+    assert _colour("lr=1", Measure(0.9, None, 0.1, None, 1)) == _SAME
+
+
+def test_rows_of_other_commits_and_machines_are_told_apart(tmp_path, capsys):
+    rows = [row("baseline", 0, 0.8, commit="a" * 40), row("lr=1", 0, 0.9, device="GPU", images=90)]
+    assert _title(rows) == (
+        "fold 0, 100 and 90 images judged, CPU and GPU, commit aaaaaaaaaaaa and unknown"
+    )
+    _tell(SimpleNamespace(rows=rows, write=lambda: None, path=tmp_path))
+    said = capsys.readouterr().out
+    assert "WARNING: they were trained by more than one commit and device; what that does" in said
+    assert "WARNING: they are judged on different images" in said
+    _tell(SimpleNamespace(rows=rows[:1], write=lambda: None, path=tmp_path))
+    assert "WARNING" not in capsys.readouterr().out
+
+
 @pytest.fixture
 def ablate(run, untested, work, monkeypatch):
     """ablate(vary=...): a tiny one whose trainings run in this process; what it said."""
@@ -123,6 +153,8 @@ def test_runs_share_folds_and_are_kept(ablate, work):
     said = ablate(vary="lr=0.01", seeds=2)
     assert said.code == 0, said.err
     assert "ablate: 4 runs, 0 of them finished before" in said.out
+    assert "decided is argmax: 32 images are too few to choose a rule by (500)" in said.out
+    assert "WARNING" not in said.out
     place = work / "folds" / "ablation.parquet"
     rows = pd.read_parquet(place).set_index("run")
     names = [f"ablate-{what}-{seed}" for seed in (0, 1) for what in ("baseline", "lr-0.01")]
@@ -207,7 +239,7 @@ def test_a_run_that_fails_is_told_and_costs_no_other(ablate, work, monkeypatch):
     assert list(rows["image_passes"]) == [16, 16]  # of 20: a whole batch
     refused = ablate(vary="trunk=timm/nothing", name="x")
     assert refused.code == 2
-    assert "vary: trunk=timm/nothing: trunk=timm/nothing: timm " in refused.err
+    assert "vary: trunk=timm/nothing: timm " in refused.err
 
 
 @pytest.mark.parametrize(
@@ -225,6 +257,19 @@ def test_passes_make_no_more_and_no_fewer_epochs_than_there_can_be(words, senten
     assert said.code == 2
     assert sentence in said.err
     assert not (work / "folds" / "ablation.parquet").exists()
+
+
+@pytest.mark.parametrize(
+    ("vary", "sentence"),
+    [
+        ("lr=0.01;lr=1e-2", "vary: lr=1e-2 is lr=0.01 in other words; leave it out"),
+        ("lr=3e-3;ema=0", "vary: lr=3e-3 changes nothing of the baseline; leave it out"),
+    ],
+)
+def test_no_variation_is_trained_twice(vary, sentence, ablate, work):
+    said = ablate(vary=vary)
+    assert (said.code, said.err) == (2, f"graphemes: {sentence}\n")
+    assert not (work / "folds").exists()
 
 
 def test_passes_are_no_fewer_than_the_drawings_of_an_epoch(ablate, work, tmp_path):

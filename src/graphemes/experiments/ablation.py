@@ -1,8 +1,11 @@
 """ablate: its runs one after the other, each in a process of its own; what is trained is kept."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
+from graphemes.evaluation.decide import Argmax
+from graphemes.evaluation.decision_report import why_won
+from graphemes.evaluation.winners import LEAST
 from graphemes.experiments.ablation_picture import draw_ablation
 from graphemes.experiments.ablation_process import train_apart
 from graphemes.experiments.ablation_runs import Ablation, Run, plan_ablation
@@ -131,6 +134,14 @@ def _tell(results: Results) -> None:
         say(
             "WARNING: they are judged on different images, so what they gain is no more than a hint"
         )
+    if mixed := [name for name in ("commit", "device", "machine") if len(_of(name, results)) > 1]:
+        say(
+            f"WARNING: they were trained by more than one {' and '.join(mixed)}; what that does is"
+            " in the gains too"
+        )
+    few = {row.images for row in results.rows if row.images < LEAST}
+    if few and {row.rule for row in results.rows} == {Argmax.name}:
+        say(f"decided is argmax: {why_won(Argmax.name, max(few))}")
     say(f"{results.path}: written, and the picture beside it")
 
 
@@ -151,7 +162,17 @@ def _say_left(left: Sequence[Run], results: Results, minutes: float | None) -> N
     )
 
 
+def _of(name: str, results: Results) -> set[str]:
+    return {getattr(row, name) for row in results.rows}
+
+
 def _title(rows: Sequence[Row]) -> str:
-    last = rows[-1]
-    commit = (last.commit or "unknown")[:12]
-    return f"fold {last.folds}, {last.images:,} images judged, {last.device}, commit {commit}"
+    """What all rows share; where they don't, each of their values."""
+
+    def each(values: Iterable[str]) -> str:
+        return " and ".join(dict.fromkeys(values))
+
+    images = each(f"{row.images:,}" for row in rows)
+    commits = each((row.commit or "unknown")[:12] for row in rows)
+    folds, devices = each(row.folds for row in rows), each(row.device for row in rows)
+    return f"fold {folds}, {images} images judged, {devices}, commit {commits}"

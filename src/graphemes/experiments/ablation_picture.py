@@ -16,8 +16,12 @@ from graphemes.foundation.settings.variations import BASELINE
 _LEGEND = (
     "decided score, out of fold, nested: mean and standard deviation over seeds (dots);"
     " hollow: by argmax\n"
-    "blue, orange: gain, loss of more than twice its standard error, paired by seed"
+    "blue, orange: gain, loss that seeds alone make once in twenty (Student's t, paired by seed)"
 )
+# Standard errors that a gain of n seeds exceeds by chance once in twenty, either way: Student's t
+# with n - 1 degrees of freedom.
+_SURE = {2: 12.7, 3: 4.30, 4: 3.18, 5: 2.78, 6: 2.57, 7: 2.45, 8: 2.36, 9: 2.31, 10: 2.26}
+_SURE_OF_MORE = 2.23
 _WIDE = 34  # letters of a line of a variation's name
 _BETTER, _WORSE, _SAME, _PLAIN = "#2b6cb0", "#dd6b20", "#718096", "#1a202c"
 _LINE, _GAP, _BELOW = 0.16, 0.26, 0.09  # inches
@@ -87,9 +91,11 @@ def _draw_baseline(axes: Axes, results: Sequence[Result]) -> None:
 
 
 def _colour(variation: str, found: Measure) -> str:
-    """Blue or orange for a gain or loss of more than twice its standard error."""
+    """Blue or orange for a gain or loss that is more than chance."""
     if variation == BASELINE:
         return _PLAIN
-    if found.gain is None or found.error is None or abs(found.gain) <= 2 * found.error:
+    if found.gain is None or found.error is None:
+        return _SAME
+    if abs(found.gain) <= _SURE.get(found.pairs, _SURE_OF_MORE) * found.error:
         return _SAME
     return _BETTER if found.gain > 0 else _WORSE

@@ -79,13 +79,15 @@ def _answer(sender: Connection, settings: TrainSettings, ends: float | None) -> 
     except OSError as error:  # a full disk, a file that may not be read
         sender.send(error)
     except KeyboardInterrupt:  # whoever started this process was interrupted too, and speaks
-        sys.exit(128 + signal.SIGINT)
+        _leave(signal.SIGINT)
     except Exception as error:  # noqa: BLE001  # whoever started this process says whose mistake
         sentence = shortage(error)
         sender.send(traceback.format_exc() if sentence is None else UserError(sentence))
 
 
-def _leave(number: int, _frame: FrameType | None) -> NoReturn:
+def _leave(number: int, _frame: FrameType | None = None) -> NoReturn:
+    for other in (signal.SIGTERM, signal.SIGINT):  # on the way out a second one is noise
+        signal.signal(other, signal.SIG_IGN)
     sys.exit(128 + number)
 
 

@@ -1,7 +1,7 @@
 """The runs of an ablation: each refusal before the first of them, and which are trained already."""
 
 import dataclasses
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from pydantic import ValidationError
@@ -115,14 +115,27 @@ def plan_ablation(settings: AblateSettings) -> Ablation:
 def _plans(settings: AblateSettings, workspace: Workspace) -> Iterator[tuple[str, RunPlan]]:
     """The plan of each variation, the baseline's first, which alone is heard."""
     seed = settings.chosen_seeds[0]
-    yield "", plan_run(_sized(settings, "", seed, workspace), workspace)
+    before = {"": plan_run(_sized(settings, "", seed, workspace), workspace)}
+    yield "", before[""]
     with silence():
         for variation in settings.vary or ():
             try:
                 plan = plan_run(_sized(settings, variation, seed, workspace), workspace)
             except UserError as error:
-                raise UserError(f"vary: {variation}: {error}") from None
+                text = str(error)
+                which = "" if text.startswith(variation) else f"{variation}: "
+                raise UserError(f"vary: {which}{text}") from None
+            _need_other(variation, plan, before)
+            before[variation] = plan
             yield variation, plan
+
+
+def _need_other(variation: str, plan: RunPlan, before: Mapping[str, RunPlan]) -> None:
+    """Raise SettingsError where a variation is another one, or the baseline, written otherwise."""
+    for other, known in before.items():
+        if plan.settings.model_dump() == known.settings.model_dump():
+            same = f"is {other} in other words" if other else "changes nothing of the baseline"
+            raise SettingsError(f"vary: {variation} {same}; leave it out")
 
 
 def _sized(

@@ -128,6 +128,7 @@ class Measure:
     deviation: float | None  # standard, over seeds; None of one
     gain: float | None  # mean over the seeds that the baseline has too; None where there is none
     error: float | None  # the gain's standard error; None of one seed
+    pairs: int  # seeds that the gain is of
 
 
 @dataclass(frozen=True)
@@ -159,6 +160,7 @@ class Result:
             _deviation(self.values(name)),
             statistics.fmean(gains) if gains else None,
             None if spread is None else spread / math.sqrt(len(gains)),
+            len(gains),
         )
 
 
