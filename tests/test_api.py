@@ -2,8 +2,10 @@
 
 import doctest
 import os
+import shutil
 import subprocess
 import sys
+import warnings
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -173,6 +175,20 @@ def test_what_is_no_picture_is_a_value_error(case, inside, tmp_path):
     with pytest.raises(ValueError, match=why) as caught:
         api.load("folds/fold0").predict(make(tmp_path))
     assert "\n" not in str(caught.value)
+
+
+def test_rules_that_do_not_fit_are_warned_of_and_a_reader_says_its_own(inside, tmp_path):
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert api.load("folds").decision.startswith("decide=auto: argmax; no decisions.json besi")
+    copied = shutil.copytree("folds/fold0", tmp_path / "fold0")
+    (tmp_path / "decisions.json").write_text("{}")
+    with pytest.warns(UserWarning, match=r"^decide=auto: argmax; .*decisions\.json") as warned:
+        reader = api.load(copied)
+    assert reader.decision == str(warned[0].message)
+    assert warned[0].filename == __file__
+    with pytest.raises(ValueError, match=r"decisions\.json"):
+        api.load(copied, decide="prior")
 
 
 def test_what_has_no_weights_is_a_value_error(inside, tmp_path):

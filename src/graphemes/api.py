@@ -10,11 +10,13 @@
 True
 
 Nothing is printed. What is wrong with what was given is a ValueError with the sentence that the
-command line prints. N pictures, H x W pixels, C classes of a head.
+command line prints; what can't be taken but needn't be is warned of. N pictures, H x W pixels, C
+classes of a head.
 """
 
 import contextlib
 import os
+import warnings
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
@@ -57,6 +59,15 @@ class Reader:
 
     def __init__(self, reader: pipeline.Reader) -> None:
         self._reader = reader
+
+    @property
+    def decision(self) -> str:
+        """The rule that labels are given by, and why, in a line.
+
+        >>> load("folds/fold0", decide="argmax").decision
+        'decide=argmax: the likeliest class of each head'
+        """
+        return self._reader.chosen.why
 
     def predict(self, images: ImageSource) -> pd.DataFrame:
         """A row a picture.
@@ -120,7 +131,8 @@ def load(
 
     path: a weights file, a fold's folder, a run's folder with its folds (their mean answers), an
     exported folder, or several of these. device, precision, grapheme_pool, tta, decide: as the
-    command line's settings; tta as the networks were trained with, if it isn't given.
+    command line's settings; tta as the networks were trained with, if it isn't given. Warns where a
+    decisions.json is there that decide="auto" can't take: the likeliest classes are given then.
 
     >>> reader = load("folds")
     >>> load("nowhere")
@@ -143,6 +155,8 @@ def load(
             tta=asked.tta,
             decide=asked.decide,
         )
+    if found.chosen.passed_over:
+        warnings.warn(found.chosen.why, stacklevel=2)
     return Reader(found)
 
 

@@ -28,6 +28,7 @@ class ChosenRule:
     why: str  # a line for people
     found: DecisionFile | None = None  # what it is of
     nested: float | None = None  # what it reached on images that it wasn't fitted on
+    passed_over: bool = False  # whether a decisions.json is there that couldn't be taken
 
     @property
     def file(self) -> Path | None:
@@ -85,7 +86,7 @@ def choose_among(
             return _taken(decide, found, identities)
         reason = f"{path} was fitted for another run ({'; '.join(misfit[:4])})"
     if decide == "auto":
-        return ChosenRule(Argmax(), f"decide=auto: argmax; {reason}")
+        return ChosenRule(Argmax(), f"decide=auto: argmax; {reason}", passed_over=bool(files))
     raise DataError(
         f"decide={decide}: {reason}; expected one that is fitted on {written}; or leave decide out"
     )
