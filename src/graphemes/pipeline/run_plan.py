@@ -107,10 +107,12 @@ def plan_run(settings: TrainSettings, workspace: Workspace) -> RunPlan:
 
 
 def _passes(settings: TrainSettings, images: Images) -> str:
-    epochs = counted(settings.epochs, "epoch")
+    epochs, parts = counted(settings.epochs, "epoch"), settings.processes * settings.accumulate
+    step = max(1, min(parts * settings.batch_size, images.epoch // parts * parts))
+    whole = images.epoch // step * step  # what fills no step is left out of an epoch
     return (
-        f"recipe {settings.recipe}: {settings.epochs * images.epoch:,} image passes a fold"
-        f" ({epochs} of {images.epoch:,})"
+        f"recipe {settings.recipe}: {settings.epochs * whole:,} image passes a fold"
+        f" ({epochs} of {whole:,})"
     )
 
 

@@ -161,6 +161,7 @@ CONTRADICTIONS = {
     "train image_sizes=32,48,64 epochs=2": (
         "image_sizes=32x32,48x48,64x64: epochs=2 has no 3 parts; give at most 2, or more epochs"
     ),
+    "train swa=2 epochs=1": "swa=2: there is 1 epoch to take weights from; give at most 1",
     "train swa=5 epochs=4": ("swa=5: there are 4 epochs to take weights from; give at most 4"),
     "train swa=3 cycles=2 epochs=4": (
         "swa=3: there are 2 cycles to take weights from; give at most 2"

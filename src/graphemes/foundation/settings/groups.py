@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from graphemes.foundation.progress import counted
 from graphemes.foundation.settings.trunks import OPTIONS, check_trunk
 from graphemes.foundation.settings.types import (
     TIMM,
@@ -404,10 +405,11 @@ class Learning(Architecture):
                     f"{key}={shown(getattr(self, key))}: epochs={self.epochs} has no {count} parts;"
                     f" give at most {self.epochs}, or more epochs"
                 )
-        most, ends = (self.cycles, "cycles") if self.cycles > 1 else (self.epochs, "epochs")
-        if self.swa > most and (known or ends == "cycles"):
+        most, end = (self.cycles, "cycle") if self.cycles > 1 else (self.epochs, "epoch")
+        if self.swa > most and (known or end == "cycle"):
             raise ValueError(
-                f"swa={self.swa}: there are {most} {ends} to take weights from; give at most {most}"
+                f"swa={self.swa}: there {'is' if most == 1 else 'are'} {counted(most, end)} to take"
+                f" weights from; give at most {most}"
             )
         if self.swa and self.patience:
             raise ValueError(

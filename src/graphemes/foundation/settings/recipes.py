@@ -86,12 +86,13 @@ def kaggle(images: Images, _given: TrainSettings) -> dict[str, Any]:
     """For a GPU: 48 passes an image at 128x128, so that a fold fits a 9-hour session on a T4.
 
     Not measured. Expected above laptop's 0.976, which has the same optimiser, rate, smoothing and
-    rules with a seventh of the passes an image and a quarter of the pixels. At 2.7 and at 17 passes
-    an image Muon gained 0.012 and 0.028 over AdamW (an H100, 64x64; experiments/RESULTS.md);
-    published for a ResNet-34 at 128x128 with ImageNet's weights are 0.9696 after 10. Of the
-    competition's 200,840 images and five folds those are 60 epochs, 8.3 hours with their
-    validations if a T4 trains 350 images a second; slower, it goes on in a second session. What
-    Muon takes of a T4's step wasn't seen.
+    rules with a seventh of the passes an image and a quarter of the pixels. At 2.7 passes an image
+    Muon gained 0.012 over AdamW, each at its best rate; at 17 it gained 0.014 over AdamW in its
+    better batches (an H100, 64x64, decided by prior; experiments/RESULTS.md). Published for a
+    ResNet-34 at 128x128 with ImageNet's weights are 0.9696 after 10. Of the competition's 200,840
+    images and five folds those are 60 epochs, 8.3 hours with their validations if a T4 trains 350
+    images a second; slower, it goes on in a second session. What Muon takes of a T4's step wasn't
+    seen.
     """
     return {
         "epochs": images.epochs_within(48 * images.labelled),
