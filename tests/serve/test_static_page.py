@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 
@@ -22,6 +23,7 @@ from graphemes.pipeline.reader import load_reader
 from graphemes.serve import web_runtime
 from graphemes.serve.static_page import packed_rule
 from graphemes.serve.web_runtime import runtime_files
+from photographing import CHANGED, likeness, scans_of, seen
 from worlds import make_table, write_fold
 
 
@@ -128,6 +130,12 @@ def test_rules_are_packed_as_float32():
 # In a browser.
 
 
+class Silent(http.server.SimpleHTTPRequestHandler):
+    """Which tells nobody of each file that is asked for."""
+
+    def log_message(self, *_told: object) -> None: ...
+
+
 @pytest.fixture(scope="module")
 def address(tmp_path_factory) -> Iterator[str]:
     """The folder from a plain web host on this machine, with onnxruntime as npm has it."""
@@ -139,8 +147,7 @@ def address(tmp_path_factory) -> Iterator[str]:
     if shutil.which("npm") is None:
         pytest.skip("there is no npm here")
     assert main(["export", "format=page", "images=8", *words]) == 0
-    handler = partial(http.server.SimpleHTTPRequestHandler, directory=place / "page")
-    handler.log_message = lambda *_: None
+    handler = partial(Silent, directory=place / "page")
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
         yield f"http://127.0.0.1:{server.server_port}/"
@@ -170,6 +177,30 @@ def test_it_reads_with_the_network_cut(browser, address):
     assert not page.is_visible("#explain-label")
     context.close()
     assert complaints == []
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize("kind", [*CHANGED, "a scan"])
+def test_a_photograph_shows_its_writing_to_the_network(kind, browser, address, demo):
+    scans = scans_of(demo / "train_image_data_0.parquet")[:8]
+    page = browser.new_page()
+    page.goto(address)
+    page.wait_for_selector("html[data-ready]")
+    found, others = [], []
+    for number, scan in enumerate(scans):
+        picture = CHANGED[kind](scan, number) if kind in CHANGED else scan
+        colours = picture[..., ::-1] if picture.ndim == 3 else picture
+        body = cv2.imencode(".png", colours)[1].tobytes()
+        page.evaluate("document.getElementById('looks').replaceChildren()")
+        page.set_input_files("#file", {"name": "a.png", "mimeType": "image/png", "buffer": body})
+        shown = page.wait_for_selector("#looks img").get_attribute("src")
+        png = base64.b64decode(shown.partition(",")[2])
+        ink = 1 - cv2.imdecode(np.frombuffer(png, np.uint8), cv2.IMREAD_GRAYSCALE) / 255
+        found.append(likeness(seen(scan), ink))
+        others.append(likeness(seen(scans[(number + 1) % len(scans)]), ink))
+    page.close()
+    assert np.median(found) > (0.95 if kind == "a scan" else 0.8)
+    assert min(found) > max(0.5, np.median(others) + 0.2)
 
 
 @pytest.mark.browser
