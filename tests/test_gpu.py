@@ -25,6 +25,8 @@ from graphemes.network.devices import Engine, fast_precision
 from graphemes.network.model import build_network
 from graphemes.network.weights import load_weights
 from graphemes.pipeline.export_checks import made_images
+from graphemes.training.batch_room import fitting_batch
+from graphemes.training.epoch import make_learner
 from graphemes.training.mixing import KINDS
 
 DEVICE = "cuda"
@@ -88,6 +90,20 @@ def test_a_training_that_ran_out_of_time_goes_on(precision, learn):
 
 def test_the_precision_that_auto_takes_is_one_of_its_hardware():
     assert fast_precision(torch.device(DEVICE)) in {"bf16", "fp16"}
+
+
+def test_a_batch_is_found_that_the_memory_has_room_for():
+    settings = Learning(trunk="resnet18", image_size="128", optimiser="adamw")
+    network = build_network(settings, ImageSize(128, 128), 0)
+    whole = torch.cuda.get_device_properties(DEVICE).total_memory
+    torch.cuda.set_per_process_memory_fraction(min(1.0, 2e9 / whole), DEVICE)
+    try:
+        learner = make_learner(network, settings, Engine(torch.device(DEVICE), "fp32"), steps=9)
+        found = fitting_batch(learner, ImageSize(128, 128), 16_384)
+    finally:
+        torch.cuda.set_per_process_memory_fraction(1.0, DEVICE)
+        torch.cuda.empty_cache()
+    assert found in {32, 64, 128, 256, 512}
 
 
 def test_probabilities_are_those_of_a_cpu():

@@ -24,10 +24,11 @@ from graphemes.foundation.heads import HEADS, PerHead
 from graphemes.foundation.layout import FoldPaths
 from graphemes.foundation.seeds import stream
 from graphemes.foundation.settings.groups import Learning
+from graphemes.foundation.settings.types import ImageSize
 from graphemes.network.devices import Engine
 from graphemes.network.model import Logits
 from graphemes.network.weights import TRAINED_ON, WeightsRecord, trained_on
-from graphemes.training import forecast, keeping, pauses
+from graphemes.training import fold, forecast, keeping, pauses
 from graphemes.training.epoch import Batch, NotFinite
 from graphemes.training.fold import train_fold
 from graphemes.training.fold_job import FoldJob
@@ -669,6 +670,23 @@ def test_a_batch_that_has_no_halves_is_offered_none(tmp_path):
     with pytest.raises(UserError, match=r"memory ran out on cpu at batch_size=2 ") as caught:
         train_fold(job, Tiny())
     assert "accumulate" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("fits", "told"),
+    [
+        (4, ["batch_size=4 accumulate=8 fits here for a step of as many images"]),
+        (None, []),  # nor does half
+    ],
+)
+def test_on_a_gpu_the_batch_that_fits_is_told(fits, told, tmp_path, monkeypatch):
+    job = job_in(tmp_path, batch_size=16, accumulate=2, image_size="32", image_sizes="48,16")
+    job = dataclasses.replace(job, engine=Engine(torch.device("cuda"), "fp16"))
+    asked = []
+    monkeypatch.setattr(fold, "fitting_batch", lambda *words: asked.append(words) or fits)
+    learner = object()
+    assert fold._smaller(job, learner) == told
+    assert asked == [(learner, ImageSize(48, 48), 16)]
 
 
 def test_another_fault_of_a_step_is_no_shortage_of_memory(job):

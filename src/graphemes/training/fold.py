@@ -2,7 +2,9 @@
 
 import contextlib
 import functools
+import math
 import shutil
+import traceback
 from collections.abc import Iterator
 
 from torch import nn
@@ -12,6 +14,7 @@ from graphemes.foundation.files import replacing
 from graphemes.foundation.progress import counted, progress, say
 from graphemes.foundation.shortages import is_memory_shortage
 from graphemes.foundation.stopping import holding_back_stop
+from graphemes.training.batch_room import fitting_batch
 from graphemes.training.checkpoints import History, load_checkpoint
 from graphemes.training.curves import draw_curves
 from graphemes.training.epoch import (
@@ -53,7 +56,7 @@ def train_fold(job: FoldJob, network: nn.Module) -> History:
     while not _ended(job, history):
         if ranks.of_first(job.deadline.over):
             raise _stopped(job, learner, history, begun, job.deadline.setting)
-        with _memory_watched(job, history.epochs + 1):
+        with _memory_watched(job, learner, history.epochs + 1):
             result = _train(job, learner, history, forecast, begun or Begun())
             begun = None
             with _keeping_any(job, learner, history):
@@ -177,8 +180,24 @@ def _train(
         raise NotFinite(f"fold {job.fold}{of}, {error}") from None
 
 
+def _smaller(job: FoldJob, learner: Learner) -> list[str]:
+    """The settings of a smaller batch for a step of as many images, for people; if there is one."""
+    s = job.settings
+    if s.batch_size < 4:  # a batch has two images at least
+        return []
+    batch, why = s.batch_size // 2, "takes about half"
+    if job.engine.device.type == "cuda" and job.ranks.size == 1:
+        largest = max((s.image_size, *(s.image_sizes or ())), key=math.prod)
+        fits = fitting_batch(learner, largest, s.batch_size)
+        if fits is None:
+            return []
+        batch, why = fits, "fits here"
+    accumulate = round(s.accumulate * s.batch_size / batch)
+    return [f"batch_size={batch} accumulate={accumulate} {why} for a step of as many images"]
+
+
 @contextlib.contextmanager
-def _memory_watched(job: FoldJob, epoch: int) -> Iterator[None]:
+def _memory_watched(job: FoldJob, learner: Learner, epoch: int) -> Iterator[None]:
     """Memory that runs out in the block becomes a UserError: a whole run goes on with less."""
     try:
         yield
@@ -186,10 +205,8 @@ def _memory_watched(job: FoldJob, epoch: int) -> Iterator[None]:
         if not is_memory_shortage(error):
             raise
         s, device = job.settings, job.engine.device.type
-        ways = ["checkpointing=true takes less for the same weights"]
-        if s.batch_size >= 4:  # a batch has two images at least
-            halves = f"batch_size={s.batch_size // 2} accumulate={2 * s.accumulate}"
-            ways.append(f"{halves} takes about half for a step of as many images")
+        traceback.clear_frames(error.__traceback__)  # which hold the tensors of the step
+        ways = ["checkpointing=true takes less for the same weights", *_smaller(job, learner)]
         raise UserError(
             f"fold {job.fold}, epoch {epoch}: memory ran out on {device} at"
             f" batch_size={s.batch_size} image_size={s.image_size} ({one_line(error)[:200]});"
