@@ -20,7 +20,8 @@ torch.backends torch.backends.mps torch.backends.mps.is_available torch.bfloat16
 torch.are_deterministic_algorithms_enabled torch.backends.cudnn
 torch.backends.cudnn.deterministic torch.use_deterministic_algorithms
 torch.cat torch.channels_last torch.contiguous_format torch.cuda torch.cuda.device_count
-torch.cuda.empty_cache torch.cuda.get_arch_list torch.cuda.get_device_capability torch.cuda.get_device_name
+torch.cuda.empty_cache
+torch.cuda.get_arch_list torch.cuda.get_device_capability torch.cuda.get_device_name
 torch.cuda.is_available torch.cuda.set_device torch.device torch.distributed
 torch.distributed.PrefixStore torch.distributed.TCPStore torch.distributed.all_reduce
 torch.distributed.broadcast torch.distributed.broadcast_object_list

@@ -5,6 +5,7 @@ import io
 import json
 import re
 import signal
+import socket
 import struct
 import threading
 import time
@@ -22,8 +23,9 @@ from conftest import line_said, through_the_door
 from graphemes.foundation.heads import HEADS, HEIGHT, PIXELS, WIDTH
 from graphemes.foundation.look import colours
 from graphemes.pipeline.reader import Reader, load_reader
+from graphemes.serve import bodies
 from graphemes.serve.bodies import FORM, LARGEST, MOST, RAW
-from graphemes.serve.guard import HEADERS
+from graphemes.serve.guard import HEADERS, Guard
 from worlds import write_fold
 
 starlette = pytest.importorskip("starlette", reason="starlette isn't installed")
@@ -188,8 +190,8 @@ BAD: dict[str, tuple[bytes, str, str]] = {
     "svg": (b"<svg xmlns='http://www.w3.org/2000/svg'/>", "image/svg+xml", ""),
     "a gif": (GIF, "image/gif", ""),
     "a gif as png": (GIF, "image/png", ""),
-    "a jpeg as png": (JPEG, "image/png", ""),
-    "a png as jpeg": (ONE, "image/jpeg", ""),
+    "a form without its end": (form(("image/png", ONE))[0][:-8], form()[1], ""),
+    "a word given twice": (ONE, "image/png", "?explain=true&explain=true"),
     "no type": (ONE, "", ""),
     "a type of nonsense": (ONE, ";;;//", ""),
     "a long type": (ONE, "image/" + "x" * 5000, ""),
@@ -406,14 +408,78 @@ def test_who_went_away_is_not_read_for(readers):
     assert sum(read) == 2, "the two of who stayed"
 
 
+def of_many_scans(count: int) -> bytes:
+    """A progressive JPEG whose last scan comes again and again."""
+    whole = encoded(scans(1)[0], "JPEG", progressive=True)
+    last = whole.rindex(b"\xff\xda")
+    return whole[:-2] + (count - whole.count(b"\xff\xda")) * whole[last:-2] + whole[-2:]
+
+
+def test_a_jpeg_that_makes_work_without_end_is_refused(client):
+    assert post(client, of_many_scans(100), "image/jpeg").status_code == 200
+    answer = post(client, of_many_scans(101), "image/jpeg")
+    assert answer.status_code == 400
+    assert answer.json()["error"] == (
+        "picture 1: a JPEG of 101 scans; expected at most 100; save it anew"
+    )
+
+
+def test_a_picture_may_be_named_as_the_other_kind(client):
+    for kind, named in (("PNG", "image/jpeg"), ("JPEG", "image/png")):
+        assert post(client, encoded(scans(1)[0], kind), named).status_code == 200
+
+
+def test_a_form_that_ends_early_is_not_taken_for_whole(client):
+    body, kind = form(*2 * [("image/png", encoded(scans(1)[0]))])
+    assert len(post(client, body, kind).json()["pictures"]) == 2
+    for cut in (6, 40, len(body) // 2 - 10):
+        answer = post(client, body[:-cut], kind)
+        assert (answer.status_code, "ends early" in answer.json()["error"]) == (400, True)
+    body, kind = form(*(MOST + 2) * [("image/png", b"x")])
+    assert post(client, body, kind).status_code == 413
+
+
+def test_who_waits_for_others_pictures_is_told_so(client, monkeypatch):
+    free = threading.Event()
+    held = [bodies._DECODERS.submit(free.wait) for _ in range(2)]
+    monkeypatch.setattr(bodies, "PATIENCE", 0.2)
+    answer = post(client, encoded(scans(1)[0]), "image/png")
+    free.set()
+    assert all(one.result(5) for one in held)
+    assert (answer.status_code, answer.headers["retry-after"]) == (503, "5")
+    assert answer.json()["error"] == "other pictures are being decoded; try again"
+
+
+def test_what_is_under_way_at_the_end_is_told_so():
+    said: list = []
+
+    async def forever(_scope, _receive, _send) -> None:
+        await asyncio.sleep(60)
+
+    async def keep(message) -> None:
+        said.append(message)
+
+    async def ended() -> None:
+        scope = {"type": "http", "method": "GET", "headers": [(b"host", b"LOCALHOST:8000")]}
+        asked = asyncio.create_task(Guard(forever)(scope, None, keep))
+        await asyncio.sleep(0)
+        asked.cancel()
+        await asked
+
+    asyncio.run(ended())
+    assert said[0]["status"] == 503
+    assert json.loads(said[1]["body"]) == {"error": "the server ends"}
+    assert b"content-security-policy" in dict(said[0]["headers"])
+
+
 def test_decoding_ends_with_whoever_waited_for_it():
     from graphemes.serve.bodies import Body, _scans
 
     given_up = threading.Event()
     files = [Body("image/png", ONE)] * 3
-    assert len(_scans(files, given_up)) == 3
+    assert len(_scans(files, given_up, threading.Event())) == 3
     given_up.set()
-    assert _scans(files, given_up) == []
+    assert _scans(files, given_up, threading.Event()) == []
 
 
 # Its files.
@@ -468,9 +534,61 @@ def test_it_is_served_until_it_is_told_to_end(number, code, tmp_path):
     assert "Traceback" not in err
 
 
-def test_a_port_that_is_taken_and_a_run_that_is_not_there_are_sentences(tmp_path, run):
-    import socket
+def test_a_body_on_its_way_when_it_ends_is_answered(tmp_path):
+    write_fold(tmp_path / "folds" / "fold0", "0")
+    process = through_the_door("serve", f"work_dir={tmp_path}", "port=0", cwd=tmp_path)
+    address = line_said(process, "draw there").split(": draw")[0]
+    name, port = address.strip("/").removeprefix("http://").split(":")
+    asking = socket.create_connection((name, int(port)), timeout=30)
+    head = f"POST /predict HTTP/1.1\r\nHost: {name}:{port}\r\nContent-Type: image/png\r\n"
+    asking.sendall(f"{head}Content-Length: 1000\r\n\r\nPNG".encode())
+    assert answer_of(f"{address}health")["status"] == "ok"  # it has read what came before
+    process.send_signal(signal.SIGTERM)
+    answer = asking.recv(10_000)
+    asking.close()
+    _, err = process.communicate(timeout=60)
+    assert answer.startswith(b"HTTP/1.1 503 ")
+    assert (process.returncode, err) == (0, "")
 
+
+def test_who_asks_nothing_is_hung_up_on(monkeypatch):
+    import uvicorn
+    from starlette.responses import PlainTextResponse
+
+    from graphemes.serve import server as ours
+
+    async def app(scope, receive, send) -> None:
+        while (await receive()).get("more_body"):
+            pass
+        await PlainTextResponse("read")(scope, receive, send)
+
+    monkeypatch.setattr(ours, "HEADERS_WITHIN", 0.5)
+    config = uvicorn.Config(app, http=ours.Impatient, log_level="error", lifespan="off")
+    server = uvicorn.Server(config)
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        place = listening.getsockname()
+        running = threading.Thread(target=server.run, kwargs={"sockets": [listening]}, daemon=True)
+        running.start()
+        head = b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\n"
+        silent, slow, asking = (socket.create_connection(place, timeout=20) for _ in range(3))
+        slow.sendall(head)
+        asking.sendall(head + b"\r\n12")
+        assert silent.recv(100) == slow.recv(100) == b""
+        asking.sendall(b"3")  # a body has a time of its own
+        answer = b""
+        while not answer.endswith(b"\r\n\r\nread"):
+            part = asking.recv(1000)
+            assert part
+            answer += part
+        asking.sendall(head)  # the next request, without its end
+        assert asking.recv(100) == b""
+        for one in (silent, slow, asking):
+            one.close()
+        server.should_exit = True
+        running.join(20)
+
+
+def test_a_port_that_is_taken_and_a_run_that_is_not_there_are_sentences(tmp_path, run):
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()

@@ -25,6 +25,7 @@ OneImage: TypeAlias = Array | Image.Image | str | os.PathLike[str]
 # One picture, several, or an array (N, H, W).
 ImageSource: TypeAlias = OneImage | Sequence[OneImage]
 FORMATS = ("BMP", "GIF", "JPEG", "PNG", "PPM", "TIFF", "WEBP")
+MOST_SCANS = 100  # of a progressive JPEG, each a pass over all its pixels; cameras make about ten
 SUFFIXES = (".bmp", ".gif", ".jpeg", ".jpg", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp")
 
 
@@ -126,6 +127,9 @@ def scan_of_file(source: Path | io.BytesIO, name: str, formats: Sequence[str] = 
     with _opened(source, name, formats) as picture:
         try:
             picture.draft("L", (WORKED_AT, WORKED_AT))  # decoded no larger than is of use
+            if picture.mode in ("L", "RGB", "RGBA"):
+                # Before it is turned and converted: copies of 80 million pixels are 320 MB each.
+                picture.thumbnail((WORKED_AT, WORKED_AT))
             return scan_of(_pixels(picture))
         except (DataError, *_FAULTS) as error:
             raise DataError(f"{name}: {one_line(error)}; is it a whole picture?") from None
@@ -156,10 +160,25 @@ def _opened(source: Path | io.BytesIO, name: str, formats: Sequence[str]) -> Ima
         raise DataError(f"{name}: can't be read: {why}") from None
     try:
         check_size(picture.height, picture.width)
+        _check_scans(picture)
     except DataError as error:
         picture.close()
         raise DataError(f"{name}: {error}") from None
     return picture
+
+
+def _check_scans(picture: Image.Image) -> None:
+    """Raise DataError for a JPEG that makes work without end: of 114 bytes a pass over it."""
+    file: Any = getattr(picture, "fp", None)
+    if picture.format != "JPEG" or file is None:
+        return
+    place = file.tell()
+    file.seek(0)
+    # In data a byte of FF is followed by 00, so that these two begin a scan (or one of a preview).
+    scans = file.read().count(b"\xff\xda")
+    file.seek(place)
+    if scans > MOST_SCANS:
+        raise DataError(f"a JPEG of {scans:,} scans; expected at most {MOST_SCANS}; save it anew")
 
 
 def _any_of(formats: Sequence[str]) -> str:
@@ -169,11 +188,10 @@ def _any_of(formats: Sequence[str]) -> str:
 def _pixels(picture: Image.Image) -> Picture:
     """(H, W) grey or (H, W, 4) uint8, upright as its camera noted."""
     check_size(picture.height, picture.width)
-    picture = ImageOps.exif_transpose(picture)
     if picture.mode.startswith("I") or picture.mode == "F":  # more than 8 bits a pixel
-        return _levels(np.asarray(picture))
+        return _levels(np.asarray(ImageOps.exif_transpose(picture)))
     see_through = picture.mode in ("RGBA", "LA", "PA") or "transparency" in picture.info
-    picture = picture.convert("RGBA" if see_through else "L")
+    picture = ImageOps.exif_transpose(picture).convert("RGBA" if see_through else "L")
     if max(picture.size) > WORKED_AT:
         picture.thumbnail((WORKED_AT, WORKED_AT))
     return np.asarray(picture, np.uint8)

@@ -135,7 +135,8 @@ class _Serving:
             body = await body_of(request)
             scans, content = await _while_there(request, self._read_body(request, body, asked))
         except Refused as refusal:
-            return _refused(refusal.status, refusal.why)
+            later = {"Retry-After": "5"} if refusal.status == 503 else None
+            return _refused(refusal.status, refusal.why, later)
         except Busy:
             return _refused(503, "too much waits to be read; try again", {"Retry-After": "1"})
         except ClientDisconnect:
@@ -182,6 +183,9 @@ class _Serving:
     def _asked(self, request: Request) -> _Asked:
         """What a request's address asks for. Raises Refused."""
         query = request.query_params
+        twice = [key for key in query if len(query.getlist(key)) > 1]
+        if twice:
+            raise Refused(422, f"'{twice[0][:80]}' is given twice; give it once")
         unknown = [key for key in query if key not in ("network", "explain", "compare")]
         if unknown:
             raise Refused(

@@ -11,6 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import NamedTuple
 
 import numpy as np
+from python_multipart.multipart import parse_options_header
 from starlette.datastructures import UploadFile
 from starlette.formparsers import MultiPartException
 from starlette.requests import ClientDisconnect, Request
@@ -23,14 +24,15 @@ from graphemes.pipeline.image_sources import scan_of_file
 LARGEST = 16_000_000  # bytes of a body
 MOST = 64  # pictures of a request
 PATIENCE = 20.0  # seconds for a body to arrive
-FORMATS = {"image/png": "PNG", "image/jpeg": "JPEG"}
+FORMATS = {"image/png": "PNG", "image/jpeg": "JPEG"}  # either may be named as the other
+READ = tuple(FORMATS.values())
 _DECODERS = ThreadPoolExecutor(2, "decoding")
 RAW = "application/octet-stream"
 FORM = "multipart/form-data"
 
 
 class Refused(Exception):
-    """A request that isn't answered with what it asks for: a status of 4xx and why."""
+    """A request that isn't answered with what it asks for: a status of 4xx or 503, and why."""
 
     def __init__(self, status: int, why: str) -> None:
         super().__init__(why)
@@ -62,14 +64,16 @@ async def scans_of(request: Request, body: Body) -> list[Picture]:
     if body.kind == RAW:
         return _raw(body.content)
     files = [body] if body.kind in FORMATS else await _files(request, body.content)
-    given_up = threading.Event()
+    given_up, begun = threading.Event(), threading.Event()
     # In threads of its own: those of the event loop are for what is short.
     try:
         async with asyncio.timeout(PATIENCE):
             return await asyncio.get_running_loop().run_in_executor(
-                _DECODERS, _scans, files, given_up
+                _DECODERS, _scans, files, given_up, begun
             )
     except TimeoutError:
+        if not begun.is_set():
+            raise Refused(503, "other pictures are being decoded; try again") from None
         raise Refused(
             413, f"pictures that aren't decoded in {PATIENCE:g} seconds; send fewer or smaller ones"
         ) from None
@@ -129,6 +133,8 @@ async def _files(request: Request, body: bytes) -> list[Body]:
     async def once() -> dict[str, object]:
         return {"type": "http.request", "body": body, "more_body": False}
 
+    if not _closed(request, body):
+        raise Refused(400, "a form that ends early: its last boundary isn't there")
     again = Request(request.scope, once)
     try:
         form = await again.form(max_files=MOST + 1, max_fields=8, max_part_size=LARGEST)
@@ -138,6 +144,8 @@ async def _files(request: Request, body: bytes) -> list[Body]:
         why = getattr(error, "detail", None)
         if why is None:
             raise
+        if str(why).startswith("Too many files"):
+            raise Refused(413, f"more than {MOST} pictures; expected at most {MOST}") from None
         raise Refused(400, f"a form that can't be read: {why}") from None
     try:
         given = [value for _, value in form.multi_items() if not isinstance(value, str)]
@@ -150,6 +158,13 @@ async def _files(request: Request, body: bytes) -> list[Body]:
     return files
 
 
+def _closed(request: Request, body: bytes) -> bool:
+    """Whether a form has its end; what reads it would take the parts before for all."""
+    _, words = parse_options_header(request.headers.get("content-type"))
+    boundary = words.get(b"boundary")
+    return boundary is None or b"--" + boundary + b"--" in body  # None: what reads it says so
+
+
 async def _file(value: UploadFile) -> Body:
     kind = (value.content_type or "").partition(";")[0].strip().lower()
     if kind not in FORMATS:
@@ -157,14 +172,17 @@ async def _file(value: UploadFile) -> Body:
     return Body(kind, await value.read())
 
 
-def _scans(files: Sequence[Body], given_up: threading.Event) -> list[Picture]:
-    """The scans of files, as far as somebody waits for them."""
+def _scans(
+    files: Sequence[Body], given_up: threading.Event, begun: threading.Event
+) -> list[Picture]:
+    """The scans of files, as far as somebody waits for them; `begun` is set first."""
+    begun.set()
     found: list[Picture] = []
-    for number, (kind, content) in enumerate(files, 1):
+    for number, (_, content) in enumerate(files, 1):
         if given_up.is_set():
             break
         try:
-            found.append(scan_of_file(io.BytesIO(content), f"picture {number}", (FORMATS[kind],)))
+            found.append(scan_of_file(io.BytesIO(content), f"picture {number}", READ))
         except DataError as error:
             raise Refused(400, str(error)) from None
     return found

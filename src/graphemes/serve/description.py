@@ -12,12 +12,15 @@ REFUSALS = {
     "400": "a body that holds no picture that can be read",
     "403": "by another host name, or from a page of another origin",
     "408": "a body that didn't arrive in time",
-    "413": f"a body of more than {LARGEST // 1_000_000} MB, or more than {MOST} pictures",
+    "405": "by another method than POST",
+    "413": f"more than {LARGEST // 1_000_000} MB or {MOST} pictures, or more than can be decoded",
     "415": "a body or a file of a type that isn't read",
-    "422": "a word of the query that isn't known",
+    "422": "a word of the query that isn't known or comes twice; explain of several pictures",
     "429": "too many requests from one address",
-    "503": "too much waits to be read",
+    "500": "a fault of the server",
+    "503": "too much waits to be decoded or read, or the server ends",
 }
+_LATER = ("429", "503")  # which say after how many seconds to ask again
 
 
 def described() -> dict[str, Any]:
@@ -32,6 +35,10 @@ def described() -> dict[str, Any]:
         }
     }
     flag = {"type": "string", "enum": ["true", "false"], "default": "false"}
+    text, number = {"type": "string"}, {"type": "number", "minimum": 0}
+    count = {"type": "integer", "minimum": 0}
+    network = {"name": text, "image_size": text, "rule": text, "demo": {"type": "boolean"}}
+    networks = {"type": "array", "items": _object(network)}
     return {
         "openapi": "3.1.0",
         "info": {
@@ -50,21 +57,26 @@ def described() -> dict[str, Any]:
                     ),
                     "parameters": [
                         _parameter("network", {"type": "string"}, "which of /networks reads"),
-                        _parameter("explain", flag, "also what it saw and where it looked; of one"),
+                        _parameter(
+                            "explain", flag, "also what it saw and where it looked; of one picture"
+                        ),
                         _parameter("compare", flag, "also what each of the networks reads"),
                     ],
                     "requestBody": {"required": True, "content": bodies},
                     "responses": {
                         "200": _answer("what was read", _ref("Answer")),
-                        **{
-                            status: _answer(why, _ref("Refusal"))
-                            for status, why in REFUSALS.items()
-                        },
+                        **{status: _refusal(status, why) for status, why in REFUSALS.items()},
                     },
                 }
             },
-            "/networks": _get("networks", "The networks that can be asked"),
-            "/health": _get("health", "Whether the server is there"),
+            "/networks": _get(
+                "networks", "The networks that can be asked", _object({"networks": networks})
+            ),
+            "/health": _get(
+                "health",
+                "Whether the server is there",
+                _object({"status": text, "version": text, "seconds": number, "pictures": count}),
+            ),
         },
         "components": {"schemas": _schemas()},
     }
@@ -74,9 +86,18 @@ def _parameter(name: str, schema: dict[str, Any], why: str) -> dict[str, Any]:
     return {"name": name, "in": "query", "required": False, "schema": schema, "description": why}
 
 
-def _get(name: str, summary: str) -> dict[str, Any]:
-    found = _answer(summary, {"type": "object"})
-    return {"get": {"operationId": name, "summary": summary, "responses": {"200": found}}}
+def _get(name: str, summary: str, schema: dict[str, Any]) -> dict[str, Any]:
+    found = {"200": _answer(summary, schema), "403": _refusal("403", REFUSALS["403"])}
+    found["405"] = _refusal("405", "by another method than GET")
+    return {"get": {"operationId": name, "summary": summary, "responses": found}}
+
+
+def _refusal(status: str, why: str) -> dict[str, Any]:
+    found = _answer(why, _ref("Refusal"))
+    if status in _LATER:
+        seconds = {"description": "seconds until another try", "schema": {"type": "integer"}}
+        found["headers"] = {"Retry-After": seconds}
+    return found
 
 
 def _answer(why: str, schema: dict[str, Any]) -> dict[str, Any]:

@@ -1,5 +1,7 @@
 """Who may ask, and what each answer tells a browser to keep to: around all routes."""
 
+import asyncio
+
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -40,10 +42,23 @@ class Guard:
                     headers[name] = value
             await send(message)
 
+        answered = False
+
+        async def watched(message: Message) -> None:
+            nonlocal answered
+            answered = True
+            await guarded(message)
+
         if why := _refusal(Headers(scope=scope)):
             await JSONResponse({"error": why}, 403)(scope, receive, guarded)
-        else:
-            await self._app(scope, receive, guarded)
+            return
+        try:
+            await self._app(scope, receive, watched)
+        except asyncio.CancelledError:  # the server ends, and this took longer than it may then
+            if answered:
+                raise
+            ending = JSONResponse({"error": "the server ends"}, 503, {"Retry-After": "5"})
+            await ending(scope, receive, guarded)
 
 
 def _refusal(headers: Headers) -> str | None:
@@ -59,5 +74,5 @@ def _refusal(headers: Headers) -> str | None:
 
 def _name(host: str) -> str:
     """A host without its port."""
-    name, colon, port = host.rpartition(":")
-    return name if colon and port.isascii() and port.isdigit() else host
+    name, colon, port = host.lower().rpartition(":")
+    return name if colon and port.isascii() and port.isdigit() else host.lower()

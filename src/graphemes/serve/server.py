@@ -1,14 +1,18 @@
 """The server run until it is told to end: its socket, its signals, where it is."""
 
+import asyncio
 import contextlib
+import logging
 import signal
 import socket
+import warnings
 from collections.abc import Iterator
 from types import FrameType
 
 import numpy as np
 import python_multipart  # noqa: F401  # missed here, not at the first form
 import uvicorn
+from uvicorn.protocols.http.auto import AutoHTTPProtocol
 
 from graphemes.foundation.errors import UserError
 from graphemes.foundation.heads import HEIGHT, WIDTH
@@ -20,6 +24,7 @@ from graphemes.synthesis.lettering.web_font import bengali_woff
 
 HOST = "127.0.0.1"
 CONNECTIONS = 512  # at once; of more each is told to come later
+HEADERS_WITHIN = 20.0  # seconds for a request's first line and headers to arrive
 ENDING = 5  # seconds that answers under way have when it ends
 
 
@@ -31,8 +36,13 @@ def serve(settings: ServeSettings) -> None:
         # The first picture takes a second, which nobody should wait for.
         next(iter(readers.values())).predict([np.full((HEIGHT, WIDTH), 255, np.uint8)])
         app = make_app(readers, settings.rate, bengali_woff())
+        # What clients send is no reason for lines in the log: they are told.
+        logging.getLogger("python_multipart").addHandler(logging.NullHandler())
+        logging.getLogger("uvicorn.error").addFilter(_is_no_cancelling)
+        warnings.filterwarnings("ignore", module=r"PIL\.")
         config = uvicorn.Config(
             app,
+            http=Impatient,
             log_level="error",
             access_log=False,
             server_header=False,
@@ -50,6 +60,43 @@ def serve(settings: ServeSettings) -> None:
             server.run(sockets=[listening])
         if interrupted:
             raise KeyboardInterrupt
+
+
+def _is_no_cancelling(record: logging.LogRecord) -> bool:
+    """False for uvicorn's word that it cancels what takes too long when it ends: we answer that."""
+    return not record.getMessage().startswith("Cancel ")
+
+
+class Impatient(AutoHTTPProtocol):  # type: ignore[misc, valid-type]  # one of two, by what is here
+    """Which hangs up on who sends no whole request for some seconds, and so holds a place."""
+
+    _deadline: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.Transport) -> None:
+        """A client is there."""
+        super().connection_made(transport)
+        self._watch()
+
+    def data_received(self, data: bytes) -> None:
+        """More of a request is there."""
+        super().data_received(data)
+        self._watch()
+
+    @property
+    def _asks_nothing(self) -> bool:
+        return self.cycle is None or self.cycle.response_complete
+
+    def _watch(self) -> None:
+        if not self._asks_nothing and self._deadline is not None:
+            self._deadline.cancel()
+            self._deadline = None
+        elif self._asks_nothing and self._deadline is None:
+            self._deadline = self.loop.call_later(HEADERS_WITHIN, self._leave)
+
+    def _leave(self) -> None:
+        self._deadline = None
+        if self._asks_nothing and not self.transport.is_closing():
+            self.transport.close()
 
 
 def _bound(port: int) -> socket.socket:
