@@ -8,7 +8,7 @@ const HEADS = ["root", "vowel", "consonant"];
 const part = (id) => document.getElementById(id);
 const percent = (value) => `${(100 * value).toFixed(value > 0.9995 || value < 0.0995 ? 1 : 0)}\u202f%`;
 
-const sheet = new Sheet(part("paper"), changed);
+const sheet = new Sheet(part("paper"), { began: touched, changed });
 let asking = null; // the request under way
 let known = []; // networks
 
@@ -20,20 +20,22 @@ function element(name, { text, ...attributes } = {}, ...children) {
   return made;
 }
 
-async function changed() {
+function touched() {
   part("undo").disabled = part("clear").disabled = sheet.empty;
   part("hint").hidden = !sheet.empty;
+}
+
+async function changed() {
+  touched();
   asking?.abort();
   if (sheet.empty) {
     forget();
     return;
   }
   const mine = (asking = new AbortController());
-  const file = sheet.source;
   try {
     const answer = await read({
-      scan: file ? null : sheet.scan(),
-      file,
+      ...(await sheet.picture()),
       network: part("network").value,
       explain: part("explain").checked,
       compare: known.length > 1,
@@ -149,7 +151,6 @@ function brush(by) {
   sheet.width = Number(slider.value);
 }
 
-part("paper").addEventListener("pointerdown", () => { part("hint").hidden = true; });
 part("undo").addEventListener("click", () => sheet.undo());
 part("clear").addEventListener("click", () => sheet.clear());
 part("brush").addEventListener("input", () => brush(0));

@@ -1,15 +1,19 @@
-// The sheet: strokes by mouse, finger, pen or keys, a picture behind them, undo; and what is on it as
-// a scan: 137 rows of 236 grey levels, 255 paper to 0 ink.
+// The sheet: strokes by mouse, finger, pen or keys, a picture behind them, undo; and what is on it, as
+// a scan (137 rows of 236 grey levels, 255 paper to 0 ink) or, over a photograph, as a picture.
 
 export const WIDTH = 236, HEIGHT = 137;
 const INK = "#1d1d1d";
 const STEP = 12; // pixels of the sheet that an arrow moves the pen
+const BESIDE = 40; // pixels of the sheet kept around strokes: nearer to an edge they aren't taken for ink
+const LONGEST = 1024; // pixels of a picture's longer side, as large as photographs are worked at
 
 export class Sheet {
-  // canvas: to draw on; changed(): called when something was added or taken away.
-  constructor(canvas, changed) {
+  // canvas: to draw on; began(): called when a stroke begins; changed(): when something was added or
+  // taken away.
+  constructor(canvas, { began, changed }) {
     this.canvas = canvas;
     this.context = canvas.getContext("2d");
+    this.began = began;
     this.changed = changed;
     this.acts = []; // strokes and pictures, the latest last
     this.open = new Map(); // strokes that a pointer still draws, by its id
@@ -40,6 +44,7 @@ export class Sheet {
     this.open.set(event.pointerId, stroke);
     this.acts.push(stroke);
     this.draw();
+    this.began();
   }
 
   go(event) {
@@ -76,6 +81,7 @@ export class Sheet {
       } else {
         this.pen.stroke = { points: [this.pen.at], width: this.width };
         this.acts.push(this.pen.stroke);
+        this.began();
       }
       this.draw();
     }
@@ -109,14 +115,8 @@ export class Sheet {
     this.changed();
   }
 
-  // The file that alone is shown, if it is one.
-  get source() {
-    const last = this.acts[this.acts.length - 1];
-    return last?.image ? last.source : null;
-  }
-
   draw() {
-    this.paint(this.context, 1);
+    this.paint(this.context);
     if (!this.pen) return;
     const [x, y] = this.pen.at;
     this.context.beginPath();
@@ -126,21 +126,61 @@ export class Sheet {
     this.context.stroke();
   }
 
-  paint(context, scale) {
+  paint(context, paper = "#fff") {
     const { width, height } = this.canvas;
-    context.setTransform(scale, 0, 0, scale, 0, 0);
-    context.fillStyle = "#fff";
+    context.fillStyle = paper;
     context.fillRect(0, 0, width, height);
     const from = this.acts.findLastIndex((act) => act.image); // what lies below a picture is covered
     for (const act of this.acts.slice(Math.max(0, from))) {
       if (act.image) {
-        const fit = Math.min(width / act.image.width, height / act.image.height);
-        const [w, h] = [act.image.width * fit, act.image.height * fit];
-        context.drawImage(act.image, (width - w) / 2, (height - h) / 2, w, h);
+        const { left, top, right, bottom } = this.boxOf(act.image);
+        context.fillStyle = "#fff"; // below what is transparent
+        context.fillRect(left, top, right - left, bottom - top);
+        context.drawImage(act.image, left, top, right - left, bottom - top);
       } else {
         stroke(context, act);
       }
     }
+  }
+
+  // Where a picture is on the sheet: as large as it can be, in the middle.
+  boxOf({ width, height }) {
+    const fit = Math.min(this.canvas.width / width, this.canvas.height / height);
+    const [left, top] = [(this.canvas.width - width * fit) / 2, (this.canvas.height - height * fit) / 2];
+    return { left, top, right: left + width * fit, bottom: top + height * fit };
+  }
+
+  // What is to be read, { scan } or { file }: a file as it came as long as nothing is drawn on it,
+  // then as a picture again, so that it is cut to its ink as before. One of a scan's size is a scan.
+  async picture() {
+    const last = this.acts.at(-1);
+    if (last.image) return { file: last.source };
+    const image = this.acts.findLast((act) => act.image)?.image;
+    if (!image || (image.width === WIDTH && image.height === HEIGHT)) return { scan: this.scan() };
+    return { file: await this.photograph(image) };
+  }
+
+  // The picture and what is drawn on it, without the sheet around them. No side is a scan's: the
+  // longer one has 548 pixels or more.
+  photograph(image) {
+    const box = this.boxOf(image);
+    const fit = (box.right - box.left) / image.width;
+    const strokes = this.acts.slice(this.acts.findLastIndex((act) => act.image) + 1);
+    for (const { points, width } of strokes) for (const [x, y] of points) {
+      const reach = width / 2 + BESIDE;
+      box.left = Math.max(0, Math.min(box.left, x - reach));
+      box.top = Math.max(0, Math.min(box.top, y - reach));
+      box.right = Math.min(this.canvas.width, Math.max(box.right, x + reach));
+      box.bottom = Math.min(this.canvas.height, Math.max(box.bottom, y + reach));
+    }
+    const [width, height] = [box.right - box.left, box.bottom - box.top];
+    const scale = Math.max(1, Math.min(LONGEST / Math.max(width, height), 1 / fit));
+    const large = new OffscreenCanvas(Math.round(width * scale), Math.round(height * scale));
+    const context = large.getContext("2d");
+    context.imageSmoothingQuality = "high";
+    context.setTransform(scale, 0, 0, scale, -box.left * scale, -box.top * scale);
+    this.paint(context, paperOf(image)); // beside it too: an edge would look like ink
+    return large.convertToBlob({ type: "image/png" });
   }
 
   // The scan of what is on the sheet.
@@ -149,10 +189,20 @@ export class Sheet {
     const context = small.getContext("2d", { willReadFrequently: true });
     context.imageSmoothingQuality = "high";
     const large = new OffscreenCanvas(this.canvas.width, this.canvas.height);
-    this.paint(large.getContext("2d"), 1);
+    this.paint(large.getContext("2d"));
     context.drawImage(large, 0, 0, WIDTH, HEIGHT);
     return Uint8Array.from(greys(context), Math.round);
   }
+}
+
+// The grey of most of a picture.
+function paperOf(image) {
+  const context = new OffscreenCanvas(32, 32).getContext("2d", { willReadFrequently: true });
+  context.fillStyle = "#fff";
+  context.fillRect(0, 0, 32, 32);
+  context.drawImage(image, 0, 0, 32, 32);
+  const grey = Math.round(greys(context).sort()[512]);
+  return `rgb(${grey} ${grey} ${grey})`;
 }
 
 // The luminance of each pixel of a context, as OpenCV weighs it: 0 to 255.
