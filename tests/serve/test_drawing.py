@@ -3,9 +3,13 @@
 from collections.abc import Iterator
 from pathlib import Path
 
+import cv2
+import numpy as np
 import pytest
 
 from conftest import line_said, through_the_door
+from drawing import dot_on_ink, drop, shown, stroke
+from photographing import likeness, photographed
 from worlds import write_fold
 
 pytestmark = pytest.mark.browser
@@ -45,23 +49,12 @@ def page(request, browser, address) -> Iterator:
     assert [url for url in page.asked if not url.startswith((address, "data:", "blob:"))] == []
 
 
-def stroke(page, *points: tuple[float, float]) -> None:
-    """One stroke of the mouse, in shares of the sheet."""
-    box = page.locator("#paper").bounding_box()
-    ends = [(box["x"] + x * box["width"], box["y"] + y * box["height"]) for x, y in points]
-    page.mouse.move(*ends[0])
-    page.mouse.down()
-    for end in ends[1:]:
-        page.mouse.move(*end, steps=5)
-    page.mouse.up()
-
-
 def read_after(page, act):
     """The response to what is read after an act, shown already."""
     with page.expect_response(lambda one: "/predict" in one.url and one.ok) as told:
         act()
     told.value.finished()
-    page.wait_for_function("document.getElementById('said').textContent !== ''")
+    page.wait_for_selector("#reading[aria-busy=false]")
     return told.value
 
 
@@ -97,6 +90,9 @@ def test_undo_clear_and_keys(page):
     # The keys alone: pen down, along, pen up.
     page.focus("#paper")
     page.keyboard.press("Space")
+    assert not page.is_visible("#hint"), "it lies over the stroke"
+    assert page.inner_text("#sure") == "Drawing …"
+    assert page.is_enabled("#undo")
     for _ in range(8):
         page.keyboard.press("ArrowRight")
     read_after(page, lambda: page.keyboard.press("Space"))
@@ -125,8 +121,111 @@ def test_another_network_is_asked(page):
     answer = read_after(page, lambda: page.select_option("#network", "fold 1")).json()
     assert answer["network"] == "fold 1"
     assert "fold 1" in page.inner_text("#network-note")
-    answer = read_after(page, lambda: page.uncheck("#explain")).json()
-    assert "explanation" not in answer
+
+
+def test_what_the_network_sees_stays_where_its_heat_is_not_asked_for(page):
+    read_after(page, lambda: page.click("#samples button >> nth=1"))
+    asked = len(page.asked)
+    page.uncheck("#explain")
+    assert page.locator("#looks figure").count() == 1
+    assert page.inner_text("#looks") == "seen"
+    page.check("#explain")
+    assert page.locator("#looks figure").count() == 4
+    assert not [url for url in page.asked[asked:] if "predict" in url]
+
+
+FAILURES = {
+    "nobody there": ({}, "the server can't be reached"),
+    "a refusal": (
+        {"status": 400, "content_type": "application/json", "body": '{"error": "no ink in it"}'},
+        "no ink in it",
+    ),
+    "too many": (
+        {"status": 503, "content_type": "text/plain", "body": "Service Unavailable"},
+        "the server answers with status 503: it has too much to do; try again in a moment.",
+    ),
+}
+
+
+@pytest.mark.parametrize("failure", FAILURES)
+def test_what_fails_leaves_nothing_of_the_picture_before(failure, page):
+    answer, sentence = FAILURES[failure]
+    read_after(page, lambda: page.click("#samples button >> nth=2"))
+    page.route("**/predict*", lambda one: one.fulfill(**answer) if answer else one.abort())
+    stroke(page, (0.1, 0.1), (0.9, 0.9))
+    page.wait_for_selector("#trouble:not([hidden])")
+    assert sentence in page.inner_text("#trouble")
+    for name in ("grapheme", "sure", "said", "time"):
+        assert page.inner_text(f"#{name}") == "", name
+    assert page.locator(".bars li, #graphemes li, #looks figure, #compare tr").count() == 0
+    page.unroute("**/predict*")
+    read_after(page, lambda: page.click("#again"))
+    assert not page.is_visible("#trouble")
+    assert len(page.complaints) == 1, "the browser's own, of what failed"
+    page.complaints.clear()
+
+
+def test_an_old_reading_is_marked_while_the_next_is_read(page):
+    read_after(page, lambda: page.click("#samples button >> nth=2"))
+    held = []
+    page.route("**/predict*", lambda one, _: held.append(one))
+    stroke(page, (0.1, 0.1), (0.9, 0.9))
+    page.wait_for_selector("#reading.old[aria-busy=true]")
+    read_after(page, held[0].continue_)
+    page.wait_for_selector("#reading:not(.old)")
+
+
+def test_a_dot_on_a_photograph_leaves_it_one(page):
+    photograph = photographed(cv2.imread(str(SAMPLES / "3.png"), cv2.IMREAD_GRAYSCALE), 1)
+    drop(page, photograph)
+    before = shown(page)
+    answer = read_after(page, lambda: dot_on_ink(page, photograph))
+    assert answer.request.headers["content-type"] == "image/png"
+    assert likeness(before, shown(page)) > 0.9
+
+
+def test_a_stroke_beside_a_photograph_is_read_too(page):
+    photograph = photographed(cv2.imread(str(SAMPLES / "3.png"), cv2.IMREAD_GRAYSCALE), 1)
+    drop(page, photograph)
+    before = shown(page)
+    read_after(page, lambda: stroke(page, (0.04, 0.2), (0.04, 0.8)))
+    after = shown(page)
+    # The bar at the left, and what was there before smaller, right of it.
+    assert after[:, : after.shape[1] // 8].max() > 0.6
+    assert likeness(before, after) < 0.5
+    assert after.mean() < 0.35
+
+
+def test_blank_paper_is_told_from_writing(page):
+    drop(page, np.full((400, 600), 255, np.uint8))
+    page.wait_for_selector("#said:not(:empty)", state="attached")
+    assert page.inner_text("#sure") == "No ink is found in this picture."
+    assert page.inner_text("#grapheme") == ""
+    assert page.locator(".bars li").count() == 0
+    # One dot is ink.
+    page.click("#clear")
+    read_after(page, lambda: stroke(page, (0.5, 0.5)))
+    assert page.inner_text("#said").startswith("Read as")
+
+
+def test_a_reading_has_one_percentage(page):
+    read_after(page, lambda: page.click("#samples button >> nth=4"))
+    sure = page.inner_text("#sure").removesuffix(" sure")
+    assert sure.endswith("%")
+    assert page.inner_text("#compare tr:first-child td:last-child") == sure
+    assert page.locator("#graphemes li", has_text=page.inner_text("#grapheme")).count() >= 1
+    assert page.locator("thead th").all_inner_texts() == ["Network", "Reads", "Sure of it"]
+
+
+def test_what_a_screen_reader_is_told(page):
+    assert page.get_attribute("#paper", "role") == "application"
+    assert page.get_attribute("#paper", "aria-roledescription") == "drawing sheet"
+    answer = read_after(page, lambda: page.click("#samples button >> nth=4")).json()
+    assert page.inner_text("#said [lang=bn]") == answer["pictures"][0]["grapheme"]
+    given = page.locator(".bars li[aria-current=true]")
+    assert given.count() == page.locator(".bars li.given").count() == 3
+    for text in given.all_inner_texts():
+        assert "\N{CHECK MARK}" in text
 
 
 def test_nothing_is_wider_than_the_screen(page):
@@ -136,16 +235,20 @@ def test_nothing_is_wider_than_the_screen(page):
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("path", ["", "docs"])
+@pytest.mark.parametrize("path", ["", "#trouble", "docs"])
 def test_axe_finds_nothing_serious(path, scheme, browser, address):
     axe = pytest.importorskip("axe_playwright_python.sync_playwright", reason="no axe here")
     context = browser.new_context(bypass_csp=True, color_scheme=scheme)
     page = context.new_page()
     page.goto(address + path)
-    if not path:
+    if path != "docs":
         page.wait_for_selector("html[data-ready]")
         page.click("#samples button >> nth=0")
         page.wait_for_selector("#looks figure")
+    if path == "#trouble":
+        page.route("**/predict*", lambda one: one.abort())
+        page.click("#samples button >> nth=0")
+        page.wait_for_selector("#again")
     found = axe.Axe().run(page).response["violations"]
     context.close()
     serious = [one for one in found if one["impact"] in ("serious", "critical")]

@@ -1,148 +1,85 @@
 // The page: what is drawn is read after each stroke, and what was read is shown.
 
 import { abilities, networks, read } from "./backend.js";
+import { element, forget, isBlank, looks, part, show, trouble } from "./reading.js";
 import { Sheet } from "./sheet.js";
 
 const SAMPLES = 6;
-const HEADS = ["root", "vowel", "consonant"];
-const part = (id) => document.getElementById(id);
-const percent = (value) => `${(100 * value).toFixed(value > 0.9995 || value < 0.0995 ? 1 : 0)}\u202f%`;
+const LATE = 300; // milliseconds after which what was read before is marked as old
+const UNREADY = part("sure").textContent; // until the networks are there
+const EMPTY = "Nothing is drawn yet.";
 
 const sheet = new Sheet(part("paper"), { began: touched, changed });
 let asking = null; // the request under way
 let known = []; // networks
 
-function element(name, { text, ...attributes } = {}, ...children) {
-  const made = document.createElement(name);
-  if (text !== undefined) made.textContent = text;
-  for (const [key, value] of Object.entries(attributes)) made.setAttribute(key, value);
-  made.append(...children);
-  return made;
-}
-
 function touched() {
   part("undo").disabled = part("clear").disabled = sheet.empty;
   part("hint").hidden = !sheet.empty;
+  if (!sheet.empty && part("sure").textContent === EMPTY) part("sure").textContent = "Drawing \u2026";
 }
 
 async function changed() {
   touched();
   asking?.abort();
+  const mine = (asking = new AbortController());
+  busy(!sheet.empty);
   if (sheet.empty) {
-    forget();
+    forget(known.length ? EMPTY : UNREADY);
+    if (!known.length) again();
     return;
   }
-  const mine = (asking = new AbortController());
+  const late = setTimeout(() => mine === asking && old(), LATE);
   try {
+    const picture = await sheet.picture();
+    await ready();
     const answer = await read({
-      ...(await sheet.picture()),
+      ...picture,
       network: part("network").value,
-      explain: part("explain").checked,
+      explain: abilities.looks,
       compare: known.length > 1,
       signal: mine.signal,
     });
-    if (mine === asking) show(answer);
+    const blank = await isBlank(answer.explanation);
+    if (mine === asking) show(answer, blank);
   } catch (error) {
-    if (error.name !== "AbortError" && mine === asking) trouble(error.message);
+    if (error.name === "AbortError" || mine !== asking) return;
+    forget(""); // it was of another picture
+    trouble(`It couldn't be read: ${error.message}`, true);
+  } finally {
+    clearTimeout(late);
+    if (mine === asking) busy(false);
   }
 }
 
-function trouble(text) {
-  part("trouble").hidden = !text;
-  part("trouble").textContent = text ? `It couldn't be read: ${text}` : "";
+function busy(whether) {
+  part("reading").setAttribute("aria-busy", whether);
+  if (!whether) part("reading").classList.remove("old");
 }
 
-function forget() {
-  trouble("");
-  part("grapheme").textContent = "";
-  part("sure").textContent = "Nothing is drawn yet.";
-  part("said").textContent = "";
-  part("time").textContent = "";
-  for (const id of [...HEADS, "graphemes", "looks", "compare"]) part(id).replaceChildren();
-}
-
-function show(answer) {
-  trouble("");
-  const [found] = answer.pictures;
-  part("grapheme").textContent = found.grapheme;
-  const first = found.graphemes.find((one) => one.text === found.grapheme) ?? found.graphemes[0];
-  const sure = first.text === found.grapheme ? percent(first.probability) : "";
-  part("sure").textContent = sure ? `${sure} sure` : "Read";
-  part("graphemes").replaceChildren(
-    ...found.graphemes.map(({ text, probability }) =>
-      element("li", {}, element("span", { text, lang: "bn" }), element("span", { text: percent(probability) })),
-    ),
-  );
-  for (const head of HEADS) part(head).replaceChildren(...found[head].best.map((one) => bar(one, found[head].label)));
-  part("said").textContent = `Read as ${found.grapheme}${sure ? `, ${sure}` : ""}.`;
-  part("time").textContent = `Read in ${Math.round(answer.milliseconds)} ms.`;
-  looks(answer.explanation);
-  compare(answer.networks);
-}
-
-function bar({ label, text, probability }, given) {
-  const sign = text ? element("span", { text, lang: "bn", class: "sign" }) : element("span", { text: "none", class: "sign none" });
-  // Drawn, not styled: the page lets in no style that stands in an element.
-  const line = document.createElementNS("http://www.w3.org/2000/svg", "svg");
-  line.setAttribute("preserveAspectRatio", "none");
-  line.setAttribute("viewBox", "0 0 100 1");
-  const filled = document.createElementNS("http://www.w3.org/2000/svg", "rect");
-  filled.setAttribute("width", (100 * probability).toFixed(2));
-  filled.setAttribute("height", "1");
-  line.append(filled);
-  const share = element("span", { text: percent(probability), class: "share" });
-  const drawn = element("span", { class: "bar", "aria-hidden": "true" }, line);
-  return element("li", label === given ? { class: "given" } : {}, sign, element("span", {}, share, drawn));
-}
-
-function looks(explanation) {
-  if (!explanation) {
-    part("looks").replaceChildren();
-    return;
-  }
-  const figures = [["seen", null], ...Object.entries(explanation.looked)].map(([name, heat]) => {
-    const alt = heat ? `where it looked for the ${name}` : "the picture as the network sees it";
-    const stack = element("div", { class: "stack" }, element("img", { src: explanation.seen, alt }));
-    if (heat) stack.append(element("img", { src: heat, alt: "" }));
-    return element("figure", {}, stack, element("figcaption", { text: name }));
-  });
-  part("looks").replaceChildren(...figures);
-}
-
-function compare(answers) {
-  part("compare").replaceChildren(
-    ...Object.entries(answers ?? {}).map(([name, [found]]) =>
-      element(
-        "tr",
-        {},
-        element("th", { text: name, scope: "row" }),
-        element("td", { text: found.grapheme, lang: "bn" }),
-        element("td", { text: percent(Math.min(...HEADS.map((head) => given(found[head])))) }),
-      ),
-    ),
-  );
-}
-
-function given({ label, best }) {
-  return best.find((one) => one.label === label)?.probability ?? 0;
+// What is shown, if anything, is of an earlier picture than the one that is read.
+function old() {
+  if (part("time").textContent) part("reading").classList.add("old");
+  else if (known.length) part("sure").textContent = "Reading \u2026";
 }
 
 async function open(file) {
   if (!file) return;
   if (!["image/png", "image/jpeg"].includes(file.type)) {
-    trouble(`${file.name || "that"} is no PNG or JPEG.`);
+    trouble(`${file.name || "That"} is no PNG or JPEG.`);
     return;
   }
   try {
     sheet.show(await createImageBitmap(file), file);
   } catch {
-    trouble(`${file.name || "that"} can't be opened as a picture.`);
+    trouble(`${file.name || "That"} can't be opened as a picture.`);
   }
 }
 
 async function sample(number) {
-  const answer = await fetch(`samples/${number}.png`);
-  open(new File([await answer.blob()], `sample ${number}`, { type: "image/png" }));
+  const answer = await fetch(`samples/${number}.png`).catch(() => null);
+  if (answer?.ok) open(new File([await answer.blob()], `Sample ${number}`, { type: "image/png" }));
+  else trouble(`Sample ${number} can't be fetched.`);
 }
 
 function brush(by) {
@@ -158,7 +95,8 @@ part("file").addEventListener("change", (event) => {
   open(event.target.files[0]);
   event.target.value = "";
 });
-part("explain").addEventListener("change", changed);
+part("explain").addEventListener("change", () => looks());
+part("again").addEventListener("click", again);
 part("network").addEventListener("change", () => {
   note();
   changed();
@@ -198,7 +136,7 @@ function note() {
   part("network-note").textContent = one ? `Read by ${one.name} at ${one.image_size}${demo}.` : "";
 }
 
-async function begin() {
+function begin() {
   part("docs").hidden = !abilities.docs;
   part("explain-label").hidden = !abilities.looks;
   part("samples").replaceChildren(
@@ -208,18 +146,43 @@ async function begin() {
       return element("li", {}, button);
     }),
   );
+  again();
+}
+
+// Tries once more what failed: to read or, before, to load the networks.
+async function again() {
+  if (!sheet.empty) return changed();
+  try {
+    await ready();
+  } catch (error) {
+    forget("");
+    trouble(`The networks can't be had: ${error.message}`, true);
+  }
+}
+
+// The networks, asked for once; once more after it failed.
+let asked = null;
+function ready() {
+  asked ??= start().catch((error) => {
+    asked = null;
+    throw error;
+  });
+  return asked;
+}
+
+async function start() {
   // Else it would be fetched for the first answer, which would come in boxes.
   const letters = document.fonts.load('16px "Page Bengali"', "ক").catch(() => []);
   try {
     known = await networks();
-  } catch {
-    trouble("the networks can't be reached.");
-    return;
+  } finally {
+    part("stays")?.remove(); // ready, or what is wrong is said
   }
   part("network").replaceChildren(...known.map(({ name }) => element("option", { text: name, value: name })));
   part("networks-part").hidden = known.length < 2;
   note();
   await letters;
+  if (sheet.empty) forget(EMPTY);
   document.documentElement.dataset.ready = "true";
 }
 
