@@ -1,6 +1,7 @@
 """The page in a real browser: drawn on, and what it says; `-m browser` as of the report."""
 
 from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
 
 import cv2
@@ -226,6 +227,36 @@ def test_what_a_screen_reader_is_told(page):
     assert given.count() == page.locator(".bars li.given").count() == 3
     for text in given.all_inner_texts():
         assert "\N{CHECK MARK}" in text
+
+
+@pytest.mark.parametrize("size", [(844, 390), (667, 375), (568, 320)])
+def test_a_phone_held_sideways_has_all_of_the_sheet_and_room_beside_it(size, browser, address):
+    page = browser.new_page(viewport={"width": size[0], "height": size[1]})
+    page.goto(address)
+    page.wait_for_selector("html[data-ready]")
+    box = page.locator("#paper").bounding_box()
+    page.close()
+    assert box["y"] + box["height"] < size[1]
+    assert size[0] - box["width"] > 60, "where a finger scrolls"
+
+
+@pytest.mark.parametrize("width", [320, 360, 375])
+def test_a_narrow_screen_has_tools_in_two_rows_and_heads_in_line(width, browser, address):
+    page = browser.new_page(viewport={"width": width, "height": 700})
+    page.goto(address)
+    page.wait_for_selector("html[data-ready]")
+    read_after(page, lambda: page.click("#samples button >> nth=2"))
+    tops = """(what) => [...document.querySelectorAll(what)].map((one) => {
+        const { top, height } = one.getBoundingClientRect();
+        return Math.round(top + height / 2);
+    })"""
+    rows = sorted(page.evaluate(tops, ".tools > *"))
+    heads, bars = (page.evaluate(tops, f".heads {one}") for one in ("h3", "li:first-child"))
+    wide = page.evaluate("document.documentElement.scrollWidth")
+    page.close()
+    assert sum(after - before > 15 for before, after in pairwise(rows)) == 1
+    assert len(set(heads)) == len(set(bars)) == 1
+    assert wide == width
 
 
 def test_nothing_is_wider_than_the_screen(page):
