@@ -1,5 +1,9 @@
 """The page in a real browser: drawn on, and what it says; `-m browser` as of the report."""
 
+import json
+import os
+import subprocess
+import sys
 from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
@@ -257,6 +261,39 @@ def test_a_narrow_screen_has_tools_in_two_rows_and_heads_in_line(width, browser,
     assert sum(after - before > 15 for before, after in pairwise(rows)) == 1
     assert len(set(heads)) == len(set(bars)) == 1
     assert wide == width
+
+
+def test_the_examples_for_programs_are_whole_and_true(browser, address, tmp_path):
+    page = browser.new_page(viewport={"width": 1280, "height": 860})
+    page.goto(address + "docs")
+    cut = "[...document.querySelectorAll('pre')].filter((one) => one.scrollWidth > one.clientWidth)"
+    assert page.evaluate(f"{cut}.length") == 0
+    program, told = (page.text_content(f"#{name}") for name in ("python", "answer"))
+    page.close()
+    (tmp_path / "scan.png").write_bytes((SAMPLES / "1.png").read_bytes())
+    said = subprocess.run(
+        [sys.executable, "-c", program],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONIOENCODING": "utf-8"},
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout.split("\n")
+    assert [line.partition(" ")[0] for line in said[1:4]] == ["root", "vowel", "consonant"]
+    page = browser.new_page()
+    page.goto(address)
+    page.wait_for_selector("html[data-ready]")
+    page.route("**/predict*", lambda one: one.continue_(url=address + "predict"))
+    answer = read_after(page, lambda: page.click("#samples button >> nth=0")).json()
+    page.close()
+    assert shape(json.loads(told)) == shape(answer)
+
+
+def shape(value):
+    """The words of an answer, of a list its first entry's."""
+    if isinstance(value, dict):
+        return {key: shape(one) for key, one in value.items()}
+    return [shape(value[0])] if isinstance(value, list) else type(value)
 
 
 def test_nothing_is_wider_than_the_screen(page):
