@@ -4,16 +4,17 @@ import base64
 import hashlib
 import http.server
 import json
+import re
 import shutil
 import threading
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 
-import cv2
 import numpy as np
 import pytest
 
+from drawing import dot_on_ink, drop, shown, stroke
 from graphemes.evaluation.decide import Argmax, Joint, Prior, Tuned
 from graphemes.foundation.classes import spelled
 from graphemes.foundation.errors import DataError, UserError
@@ -23,7 +24,7 @@ from graphemes.pipeline.reader import load_reader
 from graphemes.serve import web_runtime
 from graphemes.serve.static_page import packed_rule
 from graphemes.serve.web_runtime import runtime_files
-from photographing import CHANGED, likeness, scans_of, seen
+from photographing import CHANGED, likeness, photographed, scans_of, seen
 from worlds import make_table, write_fold
 
 
@@ -57,7 +58,13 @@ def test_the_folder_holds_all_that_the_page_names(export, tmp_path, untested):
     assert {"graphemes.onnx", "colours.css", "bengali.woff", "samples/6.png"} <= inside
     assert set(web_runtime.FILES) <= inside
     assert "onnxruntime" in (page / "backend.js").read_text("utf-8")
-    assert "'wasm-unsafe-eval'" in (page / "index.html").read_text("utf-8")
+    html = (page / "index.html").read_text("utf-8")
+    assert "'wasm-unsafe-eval'" in html
+    assert re.search(r"Loading \d+ MB", html)
+    assert "must come from a web host" in html
+    assert re.findall(r'<script [^>]*src="([^"]+)"></script>', html) == ["loading.js", "page.js"]
+    assert html.count("<script") == 2, "the policy lets in no inline script"
+    assert (page / "loading.js").is_file()
     told = json.loads((page / "reading.json").read_text())
     assert told["network"]["name"] == "one network"
     around = told["spelling"]["around"]
@@ -137,8 +144,8 @@ class Silent(http.server.SimpleHTTPRequestHandler):
 
 
 @pytest.fixture(scope="module")
-def address(tmp_path_factory) -> Iterator[str]:
-    """The folder from a plain web host on this machine, with onnxruntime as npm has it."""
+def folder(tmp_path_factory) -> Path:
+    """The page with onnxruntime as npm has it."""
     from graphemes.__main__ import main
 
     place = tmp_path_factory.mktemp("alone")
@@ -147,7 +154,13 @@ def address(tmp_path_factory) -> Iterator[str]:
     if shutil.which("npm") is None:
         pytest.skip("there is no npm here")
     assert main(["export", "format=page", "images=8", *words]) == 0
-    handler = partial(Silent, directory=place / "page")
+    return place / "page"
+
+
+@pytest.fixture(scope="module")
+def address(folder) -> Iterator[str]:
+    """The folder from a plain web host on this machine."""
+    handler = partial(Silent, directory=folder)
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
         yield f"http://127.0.0.1:{server.server_port}/"
@@ -166,12 +179,8 @@ def test_it_reads_with_the_network_cut(browser, address):
     page.wait_for_selector("html[data-ready]")
     assert all(url.startswith((address, "data:", "blob:")) for url in asked)
     context.set_offline(True)
-    box = page.locator("#paper").bounding_box()
-    page.mouse.move(box["x"] + 80, box["y"] + 60)
-    page.mouse.down()
-    page.mouse.move(box["x"] + 200, box["y"] + 120, steps=5)
-    page.mouse.up()
-    page.wait_for_function("document.getElementById('said').textContent !== ''")
+    stroke(page, (0.15, 0.2), (0.4, 0.4))
+    page.wait_for_selector("#said:not(:empty)", state="attached")
     assert page.locator("#root li").count() == 5
     assert page.locator("#looks figure").count() == 1
     assert not page.is_visible("#explain-label")
@@ -189,13 +198,8 @@ def test_a_photograph_shows_its_writing_to_the_network(kind, browser, address, d
     found, others = [], []
     for number, scan in enumerate(scans):
         picture = CHANGED[kind](scan, number) if kind in CHANGED else scan
-        colours = picture[..., ::-1] if picture.ndim == 3 else picture
-        body = cv2.imencode(".png", colours)[1].tobytes()
-        page.evaluate("document.getElementById('looks').replaceChildren()")
-        page.set_input_files("#file", {"name": "a.png", "mimeType": "image/png", "buffer": body})
-        shown = page.wait_for_selector("#looks img").get_attribute("src")
-        png = base64.b64decode(shown.partition(",")[2])
-        ink = 1 - cv2.imdecode(np.frombuffer(png, np.uint8), cv2.IMREAD_GRAYSCALE) / 255
+        drop(page, picture)
+        ink = shown(page)
         found.append(likeness(seen(scan), ink))
         others.append(likeness(seen(scans[(number + 1) % len(scans)]), ink))
     page.close()
@@ -222,4 +226,78 @@ def test_rules_weigh_as_in_python(which, browser, address):
         expected = rule.weighed(table.probabilities)
         for got, values in zip(found, expected, strict=True):
             np.testing.assert_allclose(got, values[row], rtol=1e-4, atol=1e-7)
+    page.close()
+
+
+@pytest.mark.browser
+def test_a_dot_on_a_photograph_leaves_it_one(browser, address, demo):
+    photograph = photographed(scans_of(demo / "train_image_data_0.parquet")[0], 1)
+    page = browser.new_page()
+    page.goto(address)
+    page.wait_for_selector("html[data-ready]")
+    drop(page, photograph)
+    before = shown(page)
+    dot_on_ink(page, photograph)
+    after = shown(page)
+    drop(page, np.full((400, 600), 255, np.uint8))
+    page.wait_for_selector("#said:text('No ink')", state="attached")
+    page.close()
+    assert likeness(before, after) > 0.9
+
+
+@pytest.mark.browser
+def test_it_says_that_it_loads_and_reads_what_was_drawn_meanwhile(browser, address):
+    page = browser.new_page()
+    held = []
+    page.route("**/graphemes.onnx", lambda one, _: held.append(one))
+    page.goto(address)
+    stroke(page, (0.3, 0.3), (0.7, 0.3), (0.6, 0.8))
+    page.wait_for_selector("#reading[aria-busy=true]")
+    assert re.match(r"Loading \d+ MB; what is drawn meanwhile", page.inner_text("#sure"))
+    assert page.is_visible("#stays")
+    held[0].continue_()
+    page.wait_for_selector("#said:text('Read as')", state="attached")
+    assert page.locator("#stays").count() == 0
+    page.close()
+
+
+def trouble_of(page) -> str:
+    page.wait_for_selector("#trouble:not([hidden])")
+    assert page.locator("#stays").count() == 0
+    assert page.inner_text("#sure") == ""
+    return page.inner_text("#trouble")
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize("name", ["page.js", "photographs.js", "ort.wasm.bundle.min.mjs"])
+def test_a_module_that_is_not_there_is_said(name, browser, address):
+    page = browser.new_page()
+    page.route(f"**/{name}", lambda one: one.fulfill(status=404))
+    page.goto(address)
+    assert "page.js or a module that it names couldn't be loaded" in trouble_of(page)
+    page.close()
+
+
+@pytest.mark.browser
+def test_opened_as_a_file_it_says_what_to_do(browser, folder):
+    page = browser.new_page()
+    page.goto((folder / "index.html").as_uri())
+    assert "README.txt beside it says how to look at it" in trouble_of(page)
+    page.close()
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize("name", ["graphemes.onnx", "ort-wasm-simd-threaded.wasm"])
+def test_a_network_that_is_not_there_is_said_as_often_as_one_draws(name, browser, address):
+    page = browser.new_page()
+    page.route(f"**/{name}", lambda one: one.fulfill(status=404))
+    page.goto(address)
+    sentence = f"{name} couldn't be loaded: the web host answers with status 404"
+    assert sentence in trouble_of(page)
+    stroke(page, (0.3, 0.3), (0.7, 0.3), (0.6, 0.8))
+    page.wait_for_selector("#trouble:text('It could')")
+    assert sentence in trouble_of(page)
+    page.unroute(f"**/{name}")
+    page.click("#again")
+    page.wait_for_selector("#said:text('Read as')", state="attached")
     page.close()

@@ -32,6 +32,10 @@ POLICY = (
     " connect-src 'self'; img-src 'self' data: blob:; base-uri 'none'; form-action 'none'"
 )
 _HEAD = '<meta charset="utf-8">'
+_LOADING = "Loading …</p>"
+_STAYS = """<p id="stays" class="quiet">If this stays, a part of the page couldn't be loaded.
+Its whole folder must come from a web host: opened as a file it can't begin. README.txt says how to
+look at it here.</p>"""
 _README = """This folder is a page that reads handwritten Bengali graphemes in the browser.
 Give it to any web host; nothing on it asks another. To look at it here:
 
@@ -58,17 +62,26 @@ class StaticPage:
             for one in root.joinpath(part).iterdir():
                 if one.is_file():
                     (folder / place / one.name).write_bytes(one.read_bytes())
-        index = folder / "index.html"
-        policy = f'<meta http-equiv="Content-Security-Policy" content="{POLICY}">'
-        html = index.read_text("utf-8")
-        assert _HEAD in html, "the page's head begins with its letters"
-        index.write_text(html.replace(_HEAD, f"{_HEAD}\n{policy}", 1), "utf-8")
         (folder / "colours.css").write_text(colours(), "utf-8")
         (folder / "bengali.woff").write_bytes(bengali_woff())
         (folder / "README.txt").write_text(_README, "utf-8")
         for path in self._runtime:
             shutil.copyfile(path, folder / path.name)
         write_json(folder / "reading.json", reading(plan.chosen.rule, ready))
+        index = folder / "index.html"
+        size = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
+        index.write_text(_published(index.read_text("utf-8"), size), "utf-8")
+
+
+def _published(html: str, size: int) -> str:
+    """The page with a policy of its own, and what is said while its `size` bytes are loaded."""
+    policy = f'<meta http-equiv="Content-Security-Policy" content="{POLICY}">'
+    head = f'{_HEAD}\n{policy}\n<script src="loading.js"></script>'
+    sentence = f"Loading {size / 1e6:.0f} MB; what is drawn meanwhile is read then.</p>\n{_STAYS}"
+    for place, text in ((_HEAD, head), (_LOADING, sentence)):
+        assert html.count(place) == 1, f"the page has {place} once"
+        html = html.replace(place, text)
+    return html
 
 
 def reading(rule: Decision, ready: ReadyNetworks) -> dict[str, Any]:

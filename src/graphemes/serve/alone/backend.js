@@ -9,17 +9,41 @@ const HEADS = ["root", "vowel", "consonant"];
 const BEST = 5; // classes and graphemes that are given, as by the server
 
 ort.env.wasm.numThreads = 1; // more need headers that an ordinary host doesn't send
-ort.env.wasm.wasmPaths = { wasm: new URL("ort-wasm-simd-threaded.wasm", import.meta.url).href };
-const loading = load();
+let loading = null;
+
+// Once; again after it failed.
+function loaded() {
+  loading ??= load().catch((error) => {
+    loading = null;
+    throw error;
+  });
+  return loading;
+}
 
 async function load() {
-  const about = await (await fetch("reading.json")).json();
-  const session = await ort.InferenceSession.create("graphemes.onnx", { executionProviders: ["wasm"] });
+  const names = ["reading.json", "graphemes.onnx", "ort-wasm-simd-threaded.wasm"];
+  const [json, graph, program] = await Promise.all(names.map(bytes));
+  const about = JSON.parse(new TextDecoder().decode(json));
+  ort.env.wasm.wasmBinary = program;
+  const session = await ort.InferenceSession.create(new Uint8Array(graph), { executionProviders: ["wasm"] }).catch((error) => {
+    throw new Error(`onnxruntime can't begin: ${error.message}`);
+  });
   return { about: { ...about, rule: unpacked(about.rule) }, session };
 }
 
+// Fetched here, not by onnxruntime, which tells its users nothing of what failed.
+async function bytes(name) {
+  let why = "the web host can't be reached";
+  try {
+    const answer = await fetch(name);
+    if (answer.ok) return await answer.arrayBuffer();
+    why = `the web host answers with status ${answer.status}; are all files of the page's folder there?`;
+  } catch { /* said below */ }
+  throw new Error(`${name} couldn't be loaded: ${why}`);
+}
+
 export async function networks() {
-  const { about, session } = await loading;
+  const { about, session } = await loaded();
   // The first picture takes longer than all others: not the one that is drawn.
   await session.run({ scan: new ort.Tensor("uint8", new Uint8Array(HEIGHT * WIDTH).fill(255), [1, HEIGHT, WIDTH]) });
   return [about.network];
@@ -27,7 +51,7 @@ export async function networks() {
 
 export async function read({ scan, file, signal }) {
   const began = performance.now();
-  const { about, session } = await loading;
+  const { about, session } = await loaded();
   const pixels = file ? await scanOf(file) : scan;
   const found = await session.run({ scan: new ort.Tensor("uint8", pixels, [1, HEIGHT, WIDTH]) });
   if (signal?.aborted) throw new DOMException("another was drawn", "AbortError");
