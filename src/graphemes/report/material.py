@@ -55,10 +55,7 @@ def gather(layout: Layout) -> Material:
     """A run's finished folds. Raises DataError where there is none, or a file isn't whole."""
     places = scored_folds(layout)
     if not places:
-        raise DataError(
-            f"{layout.run_dir}: no finished fold with an out-of-fold table, so nothing to report;"
-            f" train one first: {CALL} fold=0"
-        )
+        raise DataError(_nothing_to_report(layout))
     table = concatenate([read_oof(place.oof) for place in places])
     guess = likeliest(table.probabilities)
     return Material(
@@ -71,6 +68,19 @@ def gather(layout: Layout) -> Material:
         make_report(table, guess),
         _decisions(layout, places),
         training_counts(table, folds_source(layout, places)),
+    )
+
+
+def _nothing_to_report(layout: Layout) -> str:
+    train = f"{CALL} fold=0" + (f" name={layout.name}" if layout.name else "")
+    if layout.fold("none").finished:
+        return (
+            f"{layout.run_dir}: trained on every row (fold=none), so no image is left to judge it"
+            f" and nothing to report; to see how such a network reads, train a fold too: {train}"
+        )
+    return (
+        f"{layout.run_dir}: no finished fold with an out-of-fold table, so nothing to report;"
+        f" train one first: {train}"
     )
 
 
