@@ -8,6 +8,7 @@ from html.parser import HTMLParser
 from pathlib import Path
 
 import numpy as np
+import pyarrow.parquet as pq
 import pytest
 
 from graphemes.evaluation.oof import read_oof, write_oof
@@ -15,7 +16,7 @@ from graphemes.foundation.classes import VOWELS, sign_on_circle
 from graphemes.foundation.heads import HEADS
 from graphemes.report.page import font_address
 from graphemes.report.pictures import TALLEST, cut
-from worlds import make_table
+from worlds import make_table, write_synthetic
 
 
 class Elements(HTMLParser):
@@ -126,6 +127,46 @@ def rewritten(reported: Path, tmp_path: Path):
     )
     write_oof(path, table)
     return work, table
+
+
+def test_without_data_dir_the_images_are_those_that_the_record_names(reported, tmp_path, run):
+    work, images = tmp_path / "work", reported.parent / "images"
+    shutil.copytree(reported / "folds", work / "folds")
+    said = run("report", work_dir=work, device="cpu")
+    assert said.code == 0, said.err
+    assert f"the images are those of data_dir={images}, as the run's record says" in said.out
+    page = work / "folds" / "report.html"
+    assert Elements(page.read_text("utf-8")).all("img")
+    assert said.out.splitlines()[-1] == (
+        f"{page}: written, {page.stat().st_size / 1e6:.1f} MB; open it in a browser"
+    )
+
+
+def test_a_recorded_data_dir_that_is_no_longer_the_runs_is_left_alone(reported, tmp_path, run):
+    work = tmp_path / "work"
+    shutil.copytree(reported / "folds", work / "folds")
+    record = work / "folds" / "fold0" / "run.json"
+    known = json.loads(record.read_text())
+    (empty := tmp_path / "empty").mkdir()
+    others = write_synthetic(tmp_path / "others", 90)
+    shard = next(others.glob("train_image_data_*.parquet"))
+    table = pq.read_table(shard)  # these names, but other pictures
+    names = table["image_id"].take(list(reversed(range(table.num_rows))))
+    pq.write_table(table.set_column(0, table.field("image_id"), names), shard)
+    smaller = write_synthetic(tmp_path / "smaller", 20)
+    for place in [empty, "s3://bucket/folder", "x" * 5000, 7, others, smaller]:
+        named = str(place) if isinstance(place, Path) else place
+        settings = {**known["settings"], "data_dir": named}
+        record.write_text(json.dumps({**known, "settings": settings}))
+        said = run("report", work_dir=work, device="cpu")
+        assert said.code == 0, said.err
+        why = "are of other images than those" if place in (others, smaller) else "aren't here"
+        warning = next(line for line in said.out.splitlines() if line.startswith("WARNING: "))
+        assert why in warning, place
+        assert "MB, WITHOUT PICTURES; open it" in said.out.splitlines()[-1]
+        assert not Elements((work / "folds" / "report.html").read_text("utf-8")).all("img")
+    # Nor is what can't be of the run decoded.
+    assert not any("smaller" in path.name for path in (work / "data" / "cache").glob("*"))
 
 
 def test_what_a_file_says_is_never_html(reported, tmp_path, run):
