@@ -1,6 +1,7 @@
 """report: one file that asks for nothing else, and says what the run's files say."""
 
 import dataclasses
+import itertools
 import json
 import re
 import shutil
@@ -14,6 +15,7 @@ import pytest
 from graphemes.evaluation.oof import read_oof, write_oof
 from graphemes.foundation.classes import VOWELS, sign_on_circle
 from graphemes.foundation.heads import HEADS
+from graphemes.report.charts import Line, curves_chart, scores_chart
 from graphemes.report.page import font_address
 from graphemes.report.pictures import TALLEST, cut
 from worlds import make_table, write_synthetic
@@ -225,6 +227,58 @@ def test_a_report_that_cannot_be_written_costs_no_training(reported, tmp_path, t
     said = train(data_dir=reported.parent / "images", work_dir=tmp_path, report="true", limit=20)
     assert said.code == 0, said.err
     assert said.out.splitlines()[-1].startswith("no report: ")
+
+
+def log_of(epochs: int, score: float) -> list[dict]:
+    recall = {head.name: score for head in HEADS}
+    return [
+        {"epoch": epoch, "loss": 1 / epoch, "score": score, "recall": recall}
+        for epoch in range(1, epochs + 1)
+    ]
+
+
+def words_at(svg: str) -> dict[str, float]:
+    """Each text of a chart, and how far down it stands."""
+    found = re.findall(r"<text([^>]*)>([^<]*)</text>", svg)
+    return {
+        text: float(re.search(r'\by="([\d.]+)"', attrs)[1])
+        for attrs, text in found
+        if 'y="' in attrs
+    }
+
+
+def test_no_two_folds_of_ten_are_drawn_alike():
+    svg = str(curves_chart({f"fold {fold}": log_of(3, 0.9 + fold / 200) for fold in range(10)}))
+    looks = []
+    for style in re.findall(r'<path d="[^"]*" clip-path="[^"]*" style="(fill: none; [^"]*)"', svg):
+        colour = re.search(r"stroke: (var\(--[\w-]+\))", style)[1]
+        dash = re.search(r"stroke-dasharray: ([\d., ]+)", style)
+        if "--grid" not in colour:
+            looks.append((colour, dash[1] if dash else "solid"))
+    assert len(looks) == 2 * 10, "one of each fold in each of two charts"
+    assert len(set(looks)) == 10
+    # Of the usual five each has a dash of its own, for who can't tell hues apart.
+    assert len({dash for _, dash in looks[:5]}) == 5
+
+
+@pytest.mark.parametrize(
+    "runs", [["fold 0"], ["fold 0", "fold 1"], ["a", "a name as long as this one, or longer"]]
+)
+def test_a_legend_lies_below_the_axes(runs):
+    svg = str(curves_chart({name: log_of(3, 0.9) for name in runs}))
+    found = words_at(svg)
+    labels = runs if len(runs) > 1 else ["root", "vowel", "consonant"]
+    assert all(found[label] > found["epoch"] for label in labels)
+
+
+@pytest.mark.parametrize("gap", [0.0003, 0.0024, 0.005, 0.011])
+def test_scores_that_lie_close_leave_room_between_their_ticks(gap):
+    svg = str(scores_chart([Line("one run", 0.9598), Line("a-run-of-a-long-name", 0.9598 - gap)]))
+    ticks = re.findall(r'<text[^>]*middle[^>]*\bx="([\d.]+)"[^>]*>(0\.\d+)</text>', svg)
+    places = [(float(x), 5.5 * len(text)) for x, text in ticks]  # of 9 points a digit takes 5.5
+    assert len(places) > 1
+    for (left, wide), (right, _) in itertools.pairwise(places):
+        assert right - left > 1.3 * wide
 
 
 def test_the_font_has_what_a_page_says_and_little_more():

@@ -4,6 +4,7 @@ Colours are words of the page's style sheet, so that a chart follows it from lig
 """
 
 import io
+import math
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -20,6 +21,7 @@ from graphemes.foundation.arrays import Floats, Integers
 from graphemes.foundation.heads import HEADS, PerHead
 
 # What matplotlib draws with, each to become a word of the style sheet.
+_HUES = 5  # of lines beside each other
 _COLOURS = {
     "ink": "#010101",
     "muted": "#020202",
@@ -29,9 +31,21 @@ _COLOURS = {
     "consonant": "#060606",
     "accent": "#070707",
 }
+    **{f"line-{number}": f"#0808{number:02}" for number in range(_HUES)},
 INK, MUTED, GRID, ACCENT = (_COLOURS[key] for key in ("ink", "muted", "grid", "accent"))
 OF_HEAD = PerHead(*(_COLOURS[head.name] for head in HEADS))
 _WIDTH = 4.6  # inches: letters stay legible where a phone shows it at 330 points
+# Of five lines each has a dash of its own, for who can't tell hues apart; of 25 none is another's.
+_LINES = [_COLOURS[f"line-{number}"] for number in range(_HUES)]
+_DASHES: list[Any] = [
+    "-",
+    (0, (5, 1.6)),
+    (0, (1.2, 1.2)),
+    (0, (6, 1.6, 1.2, 1.6)),
+    (0, (3, 1.2, 1.2, 1.2, 1.2, 1.2)),
+]
+_DASH, _LETTER = 45, 5  # points that an entry of a legend takes, and each of its letters
+_TICKS = 5  # of an axis of scores: four decimals each, as narrow as a phone
 _LOOKS = {
     "svg.fonttype": "none",  # letters stay text: to be found, read aloud, in the page's font
     "font.family": "sans-serif",
@@ -89,6 +103,7 @@ def scores_chart(lines: Sequence[Line]) -> Markup:
         values = [line.value for line in lines]
         room = max(values) - min(values) or 0.01
         axes.set_xlim(min(values) - 0.08 * room, max(values) + 0.34 * room)
+        axes.xaxis.set_major_locator(MaxNLocator(nbins=_TICKS))
         axes.set_ylim(-0.7, len(lines) - 0.3)
         axes.spines["left"].set_visible(False)
         axes.tick_params(length=0)
@@ -107,29 +122,33 @@ def curves_chart(logs: dict[str, list[dict[str, Any]]]) -> Markup:
         upper, lower = figure.subplots(2, 1, sharex=True)
         for number, (name, log) in enumerate(logs.items()):
             epochs = [entry["epoch"] for entry in log]
-            dash = ("-", "--", "-.", ":")[number % 4]
-            upper.plot(epochs, [entry["loss"] for entry in log], dash, color=ACCENT, lw=1.5)
+            upper.plot(epochs, [entry["loss"] for entry in log], **look)
             judged = [entry for entry in log if entry.get("score") is not None]
             seen = [entry["epoch"] for entry in judged]
             scores = [entry["score"] for entry in judged]
-            lower.plot(seen, scores, dash, color=ACCENT, lw=1.5, label=name if several else "score")
+            colour = _LINES[number % _HUES] if several else ACCENT
+            look = {"color": colour, "ls": _DASHES[(number + number // _HUES) % _HUES], "lw": 1.5}
+            lower.plot(seen, scores, **look, label=name if several else "score")
             if not several:
-                for head, colour in zip(HEADS, OF_HEAD, strict=True):
+                for head, own in zip(HEADS, OF_HEAD, strict=True):
                     found = [entry["recall"][head.name] for entry in judged]
-                    lower.plot(seen, found, lw=1, color=colour, label=f"{head.name} recall")
+                    lower.plot(seen, found, lw=1, color=own, label=head.name)
             if judged:
-                lower.plot(seen[-1], scores[-1], "o", color=ACCENT, ms=4)
+                lower.plot(seen[-1], scores[-1], "o", color=colour, ms=4)
         upper.set(ylabel="training loss", ylim=(0, None))
-        lower.set(xlabel="epoch", ylabel="on the fold")
+        lower.set(xlabel="epoch", ylabel="score" if several else "score, recalls")
         lower.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
-        lower.legend(loc="lower right", fontsize=8)
+        _legend(figure, entries)
 
     last = [
         f"{name}: {log[-1]['score']:.4f} after epoch {log[-1]['epoch']}"
         for name, log in logs.items()
         if log[-1].get("score") is not None
     ]
-    return _drawn(draw, 3.9, f"Learning curves. {'; '.join(last)}", "curves")
+    return _drawn(
+        draw, 3.9 + _legend_height(entries), f"Learning curves. {'; '.join(last)}", "curves"
+    )
+    entries = [*logs] if several else ["score", *(head.name for head in HEADS)]
 
 
 def calibration_chart(found: PerHead[Calibration]) -> Markup:
@@ -148,10 +167,10 @@ def calibration_chart(found: PerHead[Calibration]) -> Markup:
             xlim=(-0.02, 1.04),
             ylim=(-0.02, 1.04),
         )
-        axes.legend(loc="upper left", fontsize=8)
+        _legend(figure, [head.name for head in HEADS])
 
     errors = ", ".join(f"{h.name} {one.error:.3f}" for h, one in zip(HEADS, found, strict=True))
-    return _drawn(draw, 3.2, f"Calibration: expected error {errors}", "calibration")
+    return _drawn(draw, 3.4, f"Calibration: expected error {errors}", "calibration")
 
 
 def frequency_chart(images: PerHead[Integers], recall: PerHead[Floats]) -> Markup:
@@ -172,7 +191,10 @@ def frequency_chart(images: PerHead[Integers], recall: PerHead[Floats]) -> Marku
             )
         axes.set_xscale("log")
         axes.set(xlabel="training images of the class", ylabel="recall", ylim=(None, 1.02))
-        axes.legend(loc="lower right", fontsize=8)
+        _legend(figure, [head.name for head in HEADS])
+
+    return _drawn(draw, 3.4, "Recall of each class against its training images", "frequency")
+
 
     return _drawn(draw, 3.2, "Recall of each class against its training images", "frequency")
 
@@ -214,6 +236,24 @@ def _inlined(svg: str, said: str) -> Markup:
     svg = re.sub(r"<metadata>.*?</metadata>", "", svg, flags=re.DOTALL)
     for name, colour in _COLOURS.items():
         svg = svg.replace(colour, f"var(--{name})")
+def _legend(figure: Figure, labels: Sequence[str]) -> None:
+    """What the lines are, below the axes: within them it would lie over some."""
+    across = _across(labels)
+    figure.legend(loc="outside lower center", ncols=across, fontsize=8, handlelength=2.8)
+
+
+def _legend_height(labels: Sequence[str]) -> float:
+    """Inches."""
+    return 0.2 * math.ceil(len(labels) / _across(labels))
+
+
+def _across(labels: Sequence[str]) -> int:
+    """How many entries of a legend find room in a row."""
+    widths = [_DASH + _LETTER * len(label) for label in labels]
+    room = int(72 * _WIDTH)
+    return len(labels) if sum(widths) <= room else max(1, room // max(widths))
+
+
     # Names of groups are the same in each chart; kept are those that something refers to.
     meant = set(re.findall(r"#([\w.-]+)", svg))
     svg = re.sub(r' id="([^"]*)"', lambda one: one[0] if one[1] in meant else "", svg)
