@@ -15,9 +15,12 @@ import pytest
 from graphemes.evaluation.oof import read_oof, write_oof
 from graphemes.foundation.classes import VOWELS, sign_on_circle
 from graphemes.foundation.heads import HEADS
+from graphemes.foundation.layout import Layout
 from graphemes.report.charts import Line, curves_chart, scores_chart
+from graphemes.report.material import gather
 from graphemes.report.page import font_address
 from graphemes.report.pictures import TALLEST, cut
+from graphemes.report.run_page import headline
 from worlds import make_table, write_synthetic
 
 
@@ -113,6 +116,80 @@ def test_a_run_with_fitted_rules_and_unseen_graphemes_shows_them(reported, tmp_p
     html = page.read_text("utf-8")
     assert "Graphemes seen in training, and not" in html
     assert f"{len(table.image_ids):,}" in html
+
+
+def won_by(rule: str, work: Path) -> dict:
+    """The decisions of a run's tables, as if this rule had won on them."""
+    path = work / "folds" / "decisions.json"
+    value = {**json.loads(path.read_text()), "winner": rule}
+    del value["checksum"]
+    path.write_text(json.dumps(value))
+    return value
+
+
+def test_all_scores_by_decision_rules_are_on_the_scale_that_they_are_judged_on(
+    reported, tmp_path, run
+):
+    work, _ = rewritten(reported, tmp_path)
+    assert run("score", work_dir=work, decide="prior").code == 0
+    decisions = won_by("prior", work)
+    assert run("report", work_dir=work, device="cpu").code == 0
+    nested = decisions["nested"]
+    assert decisions["judged_by"] == "weighted"
+    html = (work / "folds" / "report.html").read_text("utf-8")
+    first = re.search(r'<div class="first"><dt>(.*?)</dt><dd>(.*?)</dd>', html, re.DOTALL)
+    assert first[2] == f"{nested['auto']['judged']:.4f}" != f"{nested['auto']['score']:.4f}"
+    words = " ".join(first[1].split())
+    assert "unseen graphemes weigh 5.8 %, decided by auto: " in words
+    assert f"{decisions['winner']} wins, so predict takes it" in words
+    charts = [attrs["aria-label"] for attrs in Elements(html).all("svg")]
+    (rules,) = [label for label in charts if label.startswith("Decision rules: ")]
+    for name, row in nested.items():
+        label = f"{name} (taken)" if name == decisions["winner"] else name
+        assert f"{label} {row['judged']:.4f}" in rules
+    # What others reached belongs beside one scale or the other.
+    (published,) = [label for label in charts if label.startswith("Scores: ")]
+    assert f"this run, weighted {nested['auto']['judged']:.4f}" in published
+    assert f"this run, seen only {nested['auto']['seen']:.4f}" in published
+    # The recalls beside it are of one score, and that one stands there too.
+    weighted = json.loads((work / "folds" / "scores.json").read_text())["overall"]["weighted"]
+    figures = html[html.index('<dl class="figures">') : html.index("</dl>")]
+    for value in (nested["argmax"]["judged"], *weighted["recall"].values()):
+        assert f"<dd>{value:.4f}</dd>" in figures
+    assert f"{weighted['score']:.4f}" == f"{nested['argmax']['judged']:.4f}"
+
+
+def test_the_headline_names_what_it_is_of(reported, tmp_path, run):
+    work, _ = rewritten(reported, tmp_path)
+    layout = Layout(work)
+    before = headline(gather(layout))
+    assert (before.rule, before.by, before.weighted) == ("argmax", "argmax", True)
+    assert run("score", work_dir=work, decide="prior").code == 0
+    won_by("prior", work)
+    material = gather(layout)
+    file = material.decisions
+    assert headline(material).by == "auto: prior"
+    assert headline(material).argmax == pytest.approx(before.score)
+    # Argmax isn't fitted, so where it is taken its own score is the honest one.
+    plain = dataclasses.replace(material, decisions=dataclasses.replace(file, winner="argmax"))
+    assert headline(plain).score == file.nested["argmax"].judged
+    assert headline(plain).by == "argmax"
+    rows = {name: row for name, row in file.nested.items() if name != "auto"}
+    earlier = dataclasses.replace(material, decisions=dataclasses.replace(file, nested=rows))
+    assert headline(earlier).score == rows[file.winner].judged
+    assert headline(earlier).by == file.winner
+
+
+def test_runs_on_two_scales_are_told_apart(reported, tmp_path, run):
+    work, _ = rewritten(reported, tmp_path)
+    shutil.copytree(reported / "folds" / "other", work / "folds" / "other")
+    path = work / "folds" / "other" / "fold0" / "oof.parquet"
+    table = read_oof(path)
+    write_oof(path, dataclasses.replace(table, seen=np.ones(len(table.image_ids), bool)))
+    said = run("report", work_dir=work, runs="-,other")
+    assert said.code == 0, said.err
+    html = (work / "folds" / "runs.html").read_text("utf-8")
+    assert "Two scales: only in the scores of the run without a name unseen" in html
 
 
 def rewritten(reported: Path, tmp_path: Path):

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 from markupsafe import Markup, escape
 from matplotlib import style
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
@@ -20,8 +21,8 @@ from graphemes.evaluation.calibration import Calibration
 from graphemes.foundation.arrays import Floats, Integers
 from graphemes.foundation.heads import HEADS, PerHead
 
-# What matplotlib draws with, each to become a word of the style sheet.
 _HUES = 5  # of lines beside each other
+# What matplotlib draws with, each to become a word of the style sheet.
 _COLOURS = {
     "ink": "#010101",
     "muted": "#020202",
@@ -30,11 +31,10 @@ _COLOURS = {
     "vowel": "#050505",
     "consonant": "#060606",
     "accent": "#070707",
-}
     **{f"line-{number}": f"#0808{number:02}" for number in range(_HUES)},
+}
 INK, MUTED, GRID, ACCENT = (_COLOURS[key] for key in ("ink", "muted", "grid", "accent"))
 OF_HEAD = PerHead(*(_COLOURS[head.name] for head in HEADS))
-_WIDTH = 4.6  # inches: letters stay legible where a phone shows it at 330 points
 # Of five lines each has a dash of its own, for who can't tell hues apart; of 25 none is another's.
 _LINES = [_COLOURS[f"line-{number}"] for number in range(_HUES)]
 _DASHES: list[Any] = [
@@ -46,6 +46,7 @@ _DASHES: list[Any] = [
 ]
 _DASH, _LETTER = 45, 5  # points that an entry of a legend takes, and each of its letters
 _TICKS = 5  # of an axis of scores: four decimals each, as narrow as a phone
+_WIDTH = 4.6  # inches: letters stay legible where a phone shows it at 330 points
 _LOOKS = {
     "svg.fonttype": "none",  # letters stay text: to be found, read aloud, in the page's font
     "font.family": "sans-serif",
@@ -97,14 +98,12 @@ def scores_chart(lines: Sequence[Line]) -> Markup:
                 weight=weight,
             )
         axes.set_yticks(places, [line.label for line in lines])
-        for label, line in zip(axes.get_yticklabels(), lines, strict=True):
-            label.set_color(ACCENT if line.own else INK)
-            label.set_fontweight("bold" if line.own else "normal")
+        _mark_own(axes, [line.own for line in lines])
         values = [line.value for line in lines]
         room = max(values) - min(values) or 0.01
         axes.set_xlim(min(values) - 0.08 * room, max(values) + 0.34 * room)
-        axes.xaxis.set_major_locator(MaxNLocator(nbins=_TICKS))
         axes.set_ylim(-0.7, len(lines) - 0.3)
+        axes.xaxis.set_major_locator(MaxNLocator(nbins=_TICKS))
         axes.spines["left"].set_visible(False)
         axes.tick_params(length=0)
         axes.grid(axis="y")
@@ -114,6 +113,13 @@ def scores_chart(lines: Sequence[Line]) -> Markup:
     return _drawn(draw, 0.28 * len(lines) + 0.6, f"Scores: {said}", "scores")
 
 
+def _mark_own(axes: Axes, own: Sequence[bool]) -> None:
+    """The labels of rows, our own marked."""
+    for label, mine in zip(axes.get_yticklabels(), own, strict=True):
+        label.set_color(ACCENT if mine else INK)
+        label.set_fontweight("bold" if mine else "normal")
+
+
 def curves_chart(logs: dict[str, list[dict[str, Any]]]) -> Markup:
     """The loss of training and the score on the fold, epoch by epoch, a line a fold or run."""
     several = len(logs) > 1
@@ -121,13 +127,13 @@ def curves_chart(logs: dict[str, list[dict[str, Any]]]) -> Markup:
     def draw(figure: Figure) -> None:
         upper, lower = figure.subplots(2, 1, sharex=True)
         for number, (name, log) in enumerate(logs.items()):
+            colour = _LINES[number % _HUES] if several else ACCENT
+            look = {"color": colour, "ls": _DASHES[(number + number // _HUES) % _HUES], "lw": 1.5}
             epochs = [entry["epoch"] for entry in log]
             upper.plot(epochs, [entry["loss"] for entry in log], **look)
             judged = [entry for entry in log if entry.get("score") is not None]
             seen = [entry["epoch"] for entry in judged]
             scores = [entry["score"] for entry in judged]
-            colour = _LINES[number % _HUES] if several else ACCENT
-            look = {"color": colour, "ls": _DASHES[(number + number // _HUES) % _HUES], "lw": 1.5}
             lower.plot(seen, scores, **look, label=name if several else "score")
             if not several:
                 for head, own in zip(HEADS, OF_HEAD, strict=True):
@@ -140,6 +146,7 @@ def curves_chart(logs: dict[str, list[dict[str, Any]]]) -> Markup:
         lower.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
         _legend(figure, entries)
 
+    entries = [*logs] if several else ["score", *(head.name for head in HEADS)]
     last = [
         f"{name}: {log[-1]['score']:.4f} after epoch {log[-1]['epoch']}"
         for name, log in logs.items()
@@ -148,7 +155,6 @@ def curves_chart(logs: dict[str, list[dict[str, Any]]]) -> Markup:
     return _drawn(
         draw, 3.9 + _legend_height(entries), f"Learning curves. {'; '.join(last)}", "curves"
     )
-    entries = [*logs] if several else ["score", *(head.name for head in HEADS)]
 
 
 def calibration_chart(found: PerHead[Calibration]) -> Markup:
@@ -196,46 +202,40 @@ def frequency_chart(images: PerHead[Integers], recall: PerHead[Floats]) -> Marku
     return _drawn(draw, 3.4, "Recall of each class against its training images", "frequency")
 
 
-    return _drawn(draw, 3.2, "Recall of each class against its training images", "frequency")
+@dataclass(frozen=True)
+class Rule:
+    """A decision rule as it was judged: its score, and the error of its gain over argmax."""
+
+    label: str
+    score: float
+    error: float
+    own: bool = False  # whether it is the score that stands first
 
 
-def rules_chart(rules: Sequence[tuple[str, float, float]], taken: str) -> Markup:
-    """Decision rules by nested score, with the error of what each gains over argmax."""
+def rules_chart(rules: Sequence[Rule], *, weighted: bool) -> Markup:
+    """Decision rules by the score that they are judged by. `weighted`: unseen images weigh less."""
 
     def draw(figure: Figure) -> None:
         axes = figure.subplots()
         places = np.arange(len(rules))[::-1]
-        for place, (name, value, error) in zip(places, rules, strict=True):
-            colour = ACCENT if name == taken else MUTED
-            if error:
-                axes.plot([value - error, value + error], [place, place], color=colour, lw=1.5)
-            axes.plot(value, place, "o", color=colour, ms=6)
-        axes.set_yticks(places, [name for name, _, _ in rules])
+        for place, rule in zip(places, rules, strict=True):
+            colour = ACCENT if rule.own else MUTED
+            if rule.error:
+                ends = [rule.score - rule.error, rule.score + rule.error]
+                axes.plot(ends, [place, place], color=colour, lw=1.5)
+            axes.plot(rule.score, place, "o", color=colour, ms=6)
+        axes.set_yticks(places, [rule.label for rule in rules])
+        _mark_own(axes, [rule.own for rule in rules])
         axes.set_ylim(-0.6, len(rules) - 0.4)
-        axes.set_xlabel("score on images that the rule wasn't fitted on")
+        axes.set_xlabel("score, where the unseen weigh less" if weighted else "score")
+        axes.xaxis.set_major_locator(MaxNLocator(nbins=_TICKS))
         axes.tick_params(axis="y", length=0)
         axes.grid(visible=False, axis="y")
 
-    said = ", ".join(f"{name} {value:.4f}" for name, value, _ in rules)
+    said = ", ".join(f"{rule.label} {rule.score:.4f}" for rule in rules)
     return _drawn(draw, 0.28 * len(rules) + 0.75, f"Decision rules: {said}", "rules")
 
 
-def _drawn(draw: Callable[[Figure], None], height: float, said: str, salt: str) -> Markup:
-    """The chart as an element of a page, with a sentence for who doesn't see it."""
-    # Ids within the SVG come from the salt: two charts of a page share none.
-    with style.context({**_LOOKS, "svg.hashsalt": salt}, after_reset=True):
-        figure = Figure(figsize=(_WIDTH, height), layout="constrained")
-        draw(figure)
-        file = io.StringIO()
-        figure.savefig(file, format="svg", metadata={"Date": None, "Creator": None})
-    return _inlined(file.getvalue(), said)
-
-
-def _inlined(svg: str, said: str) -> Markup:
-    svg = svg[svg.index("<svg") :]
-    svg = re.sub(r"<metadata>.*?</metadata>", "", svg, flags=re.DOTALL)
-    for name, colour in _COLOURS.items():
-        svg = svg.replace(colour, f"var(--{name})")
 def _legend(figure: Figure, labels: Sequence[str]) -> None:
     """What the lines are, below the axes: within them it would lie over some."""
     across = _across(labels)
@@ -254,6 +254,22 @@ def _across(labels: Sequence[str]) -> int:
     return len(labels) if sum(widths) <= room else max(1, room // max(widths))
 
 
+def _drawn(draw: Callable[[Figure], None], height: float, said: str, salt: str) -> Markup:
+    """The chart as an element of a page, with a sentence for who doesn't see it."""
+    # Ids within the SVG come from the salt: two charts of a page share none.
+    with style.context({**_LOOKS, "svg.hashsalt": salt}, after_reset=True):
+        figure = Figure(figsize=(_WIDTH, height), layout="constrained")
+        draw(figure)
+        file = io.StringIO()
+        figure.savefig(file, format="svg", metadata={"Date": None, "Creator": None})
+    return _inlined(file.getvalue(), said)
+
+
+def _inlined(svg: str, said: str) -> Markup:
+    svg = svg[svg.index("<svg") :]
+    svg = re.sub(r"<metadata>.*?</metadata>", "", svg, flags=re.DOTALL)
+    for name, colour in _COLOURS.items():
+        svg = svg.replace(colour, f"var(--{name})")
     # Names of groups are the same in each chart; kept are those that something refers to.
     meant = set(re.findall(r"#([\w.-]+)", svg))
     svg = re.sub(r' id="([^"]*)"', lambda one: one[0] if one[1] in meant else "", svg)

@@ -7,7 +7,7 @@ import numpy as np
 from markupsafe import Markup
 
 from graphemes.evaluation.calibration import calibration
-from graphemes.evaluation.decide import class_counts
+from graphemes.evaluation.decide import Argmax, class_counts
 from graphemes.evaluation.metrics import Score, recalls
 from graphemes.evaluation.unseen import UNSEEN_SHARE
 from graphemes.evaluation.winners import AUTO
@@ -18,6 +18,7 @@ from graphemes.foundation.settings.words import shown
 from graphemes.pipeline.run_records import RunRecord
 from graphemes.report.charts import (
     Line,
+    Rule,
     calibration_chart,
     curves_chart,
     frequency_chart,
@@ -36,12 +37,24 @@ FEW = 2000  # images below which a score moves by more than 0.01 with which they
 
 @dataclass(frozen=True)
 class Headline:
-    """The score that stands first, and how it came about."""
+    """The score that stands first, and what it is of.
 
-    score: float
-    recall: dict[str, float]
-    rule: str  # argmax, or the decision rule whose nested score it is
-    argmax: float
+    All are on the scale by which decision rules are judged: where images are of unseen graphemes,
+    these weigh UNSEEN_SHARE.
+    """
+
+    score: float  # on images that nothing was fitted on
+    rule: str  # that it is of: auto, argmax, or of earlier files another rule
+    taken: str  # the rule that predict takes
+    argmax: float  # what the likeliest classes reach
+    recall: dict[str, float]  # theirs by head; empty where nobody knows them on this scale
+    weighted: bool  # whether unseen graphemes are among the images, and weigh UNSEEN_SHARE
+    seen: float | None  # what `rule` reaches of the graphemes that aren't; None where all are seen
+
+    @property
+    def by(self) -> str:
+        """The rule, and of auto what it takes."""
+        return self.rule if self.rule == self.taken else f"{self.rule}: {self.taken}"
 
 
 @dataclass(frozen=True)
@@ -56,12 +69,30 @@ class Row:
 
 
 def headline(material: Material) -> Headline:
-    """The nested score of the rule that predict takes; argmax's where no rule was fitted."""
-    overall = material.scores.overall
-    if material.decisions is None:
-        return Headline(overall.score, overall.recall._asdict(), "argmax", overall.score)
-    row, rule = material.decisions.row("auto"), material.decisions.taken("auto")
-    return Headline(row.score, dict(row.recall), rule.name, overall.score)
+    """What `auto` reached when judged; argmax's where that is taken, or no rule was fitted."""
+    subsets = material.scores.overall_subsets
+    weighted = None if subsets is None else subsets.weighted
+    plain = material.scores.overall if weighted is None else weighted
+    recall = plain.recall._asdict()
+    file = material.decisions
+    if file is None:
+        known = subsets.seen if weighted is not None and subsets is not None else None
+        seen = None if known is None else known.score.score
+        alike = (plain.score, Argmax.name, Argmax.name, plain.score)
+        return Headline(*alike, recall, weighted is not None, seen)
+    # Auto's own row and not the winner's, whose gain is the greatest of several.
+    rule = next(name for name in (AUTO, file.winner) if name in file.nested)
+    rule = file.winner if file.winner == Argmax.name else rule
+    row, unseen_weigh = file.nested[rule], file.judged_by == "weighted"
+    return Headline(
+        row.judged,
+        rule,
+        file.winner,
+        file.nested[Argmax.name].judged,
+        recall if unseen_weigh == (weighted is not None) else {},
+        unseen_weigh,
+        row.seen if unseen_weigh else None,
+    )
 
 
 def run_content(material: Material, pictures: ScanPictures | None, device: str) -> dict[str, Any]:
@@ -76,7 +107,7 @@ def run_content(material: Material, pictures: ScanPictures | None, device: str) 
         "subsets": _subset_rows(material),
         "unseen_share": UNSEEN_SHARE,
         "curves": _curves(material),
-        "rules": _rules(material),
+        "rules": _rules(material, first),
         "sheets": class_sheets(material, pictures)._asdict(),
         "mistakes": mistake_cards(material, pictures),
         "doubts": doubt_sheets(material, pictures),
@@ -116,7 +147,11 @@ def _notes(material: Material, pictures: ScanPictures | None) -> list[str]:
 def _published(first: Headline) -> Markup:
     """Against what others reached, on real images."""
     lines = [Line(one.what, one.score) for one in VALIDATED]
-    lines.append(Line(f"this run ({first.rule})", first.score, own=True))
+    lines.append(
+        Line("this run, weighted" if first.weighted else "this run", first.score, own=True)
+    )
+    if first.seen is not None:
+        lines.append(Line("this run, seen only", first.seen, own=True))
     lines += [Line(f"private: {one.what}", one.score) for one in PRIVATE]
     return scores_chart(sorted(lines, key=lambda line: -line.value))
 
@@ -152,15 +187,19 @@ def _curves(material: Material) -> Markup | None:
     return curves_chart(logs) if logs else None
 
 
-def _rules(material: Material) -> Markup | None:
+def _rules(material: Material, first: Headline) -> Markup | None:
     if material.decisions is None:
         return None
     rows = [
-        (name, row.score, row.error if name != "argmax" else 0.0)
+        Rule(
+            f"{name} (taken)" if name == first.taken else name,
+            row.judged,
+            0.0 if name == Argmax.name else row.error,
+            own=name == first.rule,
+        )
         for name, row in material.decisions.nested.items()
-        if name != AUTO
     ]
-    return rules_chart(rows, material.decisions.taken("auto").name)
+    return rules_chart(rows, weighted=first.weighted)
 
 
 def _calibration(material: Material) -> Markup:

@@ -6,7 +6,9 @@ from typing import Any
 import numpy as np
 
 from graphemes.evaluation.decide import of_labels
+from graphemes.evaluation.unseen import UNSEEN_SHARE
 from graphemes.foundation.arrays import Booleans, Floats
+from graphemes.foundation.heads import HEADS
 from graphemes.foundation.progress import duration
 from graphemes.report.charts import Line, curves_chart, scores_chart
 from graphemes.report.material import Material
@@ -47,6 +49,7 @@ def runs_content(materials: list[Material], pictures: ScanPictures | None) -> di
     logs = {one.title: one.logs[0] for one in materials if one.logs[0]}
     return {
         "rows": rows,
+        "heads": [head.name for head in HEADS],
         "scores": scores_chart(
             [
                 Line(row.name, row.headline.score, own=row is rows[0])
@@ -60,6 +63,8 @@ def runs_content(materials: list[Material], pictures: ScanPictures | None) -> di
             for other in materials[1:]
             for difference in _differences(materials[0], other, pictures)
         ],
+        "weighted": all(row.headline.weighted for row in rows),
+        "unseen_share": UNSEEN_SHARE,
         "notes": _notes(materials, pictures),
     }
 
@@ -70,6 +75,12 @@ def _notes(materials: list[Material], pictures: ScanPictures | None) -> list[str
         notes.append("Of drawings made from fonts: the scores say nothing about handwriting.")
     if len({tuple(sorted(one.table.image_ids)) for one in materials}) > 1:
         notes.append("The runs aren't judged by the same images, so their scores compare loosely.")
+    weighted = [one.title for one in materials if headline(one).weighted]
+    if weighted and len(weighted) < len(materials):
+        notes.append(
+            f"Two scales: only in the scores of {', '.join(weighted)} unseen graphemes weigh"
+            f" {100 * UNSEEN_SHARE:.1f}\u202f%; the other runs are judged by seen ones alone."
+        )
     if pictures is None:
         notes.append("The runs' images aren't here, so the report is without pictures.")
     return notes
