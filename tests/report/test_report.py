@@ -17,10 +17,12 @@ from graphemes.foundation.classes import VOWELS, sign_on_circle
 from graphemes.foundation.heads import HEADS
 from graphemes.foundation.layout import Layout
 from graphemes.report.charts import Line, curves_chart, scores_chart
+from graphemes.report.looks import Look
 from graphemes.report.material import gather
-from graphemes.report.page import font_address
-from graphemes.report.pictures import TALLEST, cut
-from graphemes.report.run_page import headline
+from graphemes.report.mistaken import sign_of
+from graphemes.report.page import font_address, rendered
+from graphemes.report.pictures import TALLEST, cut, webp
+from graphemes.report.run_page import headline, run_content
 from worlds import make_table, write_synthetic
 
 
@@ -356,6 +358,31 @@ def test_scores_that_lie_close_leave_room_between_their_ticks(gap):
     assert len(places) > 1
     for (left, wide), (right, _) in itertools.pairwise(places):
         assert right - left > 1.3 * wide
+
+
+def test_a_card_says_which_is_the_label(reported):
+    html = (reported / "folds" / "report.html").read_text("utf-8")
+    cards = html[html.index('<section id="mistakes">') : html.index('<section id="doubts">')]
+    wrong = re.findall(r'<span class="one wrong">(.*?)</li>', cards, re.DOTALL)
+    assert wrong
+    assert all('<span class="one">label ' in one for one in wrong)
+
+
+def test_ra_below_a_circle_has_room_to_its_left():
+    hanging = [sign_of(HEADS.consonant, label).hangs for label in range(HEADS.consonant.classes)]
+    assert hanging == [False] * 5 + [True, True]
+
+
+@pytest.mark.parametrize("spoke", [True, False])
+def test_a_panel_without_orange_is_explained(spoke, reported):
+    content = run_content(gather(Layout(reported)), None, "cpu")
+    picture = webp(np.full((8, 8), 255, np.uint8))
+    heats = [("root", picture, True), ("vowel", picture, spoke), ("consonant", picture, True)]
+    content["looks"] = [Look("Train_0", "ক", True, picture, heats)]
+    html = rendered("run.html", content, title="a run", made="now").html
+    assert ("A panel without orange is no mistake of the page" in html) is not spoke
+    assert html.count(": nothing</figcaption>") == (0 if spoke else 1)
+    assert ('<figcaption class="vowel">vowel: nothing<' in html) is not spoke
 
 
 def test_the_font_has_what_a_page_says_and_little_more():

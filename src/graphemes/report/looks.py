@@ -23,7 +23,12 @@ class Look:
     grapheme: str
     right: bool
     ink: str
-    heats: list[tuple[str, str]]  # head, picture
+    heats: list[tuple[str, str, bool]]  # head, picture, whether anything spoke for the label
+
+    @property
+    def blank(self) -> bool:
+        """Whether there is a head for whose label nothing spoke."""
+        return not all(found for _, _, found in self.heats)
 
 
 def looks(material: Material, pictures: ScanPictures, device: str) -> list[Look]:
@@ -43,7 +48,7 @@ def looks(material: Material, pictures: ScanPictures, device: str) -> list[Look]
                 for label, truth in zip(one.labels, table.truth, strict=True)
             )
             heats = [
-                (head.name, looked(one.ink, heat))
+                (head.name, looked(one.ink, heat), bool(heat.max() > 0))
                 for head, heat in zip(HEADS, one.heat, strict=True)
             ]
             found.append(Look(name, one.grapheme, right, seen(one.ink), heats))

@@ -6,7 +6,7 @@ import numpy as np
 
 from graphemes.evaluation.metrics import WorstClass
 from graphemes.evaluation.mistakes import doubtful_labels
-from graphemes.foundation.classes import sign_on_circle, spelled
+from graphemes.foundation.classes import RA_PHALA, sign_on_circle, spelled
 from graphemes.foundation.heads import HEADS, Head, PerHead
 from graphemes.report.material import Material
 from graphemes.report.pictures import ScanPictures
@@ -23,6 +23,11 @@ class Sign:
 
     label: int
     text: str
+
+    @property
+    def hangs(self) -> bool:
+        """Whether it reaches out to the left: ra below is as wide as a letter, a circle isn't."""
+        return f"\u25cc{RA_PHALA}" in self.text
 
 
 @dataclass(frozen=True)
