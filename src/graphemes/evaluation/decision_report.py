@@ -45,13 +45,17 @@ def _row(one: Outcome) -> NestedRow:
 
 
 def decision_lines(nested: Mapping[str, NestedRow]) -> list[str]:
-    """The nested scores as a table for people; seen and unseen apart where both are there."""
+    """The nested scores as a table for people; seen and unseen apart where both are there.
+
+    Gains stand behind the score that they are of: the last one.
+    """
     unseen = nested[Argmax.name].unseen is not None
     titles = ("seen", "unseen", "weighted") if unseen else ()
-    lines = [f"decide{'score':>9}{'gain':>9}{'+-':>9}" + "".join(f"{one:>10}" for one in titles)]
+    apart = "".join(f"{one:>10}" for one in titles)
+    lines = [f"decide{'score':>9}{apart}{'gain':>9}{'+-':>9}"]
     for name, row in nested.items():
         gain = "" if name == Argmax.name else f"{row.gain:>+9.4f}{row.error:>9.4f}"
         found = [getattr(row, title) for title in titles]
         apart = "".join(f"{'' if one is None else f'{one:.4f}':>10}" for one in found)
-        lines.append(f"{name:<6}{row.score:>9.4f}{gain:<18}{apart}".rstrip())
+        lines.append(f"{name:<6}{row.score:>9.4f}{apart}{gain}".rstrip())
     return lines

@@ -96,7 +96,9 @@ def _taken(decide: Decide, found: DecisionFile, identities: Sequence[RunIdentity
     whole = all("folds" not in one.digests for one in identities)
     rule, nested = found.taken(decide, whole=whole), found.row(decide).judged
     argmax = found.nested[Argmax.name].judged
-    won = f"nested {nested:.4f}, argmax {argmax:.4f}"
+    # auto's own: for each part of the images the rule that won on the others, so no rule's alone.
+    own = "nested as auto" if decide == "auto" else "nested"
+    won = f"{own} {nested:.4f}, argmax {argmax:.4f}"
     if rule.name == Argmax.name:
         won = f"nested {argmax:.4f}"
         won += f"; {why_won(rule.name, found.images)}" if decide == "auto" else ""

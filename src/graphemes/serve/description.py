@@ -58,7 +58,9 @@ def described() -> dict[str, Any]:
                     "parameters": [
                         _parameter("network", {"type": "string"}, "which of /networks reads"),
                         _parameter(
-                            "explain", flag, "also what it saw and where it looked; takes one picture"
+                            "explain",
+                            flag,
+                            "also what it saw and where it looked; takes one picture",
                         ),
                         _parameter("compare", flag, "also what each of the networks reads"),
                     ],
