@@ -48,10 +48,8 @@ def rows_of_fold(
     No real row is trained on where the share of synthetic ones is 1 throughout.
     """
     kept = ~excluded(settings.exclude, data.labels)
-    positions = parts_of_fold(table["fold"].to_numpy(), fold, kept, settings.limit, seed)
-    real, validated = (data.rows[part] for part in positions)
-    if settings.limit is not None:
-        real, validated = np.sort(real), np.sort(validated)
+    folds = table["fold"].to_numpy()[kept]
+    real, validated = parts_of_fold(data.rows[kept], folds, fold, settings.limit, seed)
     synthetic, pseudo = (_joining(data, part) for part in (data.synthetic, data.pseudo))
     alone = settings.synthetic_share is not None and settings.synthetic_share.whole
     trained = real[:0] if alone else real
@@ -70,24 +68,24 @@ def rows_of_fold(
 
 
 def parts_of_fold(
+    rows: npt.NDArray[np.int64],
     folds: npt.NDArray[np.int64],
     fold: str,
-    kept: npt.NDArray[np.bool_],
     limit: int | None,
     seed: int,
 ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
-    """Positions, (n,) each, of a fold's training and validation part among N labelled images.
+    """The rows, (n,) each, of a fold's training and validation part.
 
-    folds, (N,): of each image; kept, (N,): which take part; limit: how many of each part at most.
+    rows, folds: (N,) of the images that take part; limit: how many of each part at most.
     """
     validated = np.zeros(len(folds), bool) if fold == "none" else folds == int(fold)
     parts = []
-    for kind, mask in ((_TRAINED, ~validated & kept), (_VALIDATED, validated & kept)):
-        rows = np.flatnonzero(mask)
-        if limit is not None and len(rows) > limit:
+    for kind, mask in ((_TRAINED, ~validated), (_VALIDATED, validated)):
+        part = rows[mask]
+        if limit is not None and len(part) > limit:
             random = SUBSET.stream(seed, 0 if fold == "none" else int(fold) + 1, kind)
-            rows = np.sort(random.permutation(rows)[:limit])
-        parts.append(rows)
+            part = np.sort(random.permutation(part)[:limit])
+        parts.append(part)
     trained, judged = parts
     return trained, judged
 

@@ -60,19 +60,24 @@ def training_counts(table: OofTable, source: FoldsSource) -> TrainingCounts | No
         with contextlib.suppress(DataError):
             rows = read_folds(path, read_labels(path))
             if folds_digest(rows) == table.digests.get("folds"):
-                counts = {fold: _counts(rows.iloc[_trained(rows, fold, source)]) for fold in folds}
+                counts = _counts_by_fold(rows, folds, source)
                 _remove_unseen(counts, table)
                 return TrainingCounts(counts, _counts(rows))
     return None
 
 
-def _trained(rows: pd.DataFrame, fold: int, source: FoldsSource) -> Integers:
-    kept = np.ones(len(rows), bool)
+def _counts_by_fold(
+    rows: pd.DataFrame, folds: Sequence[int], source: FoldsSource
+) -> dict[int, Integers]:
     with contextlib.suppress(DataError):
-        kept = ~excluded(source.exclude, rows)
-    folds = rows["fold"].to_numpy()
-    trained, _ = parts_of_fold(folds, str(fold), kept, source.limit, source.seed)
-    return trained
+        rows = rows[~excluded(source.exclude, rows)]
+    of_rows, limit, seed = rows["fold"].to_numpy(), source.limit, source.seed
+    positions = np.arange(len(rows))
+    counts = {}
+    for fold in folds:
+        trained, _ = parts_of_fold(positions, of_rows, str(fold), limit, seed)
+        counts[fold] = _counts(rows.iloc[trained])
+    return counts
 
 
 def _remove_unseen(counts: dict[int, Integers], table: OofTable) -> None:
