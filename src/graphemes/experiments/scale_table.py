@@ -15,10 +15,8 @@ from graphemes.experiments.bench_run import Bench, Findings, scratch
 from graphemes.experiments.command_processes import run_command
 from graphemes.experiments.loader_speed import delivered
 from graphemes.experiments.step_speed import (
-    MemoryBatch,
     endless_learner,
     learner_seconds,
-    random_batch,
     steps_for,
 )
 from graphemes.experiments.store_speed import open_seconds
@@ -28,6 +26,7 @@ from graphemes.foundation.layout import Layout
 from graphemes.foundation.settings.types import ImageSize
 from graphemes.network.model import build_network
 from graphemes.pipeline.fold_data import EpochLoader
+from graphemes.training.batch_room import MemoryBatch, random_batch
 from graphemes.training.epoch import Learner
 
 _SIDES = (32, 64, 128)

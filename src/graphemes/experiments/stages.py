@@ -15,7 +15,6 @@ from graphemes.experiments.step_speed import (
     endless_learner,
     forward_seconds,
     learner_seconds,
-    random_batch,
     steps_for,
 )
 from graphemes.foundation.heads import HEADS
@@ -28,6 +27,7 @@ from graphemes.network.weights import WeightsRecord, load_weights, save_weights
 from graphemes.pipeline.prediction import plan_prediction, predict_run
 from graphemes.pipeline.training_data import open_training_data
 from graphemes.pipeline.workspace import find_workspace
+from graphemes.training.batch_room import random_batch
 
 Words = dict[str, Any]  # of a command's settings
 

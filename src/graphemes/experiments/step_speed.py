@@ -9,14 +9,13 @@ from typing import Any
 import torch
 
 from graphemes.experiments.bench_run import synchronize
-from graphemes.foundation.heads import HEADS, PerHead
 from graphemes.foundation.settings.groups import Learning
 from graphemes.foundation.settings.types import ImageSize
 from graphemes.network.devices import Engine
 from graphemes.network.model import GraphemeNetwork
+from graphemes.training.batch_room import random_batch
 from graphemes.training.epoch import Learner, make_learner, train_epoch
 
-MemoryBatch = tuple[torch.Tensor, PerHead[torch.Tensor]]
 _STEPS = 3  # of one repeat
 _MANY = 1_000_000  # steps of a schedule that doesn't end while it is measured
 
@@ -64,12 +63,6 @@ def forward_seconds(
         for _ in range(steps):
             network(ink).heads.root.cpu()  # waits for the device
     return time.perf_counter() - started
-
-
-def random_batch(size: ImageSize, batch: int, device: torch.device | None = None) -> MemoryBatch:
-    """Ink (B, 1, H, W) and labels of nothing in particular, on a device."""
-    ink = torch.rand(batch, 1, *size, device=device)
-    return ink, HEADS.map(lambda head: torch.randint(head.classes, (batch,), device=device))
 
 
 def steps_for(seconds: float, one: float, most: int = 200) -> int:

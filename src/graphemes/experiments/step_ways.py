@@ -9,7 +9,6 @@ from graphemes.experiments.plain_step import PLAIN, PlainTraining, Way, no_compi
 from graphemes.experiments.step_speed import (
     endless_learner,
     learner_seconds,
-    random_batch,
     steps_for,
 )
 from graphemes.experiments.timings import Figure, Mark, alternating, ratios
@@ -19,6 +18,7 @@ from graphemes.foundation.settings.groups import Learning
 from graphemes.foundation.settings.types import ImageSize
 from graphemes.network.devices import PrecisionName, same_bits
 from graphemes.network.model import build_network
+from graphemes.training.batch_room import random_batch
 
 _THRICE = Mark(3.0)  # issue 16's, on a CPU with bf16
 _BATCHES = (32, 64, 128)

@@ -8,11 +8,12 @@ import traceback
 
 import torch
 
-from graphemes.foundation.heads import HEADS
+from graphemes.foundation.heads import HEADS, PerHead
 from graphemes.foundation.settings.types import ImageSize
 from graphemes.foundation.shortages import is_memory_shortage
-from graphemes.network.gradient_checkpointing import recomputing
-from graphemes.training.epoch import Learner
+from graphemes.training.epoch import Learner, trial_step
+
+MemoryBatch = tuple[torch.Tensor, PerHead[torch.Tensor]]
 
 
 def fitting_batch(learner: Learner, size: ImageSize, most: int) -> int | None:
@@ -26,7 +27,7 @@ def fitting_batch(learner: Learner, size: ImageSize, most: int) -> int | None:
         if learner.engine.device.type == "cuda":
             torch.cuda.empty_cache()
         try:
-            _step(learner, size, batch)
+            trial_step(learner, *random_batch(size, batch, learner.engine.device))
         except (RuntimeError, MemoryError) as error:
             if not is_memory_shortage(error):
                 raise
@@ -37,13 +38,7 @@ def fitting_batch(learner: Learner, size: ImageSize, most: int) -> int | None:
     return None
 
 
-def _step(learner: Learner, size: ImageSize, batch: int) -> None:
-    device = learner.engine.device
-    learner.optimiser.zero_grad(set_to_none=True)
-    ink = torch.rand(batch, 1, *size, device=device).to(memory_format=torch.channels_last)
-    labels = HEADS.map(lambda head: torch.randint(head.classes, (batch,), device=device))
-    with learner.engine.autocast(training_width=size.width):
-        loss = learner.loss(learner.parallel(ink), labels, learner.done)
-    with recomputing(learner.network):
-        learner.scaler.scale(loss).backward()  # type: ignore[no-untyped-call]
-    learner.scaler.step(learner.optimiser)  # whose moments take room too
+def random_batch(size: ImageSize, batch: int, device: torch.device | None = None) -> MemoryBatch:
+    """Ink (B, 1, H, W) and labels of nothing in particular, on a device."""
+    ink = torch.rand(batch, 1, *size, device=device)
+    return ink, HEADS.map(lambda head: torch.randint(head.classes, (batch,), device=device))

@@ -229,6 +229,13 @@ def _backward(learner: Learner, ink: Tensor, labels: Any, *, last: bool) -> floa
     return loss.item()
 
 
+def trial_step(learner: Learner, ink: Tensor, labels: Any) -> None:
+    """A step on a batch that neither schedule nor mean hears of, to see whether there is room."""
+    learner.optimiser.zero_grad(set_to_none=True)
+    _backward(learner, *_prepared(learner, ink, labels, (0, 0, 0, 0, 0)), last=True)
+    learner.scaler.step(learner.optimiser)  # whose moments take room too
+
+
 def _not_finite(learner: Learner, what: str, batch: int, pictures: Sequence[int] = ()) -> NotFinite:
     lr = learner.optimiser.param_groups[0]["lr"]
     text = f"{what} at learning rate {lr:.2g}, expected finite numbers; what was written before is"
