@@ -32,6 +32,7 @@ from graphemes.foundation.errors import (
 from graphemes.foundation.layout import CALL
 from graphemes.foundation.progress import say, silence
 from graphemes.foundation.shortages import shortage
+from graphemes.foundation.stopping import leave
 from graphemes.foundation.versions import check_versions, lacking, package_of, too_old
 
 COMMANDS = {
@@ -226,22 +227,15 @@ def _print_commands() -> None:
 
 
 def _heed_signals(*, launched: bool) -> None:
-    signal.signal(signal.SIGTERM, _leave if launched else _stop)
+    signal.signal(signal.SIGTERM, leave if launched else _stop)
     if launched:
-        signal.signal(signal.SIGINT, _leave)
+        signal.signal(signal.SIGINT, leave)
         if hasattr(signal, "pthread_sigmask"):  # it was held back while this process was loading
             signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
 
 
 def _stop(_signal: int, _frame: FrameType | None) -> NoReturn:
     raise Stopped(f"stopped; {KEPT}")
-
-
-def _leave(number: int, _frame: FrameType | None) -> NoReturn:
-    """End one of several processes; who started them speaks, and may send the signal again."""
-    for each in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(each, signal.SIG_IGN)
-    sys.exit(128 + number)
 
 
 def _end(code: int, text: str) -> int:

@@ -2,16 +2,14 @@
 
 import multiprocessing
 import signal
-import sys
 import traceback
 from multiprocessing.connection import Connection
-from types import FrameType
-from typing import NoReturn
 
 from graphemes.foundation.errors import Stopped, UserError
 from graphemes.foundation.progress import say
 from graphemes.foundation.settings.commands import TrainSettings
 from graphemes.foundation.shortages import shortage
+from graphemes.foundation.stopping import leave
 from graphemes.pipeline.run_plan import open_run, plan_run
 from graphemes.pipeline.workspace import find_workspace
 from graphemes.training.forecast import Deadline
@@ -71,7 +69,7 @@ def _received(receiver: Connection) -> Answer | None:
 
 def _answer(sender: Connection, settings: TrainSettings, ends: float | None) -> None:
     """Train in this process, and send what comes of it."""
-    signal.signal(signal.SIGTERM, _leave)
+    signal.signal(signal.SIGTERM, leave)
     try:
         sender.send(train_folds(settings, ends))
     except UserError as error:
@@ -79,16 +77,10 @@ def _answer(sender: Connection, settings: TrainSettings, ends: float | None) -> 
     except OSError as error:  # a full disk, a file that may not be read
         sender.send(error)
     except KeyboardInterrupt:  # whoever started this process was interrupted too, and speaks
-        _leave(signal.SIGINT)
+        leave(signal.SIGINT)
     except Exception as error:  # noqa: BLE001  # whoever started this process says whose mistake
         sentence = shortage(error)
         sender.send(traceback.format_exc() if sentence is None else UserError(sentence))
-
-
-def _leave(number: int, _frame: FrameType | None = None) -> NoReturn:
-    for other in (signal.SIGTERM, signal.SIGINT):  # on the way out a second one is noise
-        signal.signal(other, signal.SIG_IGN)
-    sys.exit(128 + number)
 
 
 def train_folds(settings: TrainSettings, ends: float | None = None) -> bool:

@@ -1,16 +1,28 @@
-"""SIGTERM held back while something is under way that soon comes to a point where it can end."""
+"""SIGTERM held back while something is under way that soon comes to a point where it can end.
+
+And the way out of a process that another one has started.
+"""
 
 import contextlib
 import signal
+import sys
 import threading
 import time
 from collections.abc import Iterator
 from types import FrameType
+from typing import NoReturn
 
 from graphemes.foundation.errors import Stopped
 
 # Who starts several processes may pass on a signal that all of them had already: that is one wish.
 TOGETHER = 2.0  # seconds
+
+
+def leave(number: int, _frame: FrameType | None = None) -> NoReturn:
+    """End a process that another started; that one speaks, and may send the signal again."""
+    for each in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(each, signal.SIG_IGN)
+    sys.exit(128 + number)
 
 
 class StopWish:

@@ -18,6 +18,7 @@ from graphemes.foundation.layout import CALL, Layout
 from graphemes.foundation.progress import say
 from graphemes.foundation.settings.commands import PredictSettings
 from graphemes.foundation.settings.types import Decide
+from graphemes.foundation.settings.words import shown
 from graphemes.pipeline.decision_fitting import (
     fits,
     fitted_file,
@@ -118,10 +119,10 @@ def choose_for_runs(
     asked for by name, if no decisions.json of these runs and shares is there.
     """
     asked, given = settings.runs or (), settings.shares
-    path, words = layout.ensemble_decisions(asked), f"runs={','.join(asked)}"
+    path, words = layout.ensemble_decisions(asked), f"runs={shown(asked)}"
     files = [path] if path.is_file() else []
     if given != "auto":
-        words += f" shares={given if isinstance(given, str) else ','.join(map(str, given))}"
+        words += f" shares={shown(given)}"
     written = f"these runs' tables mixed by these shares ({CALL} score {words} writes it)"
     identity = mixed_identity(identities, shares)
     return choose_among(files, settings.decide, [identity], f"no {path}", written)

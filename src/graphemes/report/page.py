@@ -42,7 +42,7 @@ def rendered(template: str, content: dict[str, Any], *, title: str, made: str) -
         lstrip_blocks=True,
     )
     environment.filters["bn"] = _bengali
-    environment.filters["percent"] = lambda value: f"{100 * value:.1f}\u202f%"
+    environment.filters["percent"] = percent
     html = environment.get_template(template).render(
         **content, title=title, made=made, font=_FONT, colours=Markup(colours())
     )
@@ -52,6 +52,11 @@ def rendered(template: str, content: dict[str, Any], *, title: str, made: str) -
 def font_address(text: str) -> str:
     """A font of the Bengali letters in a text, as an address that holds it."""
     return "data:font/woff;base64," + base64.b64encode(bengali_woff(text)).decode()
+
+
+def percent(share: float) -> str:
+    """'5.8 %', unbroken."""
+    return f"{100 * share:.1f}\u202f%"
 
 
 def _bengali(text: str) -> Markup:

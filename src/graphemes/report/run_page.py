@@ -81,8 +81,8 @@ def headline(material: Material) -> Headline:
         alike = (plain.score, Argmax.name, Argmax.name, plain.score)
         return Headline(*alike, recall, weighted is not None, seen)
     # Auto's own row and not the winner's, whose gain is the greatest of several.
-    rule = next(name for name in (AUTO, file.winner) if name in file.nested)
-    rule = file.winner if file.winner == Argmax.name else rule
+    own = file.winner == Argmax.name or AUTO not in file.nested  # earlier files lack auto's
+    rule = file.winner if own else AUTO
     row, unseen_weigh = file.nested[rule], file.judged_by == "weighted"
     return Headline(
         row.judged,

@@ -13,6 +13,7 @@ from graphemes.foundation.progress import duration
 from graphemes.report.charts import Line, curves_chart, scores_chart
 from graphemes.report.material import Material
 from graphemes.report.mistaken import Card, card
+from graphemes.report.page import percent
 from graphemes.report.pictures import ScanPictures
 from graphemes.report.run_page import OPEN, Headline, headline
 
@@ -79,7 +80,7 @@ def _notes(materials: list[Material], pictures: ScanPictures | None) -> list[str
     if weighted and len(weighted) < len(materials):
         notes.append(
             f"Two scales: only in the scores of {', '.join(weighted)} unseen graphemes weigh"
-            f" {100 * UNSEEN_SHARE:.1f}\u202f%; the other runs are judged by seen ones alone."
+            f" {percent(UNSEEN_SHARE)}; the other runs are judged by seen ones alone."
         )
     if pictures is None:
         notes.append("The runs' images aren't here, so the report is without pictures.")

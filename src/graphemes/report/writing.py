@@ -72,18 +72,15 @@ def _pictures(settings: ReportSettings, materials: Sequence[Material]) -> ScanPi
     """The images of the runs, if they are here and are those that the tables are of."""
     reasons = []
     recorded = _as_trained(settings, materials[0])
-    for asked in (recorded, settings):
-        if asked is None:
-            continue
+    for asked in filter(None, (recorded, settings)):
         try:
             found = _scans(asked, materials)
         except UserError as error:
-            found = str(error)
-        if isinstance(found, ScanPictures):
-            if asked is recorded:
-                say(f"the images are those of data_dir={asked.data_dir}, as the run's record says")
-            return found
-        reasons.append(found)
+            reasons.append(str(error))
+            continue
+        if asked is recorded:
+            say(f"the images are those of data_dir={asked.data_dir}, as the run's record says")
+        return found
     say(f"WARNING: the report is without pictures: {reasons[0]}")
     return None
 
@@ -109,27 +106,27 @@ def _as_trained(settings: ReportSettings, material: Material) -> ReportSettings 
     return None
 
 
-def _scans(settings: ReportSettings, materials: Sequence[Material]) -> ScanPictures | str:
-    """The images of the data that the settings name, or why they aren't the runs'."""
+def _scans(settings: ReportSettings, materials: Sequence[Material]) -> ScanPictures:
+    """The images of the data that the settings name. Raises UserError where they aren't theirs."""
     if find_data(settings) is None and not materials[0].demo:
-        return "the run's images aren't here; give data_dir="
+        raise DataError("the run's images aren't here; give data_dir=")
     workspace = find_workspace(settings)
     workspace.draw_demo()
     # By their names first: it may take minutes to decode images, and gigabytes.
     names = set(workspace.labels["image_id"])
     for material in materials:
         if not names.issuperset(material.table.image_ids):
-            return _other_images(material, workspace)
+            raise _other_images(material, workspace)
     data = open_training_data(workspace)
     for material in materials:
         known = material.table.digests.get("data")
         if known is not None and known != data.store.digest:
-            return _other_images(material, workspace)
+            raise _other_images(material, workspace)
     return ScanPictures(data)
 
 
-def _other_images(material: Material, workspace: Workspace) -> str:
-    return (
+def _other_images(material: Material, workspace: Workspace) -> DataError:
+    return DataError(
         f"the tables of {material.title} are of other images than those of {workspace.directory};"
         " give data_dir="
     )

@@ -11,8 +11,8 @@ from graphemes.serve.bodies import FORM, FORMATS, LARGEST, MOST, RAW
 REFUSALS = {
     "400": "a body that holds no picture that can be read",
     "403": "by another host name, or from a page of another origin",
-    "408": "a body that didn't arrive in time",
     "405": "by another method than POST",
+    "408": "a body that didn't arrive in time",
     "413": f"more than {LARGEST // 1_000_000} MB or {MOST} pictures, or more than can be decoded",
     "415": "a body or a file of a type that isn't read",
     "422": "a word of the query that isn't known or comes twice; explain of several pictures",

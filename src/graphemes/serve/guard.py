@@ -35,25 +35,22 @@ class Guard:
             await self._app(scope, receive, send)
             return
 
+        answered = False
+
         async def guarded(message: Message) -> None:
+            nonlocal answered
+            answered = True
             if message["type"] == "http.response.start":
                 headers = MutableHeaders(scope=message)
                 for name, value in HEADERS.items():
                     headers[name] = value
             await send(message)
 
-        answered = False
-
-        async def watched(message: Message) -> None:
-            nonlocal answered
-            answered = True
-            await guarded(message)
-
         if why := _refusal(Headers(scope=scope)):
             await JSONResponse({"error": why}, 403)(scope, receive, guarded)
             return
         try:
-            await self._app(scope, receive, watched)
+            await self._app(scope, receive, guarded)
         except asyncio.CancelledError:  # the server ends, and this took longer than it may then
             if answered:
                 raise
@@ -74,5 +71,5 @@ def _refusal(headers: Headers) -> str | None:
 
 def _name(host: str) -> str:
     """A host without its port."""
-    name, colon, port = host.lower().rpartition(":")
-    return name if colon and port.isascii() and port.isdigit() else host.lower()
+    name, colon, port = host.rpartition(":")
+    return (name if colon and port.isascii() and port.isdigit() else host).lower()

@@ -10,7 +10,6 @@ from collections.abc import Iterator
 from types import FrameType
 
 import numpy as np
-import python_multipart  # noqa: F401  # missed here, not at the first form
 import uvicorn
 from uvicorn.protocols.http.auto import AutoHTTPProtocol
 
