@@ -235,7 +235,7 @@ def _heed_signals(*, launched: bool) -> None:
 
 
 def _stop(_signal: int, _frame: FrameType | None) -> NoReturn:
-    raise Stopped(f"stopped; {KEPT}")
+    raise Stopped(f"stopped; {KEPT}", signalled=True)
 
 
 def _end(code: int, text: str) -> int:

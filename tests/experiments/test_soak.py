@@ -7,6 +7,7 @@ from graphemes.experiments.soak import Outcome, random_words
 from graphemes.foundation.errors import DataError, Stopped
 from graphemes.foundation.files import read_json
 from graphemes.foundation.settings.commands import TrainSettings
+from graphemes.foundation.settings.studies import BenchSettings
 from graphemes.foundation.settings.words import read_words
 
 
@@ -76,6 +77,27 @@ def test_a_run_that_is_stopped_goes_on_and_what_it_raises_is_kept(tmp_path, monk
         assert str(fault) in soaking._one(0, tmp_path, work).fault
     monkeypatch.setattr(soaking, "train_run", lambda _settings: None)
     assert soaking._one(0, tmp_path, work).fault == "ended well without a submission"
+
+
+def test_sigterm_ends_the_soak_with_what_it_has(tmp_path, monkeypatch, capsys):
+    """It isn't one of a run's own limits, behind which the run would go on."""
+    seen: list[int] = []
+
+    def trained(settings: TrainSettings) -> None:
+        seen.append(settings.seed)
+        if len(seen) > 2:
+            raise Stopped("after the step", signalled=True)
+        place = settings.work_dir / "submissions" / "submission.csv"
+        place.parent.mkdir(parents=True)
+        place.write_text("row_id,target")
+
+    monkeypatch.setattr(soaking, "train_run", trained)
+    soaking.soak(BenchSettings(what="soak", work_dir=tmp_path, minutes=5))
+    assert len(seen) == 3
+    assert "soak: 2 runs in " in capsys.readouterr().out
+    bench = tmp_path / "data" / "bench"
+    assert read_json(bench / "soak.json")["runs"] == 2
+    assert not (bench / "soak-work").exists()
 
 
 def raised(error: Exception) -> None:

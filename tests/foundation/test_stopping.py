@@ -30,9 +30,16 @@ def test_the_first_is_noted_and_the_handler_of_before_comes_back(heeded):
             signal.raise_signal(signal.SIGTERM)  # the same wish, passed on by who started us
             raise Stopped("after the step")
 
-    with pytest.raises(Stopped, match="after the step"):
+    with pytest.raises(Stopped, match="after the step") as stopped:
         end()
+    assert stopped.value.signalled
     assert signal.getsignal(signal.SIGTERM) is stop
+
+
+def test_an_end_that_no_signal_asked_for_says_so():
+    with pytest.raises(Stopped) as stopped, holding_back_stop():
+        raise Stopped("time_limit")
+    assert not stopped.value.signalled
 
 
 @pytest.mark.parametrize("fault", [None, RuntimeError("of the step")])

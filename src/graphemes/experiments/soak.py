@@ -106,7 +106,7 @@ class Outcome:
 
 
 def soak(settings: BenchSettings) -> None:
-    """Run until the minutes are over; print counts and growth, write soak.json.
+    """Run until the minutes are over or SIGTERM comes; print counts and growth, write soak.json.
 
     Raises UserError at the end if a run failed or left something behind.
     """
@@ -120,7 +120,12 @@ def soak(settings: BenchSettings) -> None:
         spoken = time.monotonic()
         while time.monotonic() < until:
             number = settings.seed + len(outcomes)
-            outcomes.append(_one(number, data, place / "soak-work"))
+            try:
+                outcomes.append(_one(number, data, place / "soak-work"))
+            except Stopped:
+                shutil.rmtree(place / "soak-work", ignore_errors=True)
+                say(f"soak {number}: stopped, and not counted")
+                break
             if outcomes[-1].fault:
                 say(f"soak {number}: {' '.join(outcomes[-1].words)}: {outcomes[-1].fault}")
             if time.monotonic() - spoken > 60:
@@ -144,7 +149,7 @@ def random_words(number: int) -> list[str]:
 
 
 def _one(number: int, data: Path, work: Path) -> Outcome:
-    """One run to its end: what a time limit stops goes on without it."""
+    """One run to its end: what a time limit stops goes on without it. Raises Stopped by SIGTERM."""
     words = random_words(number)
     shutil.rmtree(work, ignore_errors=True)
     asked = [*words, f"data_dir={data}", f"work_dir={work}", "device=cpu"]
@@ -153,7 +158,9 @@ def _one(number: int, data: Path, work: Path) -> Outcome:
         with silence():
             try:
                 train_run(read_words(TrainSettings, asked))
-            except Stopped:
+            except Stopped as stop:
+                if stop.signalled:
+                    raise
                 rest = [word for word in asked if not word.startswith("time_limit=")]
                 train_run(read_words(TrainSettings, rest))
     except UserError as error:

@@ -60,8 +60,8 @@ def holding_back_stop() -> Iterator[StopWish]:
     granted = False
     try:
         yield wish
-    except Stopped:
-        granted = True
+    except Stopped as stop:
+        granted, stop.signalled = True, stop.signalled or wish.asked
         raise
     finally:
         put_back()

@@ -78,7 +78,7 @@ def launch(entry: Callable[[list[str]], None], words: list[str], settings: Train
         except SignalException as caught:
             if caught.sigval == signal.SIGINT:
                 raise KeyboardInterrupt from None
-            raise Stopped(f"stopped; {KEPT}") from None
+            raise Stopped(f"stopped; {KEPT}", signalled=True) from None
 
 
 @contextlib.contextmanager
