@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import tempfile
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -36,6 +37,8 @@ from graphemes.pipeline.run_shares import fit_run_shares, run_shares
 from graphemes.pipeline.trained_networks import load_networks
 from graphemes.pipeline.training_data import open_training_data
 from graphemes.pipeline.workspace import find_workspace
+from graphemes.release.inputs import find_networks
+from graphemes.release.tables import mixed_out_of_fold, out_of_fold
 from worlds import unsealed, write_fold
 
 FP32 = Engine(torch.device("cpu"), "fp32")
@@ -66,8 +69,8 @@ def again(two, tmp_path) -> Path:
 def call(run, kaggle_like) -> Callable[..., Spoken]:
     """A command on those files: call("predict", work, runs="a,b")."""
 
-    def said(command: str, work: Path, **settings: object) -> Spoken:
-        return run(command, data_dir=kaggle_like, work_dir=work, workers=0, **settings)
+    def said(command: str, work_dir: Path, **settings: object) -> Spoken:
+        return run(command, data_dir=kaggle_like, work_dir=work_dir, workers=0, **settings)
 
     return said
 
@@ -378,3 +381,22 @@ def test_tables_of_other_views_are_not_scored_as_one(again, call):
     fold = again / "folds" / "a" / "fold0" / "oof.parquet"
     other = again / "folds" / "b" / "fold0" / "oof.parquet"
     refused(call("score", again, oof=f"{fold},{other}"), "made with tta=shifts", "with tta=none")
+
+
+def test_a_pack_of_runs_is_read_on_kaggle_as_at_home(again, call, run, tmp_path, monkeypatch):
+    """As the submit notebook does, which the simulation executes with one run."""
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    assert call("score", again, runs="a,b").code == 0
+    assert call("predict", again, runs="a,b").code == 0
+    said = run("pack", work_dir=again, runs="a,b", out=tmp_path / "input" / "pack")
+    assert said.code == 0, said.err
+    found = find_networks(tmp_path / "input")
+    written = tmp_path / "submissions" / "submission.csv"
+    there = call("predict", submission=written, **found.words)
+    assert there.code == 0, there.err
+    assert written.read_bytes() == (again / "submissions" / "submission.csv").read_bytes()
+    for got, expected in zip(read(tmp_path), read(again), strict=True):
+        np.testing.assert_array_equal(got, expected)
+    mean, alone = mixed_out_of_fold(found.folds, found.shares), out_of_fold(found.folds["a"])
+    assert mean.image_ids == sorted(alone.image_ids)
+    assert not np.array_equal(mean.probabilities.root, alone.probabilities.root)

@@ -3,14 +3,21 @@
 import resource
 import shutil
 import signal
+import tempfile
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from graphemes.foundation.errors import DataError, UserError
+from graphemes.foundation.files import write_json
+from graphemes.foundation.layout import Layout
+from graphemes.foundation.settings.commands import PredictSettings
+from graphemes.foundation.settings.words import read_words
 from graphemes.network.weights import save_weights
+from graphemes.pipeline.run_shares import run_shares
 from graphemes.release import inputs
+from graphemes.release.ensemble_file import write_ensemble
 from worlds import weights_record
 
 
@@ -115,6 +122,80 @@ def test_weights_of_the_demo_are_refused(tmp_path):
     finished_fold(tmp_path / "fold0", demo=True)
     with pytest.raises(DataError, match="has learned the demo's drawings, not handwriting"):
         inputs.find_weights_files(tmp_path)
+
+
+@pytest.fixture
+def averaged(tmp_path, monkeypatch) -> Path:
+    """A pack's weights of the runs a and b and of the one without a name, as it is attached."""
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    place = tmp_path / "input" / "datasets" / "me" / "pack" / "weights"
+    for seed, name in enumerate(("a", "b", ".")):
+        finished_fold(place / name / "fold0", seed=seed)
+    (place / "decisions.json").write_text("{}")
+    write_ensemble(place / "ensemble.json", {"-": 0.5, "a": 0.3, "b": 0.2})
+    return place
+
+
+def test_runs_that_are_averaged_are_put_where_predict_looks(averaged, tmp_path):
+    found = inputs.find_networks(tmp_path / "input")
+    assert list(found.weights) == ["-", "a", "b"]
+    assert [path.resolve() for path in found.files] == [
+        averaged / name / "fold0" / "weights.safetensors" for name in (".", "a", "b")
+    ]
+    assert found.shares == [0.5, 0.3, 0.2]
+    work = found.words.pop("work_dir")
+    assert found.words == {"runs": "-,a,b", "shares": "0.5,0.3,0.2"}
+    settings = read_words(PredictSettings, [f"{key}={word}" for key, word in found.words.items()])
+    layout = Layout(Path(work))
+    assert layout.ensemble_decisions(settings.runs).read_text() == "{}"
+    assert [run.share for run in run_shares(layout, settings)] == [0.5, 0.3, 0.2]
+    shutil.rmtree(work)
+    assert (averaged / "a" / "fold0" / "run.json").exists()  # links went, not what they lead to
+
+
+def test_weights_of_one_run_are_named_to_predict(tmp_path):
+    one = finished_fold(tmp_path / "weights" / "fold0")
+    found = inputs.find_networks(tmp_path)
+    assert found.words == {"weights": str(one)}
+    assert (found.folds, found.shares) == ({"": [one.parent]}, [1.0])
+
+
+def test_nothing_is_averaged_with_more_than_the_pack_says(averaged, tmp_path):
+    beside = finished_fold(tmp_path / "input" / "more" / "fold0", seed=9)
+    with pytest.raises(DataError, match=f"{beside}: is attached beside .*; detach one of them"):
+        inputs.find_networks(tmp_path / "input")
+    shutil.rmtree(beside.parents[1])
+    shutil.copytree(averaged, tmp_path / "input" / "more")  # the same twice is one
+    assert inputs.find_networks(tmp_path / "input").shares == [0.5, 0.3, 0.2]
+    write_ensemble(tmp_path / "input" / "more" / "ensemble.json", {"a": 0.5, "b": 0.5})
+    with pytest.raises(DataError, match=r"ensemble.json: is attached beside .*; detach one of"):
+        inputs.find_networks(tmp_path / "input")
+
+
+@pytest.mark.parametrize(
+    ("said", "sentence"),
+    [
+        ([], "expected the words runs and shares"),
+        ({"runs": "a,b"}, "expected the words runs and shares"),
+        ({"runs": "a,b", "shares": 0.5}, "expected the words runs and shares"),
+        ({"runs": "../a,b", "shares": "0.5,0.5"}, "'../a,b', expected two or more runs"),
+        ({"runs": "a,b", "shares": "0.5,0.6"}, "expected a sum of 1"),
+        ({"runs": "a,b", "shares": "equal"}, "expected a share for each run"),
+        ({"runs": "a,c", "shares": "0.5,0.5"}, "runs=c: "),
+    ],
+)
+def test_a_list_of_runs_that_says_no_such_thing_is_refused(said, sentence, averaged, tmp_path):
+    write_json(averaged / "ensemble.json", said)
+    with pytest.raises(DataError) as refused:
+        inputs.find_networks(tmp_path / "input")
+    assert sentence in str(refused.value)
+
+
+def test_runs_of_the_demo_are_refused_in_an_ensemble_too(averaged, tmp_path):
+    shutil.rmtree(averaged / "b")
+    finished_fold(averaged / "b" / "fold0", demo=True)
+    with pytest.raises(DataError, match="has learned the demo's drawings, not handwriting"):
+        inputs.find_networks(tmp_path / "input")
 
 
 def test_an_earlier_sessions_folds_are_copied_and_what_is_there_stays(tmp_path, capsys):

@@ -7,6 +7,7 @@ import nbformat
 import pytest
 
 from graphemes.competition.writing import write_sample_submission, write_test_csv
+from graphemes.release.inputs import Networks
 from graphemes.release.notebook_files import built
 
 DAMAGED = b"PAR1 and then nothing of a table"
@@ -69,7 +70,7 @@ def test_no_damage_ends_the_submit_notebook_after_its_check(fold, competition, t
         **imported("submit"),
         "competition": competition,
         "submission": tmp_path / "no submission.csv",
-        "weights": [fold / "weights.safetensors"],
+        "networks": Networks({"": [fold / "weights.safetensors"]}, [1.0], {}),
     }
     assert len(execute(cells, known)) == len(cells) == 6
     assert capsys.readouterr().out.count("can't be shown: ") == 3

@@ -8,9 +8,12 @@ from pathlib import Path
 import pytest
 
 from conftest import QUICK
+from graphemes.evaluation.oof import write_oof
+from graphemes.foundation.files import write_json
 from graphemes.foundation.settings.release import PackSettings
+from graphemes.network.weights import read_record
 from graphemes.release import pack_plan, packing, wheel
-from worlds import write_fold
+from worlds import make_table, write_fold
 
 RECORDS = {"run.json", "log.jsonl", "curves.png", "oof.parquet"}
 
@@ -202,6 +205,52 @@ def test_without_weights_it_serves_to_train_on_kaggle(pack, tmp_path):
     assert "INSERT_USERNAME stands for your name" in said.out
 
 
+@pytest.fixture
+def runs(tmp_path) -> Path:
+    """A work directory with the runs a, b and the one without a name, of tables that agree."""
+    work = tmp_path / "runs"
+    for seed, name in enumerate(("a", "b", ".")):
+        fold = work / "folds" / name / "fold0"
+        record = read_record(write_fold(fold, "0", seed=seed))
+        identity = {key: getattr(record, key) for key in ("settings", "digests", "classes", "demo")}
+        write_json(fold / "run.json", {"identity": identity, "validation_images": 600})
+        write_oof(fold / "oof.parquet", make_table(600)[0], record.digests)
+    return work
+
+
+def test_runs_that_are_averaged_are_packed_with_shares_and_their_rule(pack, run, runs, tmp_path):
+    scored = run("score", runs="a,b", work_dir=runs, shares="0.25,0.75")
+    assert scored.code == 0, scored.err
+    said = pack(work_dir=runs, runs="a,b", shares="0.25,0.75")
+    assert said.code == 0, said.err
+    assert "2 fold(s) of 2 runs, which are averaged" in said.out
+    out = tmp_path / "out" / "pack"
+    folds = {f"{name}/fold0/{file}" for name in "ab" for file in ("weights.safetensors", *RECORDS)}
+    assert files(out / "weights") == {*folds, "ensemble.json", "decisions.json"}
+    assert read(out / "weights" / "ensemble.json") == {"runs": "a,b", "shares": "0.25,0.75"}
+    fitted = runs / "folds" / "ensembles" / "a,b" / "decisions.json"
+    assert (out / "weights" / "decisions.json").read_bytes() == fitted.read_bytes()
+    assert "decisions.json" in said.out  # by which rule
+    assert "kept" in pack(work_dir=runs, runs="a,b", shares="0.25,0.75").out
+    other = pack(work_dir=runs, runs="b,-", shares="equal")
+    assert other.code == 2
+    assert "a pack of other weights and ensemble and decisions" in other.err
+    assert pack(work_dir=runs, runs="b,-", shares="equal", overwrite="true").code == 0
+    assert read(out / "weights" / "ensemble.json") == {"runs": "-,b", "shares": "0.5,0.5"}
+    packed = {f"{name}/weights.safetensors" for name in ("fold0", "b/fold0")}
+    assert {name for name in files(out / "weights") if "safetensors" in name} == packed
+
+
+def test_a_run_that_has_the_whole_share_is_packed_alone(pack, runs, tmp_path):
+    said = pack(work_dir=runs, runs="a,b", shares="0,1")
+    assert said.code == 0, said.err
+    assert "run b has the whole share: packed alone" in said.out
+    packed = {path.name for path in (tmp_path / "out" / "pack" / "weights").iterdir()}
+    assert packed == {"fold0"}
+    first = tmp_path / "out" / "pack" / "weights" / "fold0" / "weights.safetensors"
+    assert first.read_bytes() == (runs / "folds" / "b/fold0/weights.safetensors").read_bytes()
+
+
 def test_weights_alone_are_packed_under_the_name_that_notebooks_look_for(pack, finished, tmp_path):
     lone = shutil.copy(
         finished / "folds" / "fold0" / "weights.safetensors", tmp_path / "w.safetensors"
@@ -228,6 +277,11 @@ def test_nothing_is_left_of_a_pack_that_fails(pack, monkeypatch, tmp_path):
         ({"weights": "nowhere"}, "nowhere: no such weights file"),
         ({"name": "a" * 60}, "no finished fold"),
         ({"fold": 0, "weights": "x"}, "fold, weights: two ways to choose weights"),
+        ({"runs": "a,b"}, "runs=a: "),
+        ({"runs": "a,b", "fold": 0}, "runs, fold: runs= packs all finished folds of its runs"),
+        ({"runs": "a,b", "weights": "none"}, "leave weights out"),
+        ({"runs": "a,b", "shares": "0.5,0.6"}, "expected a sum of 1"),
+        ({"shares": "0.5,0.5"}, "there are no runs to share"),
         ({"user": "x/y"}, "expected a Kaggle user name"),
         ({"user": "me"}, "3 or more letters, digits, '-', '_'"),
     ],

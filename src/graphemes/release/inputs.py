@@ -2,15 +2,20 @@
 
 import glob
 import shutil
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from graphemes.competition.shards import find_shards
 from graphemes.foundation.errors import DataError
 from graphemes.foundation.files import file_digest, replacing
-from graphemes.foundation.layout import FoldPaths, Layout, numbered
+from graphemes.foundation.layout import DECISIONS, FoldPaths, Layout, numbered
 from graphemes.foundation.progress import say
-from graphemes.pipeline.trained_networks import check_one_run
+from graphemes.pipeline.run_shares import layout_of
+from graphemes.pipeline.trained_networks import check_one_run, finished_weights
 from graphemes.pipeline.workspace import COMPETITION, KAGGLE_WORKING
+from graphemes.release.ensemble_file import ENSEMBLE, ensemble_words, read_ensemble
 
 INPUT = Path("/kaggle/input")
 WEIGHTS = FoldPaths(Path()).weights.name
@@ -40,6 +45,59 @@ def find_competition(root: Path = INPUT) -> Path:
     return genuine or found[0]
 
 
+@dataclass(frozen=True)
+class Networks:
+    """Trained networks that are attached, and what predict has to be told of them."""
+
+    weights: dict[str, list[Path]]  # by run, those of its folds; by "" where they are of one run
+    shares: list[float]  # of the runs
+    words: dict[str, str]  # of predict, by key
+
+    @property
+    def files(self) -> list[Path]:
+        """The weights of all runs."""
+        return [path for own in self.weights.values() for path in own]
+
+    @property
+    def folds(self) -> dict[str, list[Path]]:
+        """The folds' folders, by run."""
+        return {name: [path.parent for path in own] for name, own in self.weights.items()}
+
+
+def find_networks(root: Path = INPUT) -> Networks:
+    """One run's finished folds, or the runs of a pack that are averaged.
+
+    Raises DataError as find_weights_files does, for two such packs, and for weights beside one.
+    """
+    packs = {file_digest(path): path for path in reversed(_attached(root, ENSEMBLE))}
+    if not packs:
+        weights = find_weights_files(root)
+        return Networks({"": weights}, [1.0], {"weights": ",".join(map(str, weights))})
+    found, *others = packs.values()
+    folder = found.parent
+    inside = {file_digest(path) for path in _attached(folder, WEIGHTS)}
+    others += [path for path in _attached(root, WEIGHTS) if file_digest(path) not in inside]
+    if others:
+        raise DataError(
+            f"{others[0]}: is attached beside {found}, whose runs are averaged; detach one of them"
+        )
+    shares = read_ensemble(found)
+    # predict knows runs by their folders in a place of its own; what is attached is read-only.
+    layout = Layout(Path(tempfile.mkdtemp(prefix="graphemes-")))
+    layout.folds_csv.parent.mkdir()
+    for path in sorted(path for path in folder.iterdir() if path.is_dir()):
+        (layout.folds_csv.parent / path.name).symlink_to(path)
+    if (folder / DECISIONS).is_file():
+        decisions = layout.ensemble_decisions(list(shares))
+        decisions.parent.mkdir(parents=True)
+        shutil.copyfile(folder / DECISIONS, decisions)
+    weights_of = {name: finished_weights(layout_of(layout, name)) for name in shares}
+    for weights in weights_of.values():
+        _need_real(weights)
+    words = ensemble_words(shares) | {"work_dir": str(layout.work_dir)}
+    return Networks(weights_of, list(shares.values()), words)
+
+
 def find_weights_files(root: Path = INPUT) -> list[Path]:
     """The weights of one run's finished folds, of packs and of outputs of train, each once.
 
@@ -63,13 +121,18 @@ def find_weights_files(root: Path = INPUT) -> list[Path]:
             " `bash run.sh pack` made, or the output of a train notebook that says finished"
         )
     weights = list(distinct.values())
+    _need_real(weights)
+    return weights
+
+
+def _need_real(weights: Sequence[Path]) -> None:
+    """Raise DataError for weights of two runs, two of one fold, those of the demo's drawings."""
     record = check_one_run(weights)
     if record is not None and record.demo:
         raise DataError(
             f"{weights[0]}: has learned the demo's drawings, not handwriting; train on the"
             " competition's images, and detach these weights"
         )
-    return weights
 
 
 def find_earlier_folds(root: Path = INPUT) -> Path | None:

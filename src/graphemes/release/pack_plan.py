@@ -16,10 +16,15 @@ from graphemes.foundation.files import file_digest, read_json
 from graphemes.foundation.layout import CALL, FoldPaths, Layout
 from graphemes.foundation.places import gigabytes, need_space, need_writable
 from graphemes.foundation.progress import say
+from graphemes.foundation.settings.commands import PredictSettings
 from graphemes.foundation.settings.groups import Places
 from graphemes.foundation.settings.release import PackSettings
+from graphemes.foundation.settings.types import NAMELESS
 from graphemes.network.devices import Engine
 from graphemes.pipeline.decisions import choose_rule, identities_of
+from graphemes.pipeline.ensemble_decisions import choose_for_runs
+from graphemes.pipeline.identity import RunIdentity
+from graphemes.pipeline.run_shares import run_shares
 from graphemes.pipeline.trained_networks import (
     asked_weights,
     check_one_run,
@@ -27,6 +32,7 @@ from graphemes.pipeline.trained_networks import (
     load_networks,
 )
 from graphemes.pipeline.workspace import find_layout
+from graphemes.release.ensemble_file import ensemble_words
 from graphemes.release.wheel import check_sources, sources_digest
 
 MANIFEST = "pack.json"
@@ -45,8 +51,9 @@ class PackPlan:
     slug: str  # of the data set; those of the notebooks begin with it
     user: str
     overwrite: bool  # whether another pack may go for it
-    folders: dict[str, list[Path]]  # by the folder's name: weights first, then its records
+    folders: dict[str, list[Path]]  # by the folder's path: weights first, then its records
     decisions: Path | None  # fitted decision rules, for the networks together
+    shares: dict[str, float]  # of the runs that are averaged, by name; {} of one run
     identity: dict[str, Any]  # what makes it this pack
     kept: bool  # it stands there already
 
@@ -64,9 +71,12 @@ def plan_pack(settings: PackSettings) -> PackPlan:
     """
     check_sources()
     layout = find_layout(Places(work_dir=settings.work_dir, name=settings.name))
-    weights = _chosen(settings, layout)
-    decisions = _check_weights(weights) if weights else None
-    folders = _folders(weights)
+    chosen = _chosen(settings, layout)
+    folders = {
+        str(Path(run, name)): files
+        for run, weights in chosen.weights.items()
+        for name, files in _folders(weights).items()
+    }
     out = settings.out or layout.run_dir / "pack"
     slug = _slug(settings.name)
     identity = {
@@ -74,19 +84,65 @@ def plan_pack(settings: PackSettings) -> PackPlan:
         "sources": sources_digest(),
         "weights": {name: file_digest(files[0]) for name, files in folders.items()},
     }
-    if decisions is not None:
-        identity["decisions"] = file_digest(decisions)
+    if chosen.decisions is not None:
+        identity["decisions"] = file_digest(chosen.decisions)
+    if chosen.shares:
+        identity["ensemble"] = ensemble_words(chosen.shares)
     kept = stands_there(out, identity, overwrite=settings.overwrite)
     plan = PackPlan(
-        out, slug, settings.user, settings.overwrite, folders, decisions, identity, kept
+        out=out,
+        slug=slug,
+        user=settings.user,
+        overwrite=settings.overwrite,
+        folders=folders,
+        decisions=chosen.decisions,
+        shares=chosen.shares,
+        identity=identity,
+        kept=kept,
     )
     if not kept:
         _check_size(plan)
     return plan
 
 
-def _chosen(settings: PackSettings, layout: Layout) -> list[Path]:
-    """The weights files to pack."""
+@dataclass(frozen=True)
+class _Chosen:
+    """Weights that are averaged, and by which shares and rules."""
+
+    weights: dict[str, list[Path]]  # by run; by "" where they are of one
+    decisions: Path | None
+    shares: dict[str, float]  # {} of one run
+
+
+def _chosen(settings: PackSettings, layout: Layout) -> _Chosen:
+    """What is to be packed; DataError for what Kaggle's notebook would refuse."""
+    if settings.runs is not None:
+        return _chosen_runs(PredictSettings(runs=settings.runs, shares=settings.shares), layout)
+    weights = _chosen_weights(settings, layout)
+    return _of_one_run(weights) if weights else _Chosen({}, None, {})
+
+
+def _chosen_runs(settings: PredictSettings, layout: Layout) -> _Chosen:
+    runs = run_shares(layout, settings)
+    if len(runs) == 1:
+        say(f"run {runs[0].name} has the whole share: packed alone")
+        return _of_one_run(runs[0].weights)
+    shares = {run.name: run.share for run in runs}
+    identities = {run.name: _checked(run.weights) for run in runs}
+    rule = choose_for_runs(settings, layout, shares, identities)
+    say(rule.why)
+    weights = {"" if run.name == NAMELESS else run.name: run.weights for run in runs}
+    return _Chosen(weights, rule.file, shares)
+
+
+def _of_one_run(weights: list[Path]) -> _Chosen:
+    rule = choose_rule("auto", weights, _checked(weights))
+    say(rule.why)
+    return _Chosen({"": weights}, rule.file, {})
+
+
+def _chosen_weights(settings: PackSettings, layout: Layout) -> list[Path]:
+    """The weights files to pack of one run."""
     if settings.weights == "none":
         return []
     if settings.weights is not None:
@@ -108,8 +164,8 @@ def _refusal(place: FoldPaths) -> str:
     )
 
 
-def _check_weights(weights: Sequence[Path]) -> Path | None:
-    """The decisions.json that goes along; DataError for what Kaggle's notebook would refuse."""
+def _checked(weights: Sequence[Path]) -> list[RunIdentity]:
+    """What the weights of one run's folds are of; DataError where the notebook would refuse."""
     for path in weights:
         place = FoldPaths(path.parent)
         if path == place.weights and place.checkpoint.is_file() and not place.run.is_file():
@@ -118,9 +174,7 @@ def _check_weights(weights: Sequence[Path]) -> Path | None:
     ready = load_networks(weights, Engine(torch.device("cpu"), "fp32"))
     if ready.records[0].demo:
         say("these weights have learned the demo's drawings: the submit notebook refuses them")
-    chosen = choose_rule("auto", weights, identities_of(ready.records))
-    say(chosen.why)
-    return chosen.file
+    return identities_of(ready.records)
 
 
 def _folders(weights: Sequence[Path]) -> dict[str, list[Path]]:
@@ -212,7 +266,7 @@ def _read_manifest(out: Path) -> _Manifest | None:
     identity, files = about.get("identity"), about.get("files")
     if not isinstance(identity, dict) or not isinstance(files, dict):
         return None
-    if set(identity) - {"decisions"} != IDENTITY:  # not every pack has some
+    if set(identity) - {"decisions", "ensemble"} != IDENTITY:  # not every pack has these
         return None
     return _Manifest(identity, files)
 

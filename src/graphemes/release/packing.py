@@ -18,6 +18,7 @@ from graphemes.foundation.places import gigabytes
 from graphemes.foundation.progress import say
 from graphemes.foundation.versions import commit
 from graphemes.pipeline.workspace import COMPETITION
+from graphemes.release.ensemble_file import ENSEMBLE, write_ensemble
 from graphemes.release.notebook_files import NAMES, built
 from graphemes.release.pack_plan import MANIFEST, PackPlan, stands_there
 from graphemes.release.wheel import build_wheel
@@ -57,6 +58,8 @@ def _write(plan: PackPlan) -> None:
                 shutil.copyfile(record, target / record.name)
         if plan.decisions is not None:
             shutil.copyfile(plan.decisions, folder / "weights" / DECISIONS)
+        if plan.shares:
+            write_ensemble(folder / "weights" / ENSEMBLE, plan.shares)
         write_json(folder / "dataset-metadata.json", dataset_metadata(plan))
         for name in NAMES:
             (folder / name).mkdir()
@@ -68,6 +71,8 @@ def _write(plan: PackPlan) -> None:
         about = {"identity": plan.identity, "commit": commit(ROOT), "files": files}
         write_json(folder / MANIFEST, about)
     what = f"{len(plan.folders)} fold(s)" if plan.folders else "no weights: to train there"
+    if plan.shares:
+        what += f" of {len(plan.shares)} runs, which are averaged"
     say(f"{plan.out}: {total}, {wheel.name} and {what}")
     if plan.user == UNNAMED:
         say(f"{UNNAMED} stands for your name on Kaggle: pack again with user=NAME overwrite=true")

@@ -3,7 +3,8 @@
 Bengali stands in tables alone: a browser spells it, matplotlib doesn't join its letters.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,7 @@ import pandas as pd
 
 from graphemes.competition.csv_columns import read_csv_columns
 from graphemes.competition.submission import read_rows
+from graphemes.evaluation.ensemble import aligned, mixed
 from graphemes.evaluation.metrics import Score, WorstClass
 from graphemes.evaluation.oof import OofTable, concatenate, read_oof
 from graphemes.evaluation.score_report import make_report
@@ -25,6 +27,25 @@ def out_of_fold(folds: Sequence[Path]) -> OofTable | None:
     """The out-of-fold tables of folds' folders as one; None where there is none."""
     files = [FoldPaths(fold).oof for fold in folds if FoldPaths(fold).oof.is_file()]
     return concatenate([read_oof(path) for path in files]) if files else None
+
+
+def mixed_out_of_fold(
+    runs: Mapping[str, Sequence[Path]], shares: Sequence[float]
+) -> OofTable | None:
+    """The tables of several runs as one, mixed by their shares; of one run as they are.
+
+    None where there is none. Raises DataError for runs that don't agree in images and folds.
+    """
+    found = [out_of_fold(folds) for folds in runs.values()]
+    tables = [table for table in found if table is not None]
+    if len(tables) < len(found):
+        return None
+    if len(tables) == 1:
+        return tables[0]
+    ordered = aligned(list(runs), tables)
+    return replace(
+        ordered[0], probabilities=mixed([table.probabilities for table in ordered], shares)
+    )
 
 
 def recalls(table: OofTable | None) -> pd.DataFrame:

@@ -16,6 +16,7 @@ from graphemes.foundation.settings.groups import (
     Places,
     Settings,
     check_fold,
+    check_shares,
 )
 from graphemes.foundation.settings.release import PackSettings
 from graphemes.foundation.settings.reports import ReportSettings
@@ -42,8 +43,6 @@ from graphemes.foundation.settings.types import (
 )
 from graphemes.foundation.settings.variations import Seeds, Variations, words_of
 from graphemes.foundation.settings.words import read_words, shown
-
-SUM_TOLERANCE = 1e-6  # of shares: what people round off isn't more
 
 
 class TrainSettings(Learning, Folding, Deciding, Machine, Places):
@@ -238,21 +237,6 @@ class FoldsSettings(Folding, Places):
                 "by=grapheme makes new folds, folds=PATH reads a file; give one of them"
             )
         return self
-
-
-def check_shares(shares: Shares, runs: RunNames | None) -> None:
-    """Raise ValueError for shares that aren't one for each of the runs, with a sum of 1."""
-    text = f"shares={shown(shares)}"
-    if shares != "auto" and runs is None:
-        raise ValueError(f"{text}: there are no runs to share; add runs=NAME,NAME, or leave it out")
-    if runs is None or not isinstance(shares, tuple):
-        return
-    if len(shares) != len(runs):
-        raise ValueError(
-            f"{text}: expected {len(runs)}, one for each of runs={shown(runs)}, got {len(shares)}"
-        )
-    if abs(sum(shares) - 1) > SUM_TOLERANCE:
-        raise ValueError(f"{text}: expected a sum of 1, got {sum(shares):.6g}")
 
 
 class ScoreSettings(Deciding, Machine, Places):

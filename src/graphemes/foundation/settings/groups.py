@@ -29,7 +29,9 @@ from graphemes.foundation.settings.types import (
     Mix,
     Pool,
     RunName,
+    RunNames,
     ShareOfEpochs,
+    Shares,
     Shortcut,
     Size,
     Sizes,
@@ -51,6 +53,7 @@ class Newer:
 
 NEWER = Newer()
 SEEDS = 2**32  # how many there are, from 0
+SUM_TOLERANCE = 1e-6  # of shares: what people round off isn't more
 
 
 class Settings(BaseModel):
@@ -130,6 +133,21 @@ def check_fold(fold: FoldChoice, folds: FoldSource) -> None:
 def no_such_fold(fold: int, count: int) -> str:
     """The sentence on a fold that isn't among so many."""
     return f"fold={fold}: there are {count} folds, expected 0 to {count - 1}, all or none"
+
+
+def check_shares(shares: Shares, runs: RunNames | None) -> None:
+    """Raise ValueError for shares that aren't one for each of the runs, with a sum of 1."""
+    text = f"shares={shown(shares)}"
+    if shares != "auto" and runs is None:
+        raise ValueError(f"{text}: there are no runs to share; add runs=NAME,NAME, or leave it out")
+    if runs is None or not isinstance(shares, tuple):
+        return
+    if len(shares) != len(runs):
+        raise ValueError(
+            f"{text}: expected {len(runs)}, one for each of runs={shown(runs)}, got {len(shares)}"
+        )
+    if abs(sum(shares) - 1) > SUM_TOLERANCE:
+        raise ValueError(f"{text}: expected a sum of 1, got {sum(shares):.6g}")
 
 
 class Architecture(Settings):

@@ -4,12 +4,14 @@ from typing import Self
 
 from pydantic import Field, model_validator
 
-from graphemes.foundation.settings.groups import Settings
+from graphemes.foundation.settings.groups import Settings, check_shares
 from graphemes.foundation.settings.types import (
     FoldChoice,
     KaggleUser,
     PackedWeights,
     RunName,
+    RunNames,
+    Shares,
     SomePath,
 )
 
@@ -27,6 +29,12 @@ class PackSettings(Settings):
     weights: PackedWeights | None = Field(
         None, description="weights files or folders of them instead; none: to train on Kaggle"
     )
+    runs: RunNames | None = Field(
+        None, description="runs whose mean is submitted, each with its finished folds"
+    )
+    shares: Shares = Field(
+        "auto", description="of the runs; auto: as `score runs=` fitted them, else equal"
+    )
     out: SomePath | None = Field(None, description="folder to write (default: pack/ in the run's)")
     user: KaggleUser = Field("INSERT_USERNAME", description="your name in Kaggle's addresses")
     overwrite: bool = Field(False, description="replace a pack of other weights or sources")
@@ -35,4 +43,11 @@ class PackSettings(Settings):
     def _chooses_one_way(self) -> Self:
         if self.weights is not None and self.fold is not None:
             raise ValueError("fold, weights: two ways to choose weights; give one of them")
+        others = [key for key in ("fold", "weights") if getattr(self, key) is not None]
+        if self.runs is not None and others:
+            raise ValueError(
+                f"runs, {others[0]}: runs= packs all finished folds of its runs; leave"
+                f" {others[0]} out"
+            )
+        check_shares(self.shares, self.runs)
         return self

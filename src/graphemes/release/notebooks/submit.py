@@ -7,7 +7,8 @@
 # it (Add Input):
 #
 # 1. the competition, **bengaliai-cv19** (its rules must have been accepted);
-# 2. the data set that `bash run.sh pack` made: the package, and the weights of some folds;
+# 2. the data set that `bash run.sh pack` made: the package, and the weights of some folds, of one
+#    run or of several that are averaged;
 # 3. or, for the weights, the output of the train notebook.
 #
 # Internet is off. When you submit it, Kaggle runs it once more, on about 211,000 images that nobody
@@ -41,8 +42,8 @@ from graphemes.release.session import attempt
 from graphemes.release.submission_check import check_submission
 
 competition = inputs.find_competition()
-weights = inputs.find_weights_files()
-for path in weights:
+networks = inputs.find_networks()
+for path in networks.files:
     print(path)
 
 # %% [markdown]
@@ -54,8 +55,7 @@ for path in weights:
 
 # %%
 submission = session.WORKING / "submission.csv"
-named = ",".join(map(str, weights))
-chosen = {"data_dir": competition, "weights": named, "submission": submission}
+chosen = {"data_dir": competition, **networks.words, "submission": submission}
 session.run_command("predict", {**chosen, "overwrite": "true"})
 check_submission(submission, competition)
 
@@ -67,7 +67,7 @@ check_submission(submission, competition)
 # can't be shown is a sentence.
 
 # %%
-attempt(lambda: pictures.first_scans(competition, "test", trained_settings(weights[0])))
+attempt(lambda: pictures.first_scans(competition, "test", trained_settings(networks.files[0])))
 
 # %%
 attempt(lambda: tables.read_graphemes(submission, competition))
@@ -75,15 +75,15 @@ attempt(lambda: tables.read_graphemes(submission, competition))
 # %% [markdown]
 # ## How good the networks are
 #
-# Their curves, and their recalls on the training images that each of them was not trained on. The
-# score is the mean recall over the classes of each head, and over the heads, root twice.
+# Their curves, and their recalls on the training images that each of them was not trained on; of
+# several runs those of their mean. The score is the mean recall over the classes of each head, and
+# over the heads, root twice.
 
 # %%
-folds = [path.parent for path in weights]
-attempt(lambda: pictures.curves(folds))
+attempt(lambda: pictures.curves([path.parent for path in networks.files]))
 
 # %%
-table = attempt(lambda: tables.out_of_fold(folds))
+table = attempt(lambda: tables.mixed_out_of_fold(networks.folds, networks.shares))
 attempt(lambda: tables.recalls(table))
 
 # %% [markdown]
