@@ -12,11 +12,12 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
+from graphemes.evaluation.calibration import Calibration
 from graphemes.evaluation.oof import read_oof, write_oof
 from graphemes.foundation.classes import VOWELS, sign_on_circle
-from graphemes.foundation.heads import HEADS
+from graphemes.foundation.heads import HEADS, PerHead
 from graphemes.foundation.layout import Layout
-from graphemes.report.charts import Line, curves_chart, scores_chart
+from graphemes.report.charts import Line, calibration_chart, curves_chart, scores_chart
 from graphemes.report.looks import Look
 from graphemes.report.material import gather
 from graphemes.report.mistaken import sign_of
@@ -142,8 +143,7 @@ def test_all_scores_by_decision_rules_are_on_the_scale_that_they_are_judged_on(
     first = re.search(r'<div class="first"><dt>(.*?)</dt><dd>(.*?)</dd>', html, re.DOTALL)
     assert first[2] == f"{nested['auto']['judged']:.4f}" != f"{nested['auto']['score']:.4f}"
     words = " ".join(first[1].split())
-    assert "unseen graphemes weigh 5.8 %, decided by auto: " in words
-    assert f"{decisions['winner']} wins, so predict takes it" in words
+    assert "unseen graphemes weigh 5.8 %, decided by the rule prior, on images that" in words
     charts = [attrs["aria-label"] for attrs in Elements(html).all("svg")]
     (rules,) = [label for label in charts if label.startswith("Decision rules: ")]
     for name, row in nested.items():
@@ -153,12 +153,12 @@ def test_all_scores_by_decision_rules_are_on_the_scale_that_they_are_judged_on(
     (published,) = [label for label in charts if label.startswith("Scores: ")]
     assert f"this run, weighted {nested['auto']['judged']:.4f}" in published
     assert f"this run, seen only {nested['auto']['seen']:.4f}" in published
-    # The recalls beside it are of one score, and that one stands there too.
-    weighted = json.loads((work / "folds" / "scores.json").read_text())["overall"]["weighted"]
-    figures = html[html.index('<dl class="figures">') : html.index("</dl>")]
-    for value in (nested["argmax"]["judged"], *weighted["recall"].values()):
-        assert f"<dd>{value:.4f}</dd>" in figures
-    assert f"{weighted['score']:.4f}" == f"{nested['argmax']['judged']:.4f}"
+    # The recalls beside it are the rule's; what is on another scale says so.
+    head = " ".join(html[html.index('<dl class="figures">') : html.index("<nav")].split())
+    for value in nested["auto"]["recall"].values():
+        assert f"<dd>{value:.4f}</dd>" in head
+    assert "In the recalls each image counts alike." in head
+    assert f"By the likeliest classes alone it is {nested['argmax']['judged']:.4f}." in head
 
 
 def test_the_headline_names_what_it_is_of(reported, tmp_path, run):
@@ -172,6 +172,8 @@ def test_the_headline_names_what_it_is_of(reported, tmp_path, run):
     file = material.decisions
     assert headline(material).by == "auto: prior"
     assert headline(material).argmax == pytest.approx(before.score)
+    assert headline(material).recall == file.nested["auto"].recall
+    assert (headline(material).alike, before.alike) == (True, False)
     # Argmax isn't fitted, so where it is taken its own score is the honest one.
     plain = dataclasses.replace(material, decisions=dataclasses.replace(file, winner="argmax"))
     assert headline(plain).score == file.nested["argmax"].judged
@@ -338,6 +340,24 @@ def test_no_two_folds_of_ten_are_drawn_alike():
     assert len(set(looks)) == 10
     # Of the usual five each has a dash of its own, for who can't tell hues apart.
     assert len({dash for _, dash in looks[:5]}) == 5
+
+
+@pytest.mark.parametrize(("names", "points"), [(["fold 0"], 1 + 4), (["a", "b"], 2 * 2)])
+def test_a_single_epoch_is_seen_where_it_makes_no_line(names, points):
+    """The loss and the score of each, and of a fold alone its recalls."""
+    svg = str(curves_chart(dict.fromkeys(names, log_of(1, 0.9))))
+    marks = re.findall(r'<use [^>]*y="([\d.]+)" style="fill: var\(--([\w-]+)\)', svg)
+    own = [(y, colour) for y, colour in marks if colour not in ("muted", "grid")]
+    legend = max(float(y) for y, _ in own)
+    assert len([one for one in own if float(one[0]) < legend]) >= points
+
+
+def test_few_images_do_not_rule_the_calibration():
+    few = Calibration(np.array([3, 5000]), np.array([0.1, 0.9]), np.array([1.0, 0.9]), 0.01)
+    svg = str(calibration_chart(PerHead(few, few, few)))
+    dots = re.findall(r'<use [^>]*style="fill: var\(--(root|vowel|consonant)\)', svg)
+    assert sorted(set(dots)) == ["consonant", "root", "vowel"]
+    assert len(dots) == 3 + 3  # a bin of each, and what the legend shows
 
 
 @pytest.mark.parametrize(

@@ -45,6 +45,7 @@ _DASHES: list[Any] = [
     (0, (3, 1.2, 1.2, 1.2, 1.2, 1.2)),
 ]
 _DASH, _LETTER = 45, 5  # points that an entry of a legend takes, and each of its letters
+FEWEST = 10  # images of a bin of calibration that is drawn: fewer say nothing of its share
 _TICKS = 5  # of an axis of scores: four decimals each, as narrow as a phone
 _WIDTH = 4.6  # inches: letters stay legible where a phone shows it at 330 points
 _LOOKS = {
@@ -129,16 +130,17 @@ def curves_chart(logs: dict[str, list[dict[str, Any]]]) -> Markup:
         for number, (name, log) in enumerate(logs.items()):
             colour = _LINES[number % _HUES] if several else ACCENT
             look = {"color": colour, "ls": _DASHES[(number + number // _HUES) % _HUES], "lw": 1.5}
+            point = {"marker": "o", "ms": 4} if len(log) == 1 else {}  # one epoch makes no line
             epochs = [entry["epoch"] for entry in log]
-            upper.plot(epochs, [entry["loss"] for entry in log], **look)
+            upper.plot(epochs, [entry["loss"] for entry in log], **look, **point)
             judged = [entry for entry in log if entry.get("score") is not None]
             seen = [entry["epoch"] for entry in judged]
             scores = [entry["score"] for entry in judged]
-            lower.plot(seen, scores, **look, label=name if several else "score")
+            lower.plot(seen, scores, **look, **point, label=name if several else "score")
             if not several:
                 for head, own in zip(HEADS, OF_HEAD, strict=True):
                     found = [entry["recall"][head.name] for entry in judged]
-                    lower.plot(seen, found, lw=1, color=own, label=head.name)
+                    lower.plot(seen, found, **point, lw=1, color=own, label=head.name)
             if judged:
                 lower.plot(seen[-1], scores[-1], "o", color=colour, ms=4)
         upper.set(ylabel="training loss", ylim=(0, None))
@@ -164,9 +166,11 @@ def calibration_chart(found: PerHead[Calibration]) -> Markup:
         axes = figure.subplots()
         axes.plot([0, 1], [0, 1], ":", color=MUTED, lw=1)
         for head, one, colour in zip(HEADS, found, OF_HEAD, strict=True):
-            sizes = 12 + 60 * one.images / one.images.sum()
-            axes.plot(one.confidence, one.accuracy, color=colour, lw=1)
-            axes.scatter(one.confidence, one.accuracy, sizes, color=colour, label=head.name)
+            shown = one.images >= min(FEWEST, one.images.max())
+            sizes = 4 + 68 * np.sqrt(one.images[shown] / one.images.sum())
+            confidence, accuracy = one.confidence[shown], one.accuracy[shown]
+            axes.plot(confidence, accuracy, color=colour, lw=1)
+            axes.scatter(confidence, accuracy, sizes, color=colour, label=head.name)
         axes.set(
             xlabel="probability of the likeliest class",
             ylabel="share that is right",

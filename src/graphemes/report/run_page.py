@@ -17,6 +17,7 @@ from graphemes.foundation.settings.commands import TrainSettings
 from graphemes.foundation.settings.words import shown
 from graphemes.pipeline.run_records import RunRecord
 from graphemes.report.charts import (
+    FEWEST,
     Line,
     Rule,
     calibration_chart,
@@ -32,6 +33,7 @@ from graphemes.report.pictures import ScanPictures
 from graphemes.report.published import PRIVATE, VALIDATED
 
 OPEN = "\u2013"  # what a record of an earlier version doesn't tell
+MANY_DOUBTS = 0.03  # of the images: more labels than that are seldom wrong in one collection
 FEW = 2000  # images below which a score moves by more than 0.01 with which they are
 
 
@@ -47,7 +49,8 @@ class Headline:
     rule: str  # that it is of: auto, argmax, or of earlier files another rule
     taken: str  # the rule that predict takes
     argmax: float  # what the likeliest classes reach
-    recall: dict[str, float]  # theirs by head; empty where nobody knows them on this scale
+    recall: dict[str, float]  # what `rule` reaches of each head
+    alike: bool  # whether each image counts alike in the recalls, and not in the score
     weighted: bool  # whether unseen graphemes are among the images, and weigh UNSEEN_SHARE
     seen: float | None  # what `rule` reaches of the graphemes that aren't; None where all are seen
 
@@ -73,25 +76,33 @@ def headline(material: Material) -> Headline:
     subsets = material.scores.overall_subsets
     weighted = None if subsets is None else subsets.weighted
     plain = material.scores.overall if weighted is None else weighted
-    recall = plain.recall._asdict()
     file = material.decisions
     if file is None:
         known = subsets.seen if weighted is not None and subsets is not None else None
         seen = None if known is None else known.score.score
-        alike = (plain.score, Argmax.name, Argmax.name, plain.score)
-        return Headline(*alike, recall, weighted is not None, seen)
+        return Headline(
+            score=plain.score,
+            rule=Argmax.name,
+            taken=Argmax.name,
+            argmax=plain.score,
+            recall=plain.recall._asdict(),
+            alike=False,
+            weighted=weighted is not None,
+            seen=seen,
+        )
     # Auto's own row and not the winner's, whose gain is the greatest of several.
     own = file.winner == Argmax.name or AUTO not in file.nested  # earlier files lack auto's
     rule = file.winner if own else AUTO
     row, unseen_weigh = file.nested[rule], file.judged_by == "weighted"
     return Headline(
-        row.judged,
-        rule,
-        file.winner,
-        file.nested[Argmax.name].judged,
-        recall if unseen_weigh == (weighted is not None) else {},
-        unseen_weigh,
-        row.seen if unseen_weigh else None,
+        score=row.judged,
+        rule=rule,
+        taken=file.winner,
+        argmax=file.nested[Argmax.name].judged,
+        recall={head.name: row.recall[head.name] for head in HEADS if head.name in row.recall},
+        alike=unseen_weigh,
+        weighted=unseen_weigh,
+        seen=row.seen if unseen_weigh else None,
     )
 
 
@@ -111,6 +122,8 @@ def run_content(material: Material, pictures: ScanPictures | None, device: str) 
         "sheets": class_sheets(material, pictures)._asdict(),
         "mistakes": mistake_cards(material, pictures),
         "doubts": doubt_sheets(material, pictures),
+        "many_doubts": MANY_DOUBTS,
+        "fewest": FEWEST,
         "calibration": _calibration(material),
         "frequency": _frequency(material),
         "looks": looks(material, pictures, device) if pictures else [],

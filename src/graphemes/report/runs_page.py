@@ -27,7 +27,8 @@ class RunRow:
     name: str
     headline: Headline
     folds: int
-    images: int
+    training: str  # images that a fold trained on, the mean
+    images: int  # that judge it
     passes: int
     time: str
     device: str
@@ -93,11 +94,18 @@ def _row(material: Material) -> RunRow:
         material.title,
         headline(material),
         len(records),
+        _mean([record.training_images for record in records]),
         material.scores.overall.n,
         sum(record.image_passes or 0 for record in records),
         duration(sum(record.train_seconds or 0 for record in records)),
         records[0].device or OPEN,
     )
+
+
+def _mean(counts: list[int | None]) -> str:
+    """Open where a record of an earlier version doesn't tell."""
+    known = [count for count in counts if count is not None]
+    return f"{sum(known) / len(known):,.0f}" if known and len(known) == len(counts) else OPEN
 
 
 def _differing_settings(materials: list[Material]) -> list[tuple[str, list[str]]]:

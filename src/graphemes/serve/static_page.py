@@ -42,7 +42,7 @@ Give it to any web host; nothing on it asks another. To look at it here:
     python -m http.server --bind 127.0.0.1 8000
 
 then http://127.0.0.1:8000/. Opened as a file it can't load its parts: browsers forbid that.
-onnxruntime-web is Microsoft's, MIT licence; the font is Noto Sans Bengali, SIL Open Font License.
+onnxruntime-web is Microsoft's, MIT licence; the font is Hind Siliguri, SIL Open Font License.
 """
 
 
