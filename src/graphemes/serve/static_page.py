@@ -66,11 +66,21 @@ class StaticPage:
         (folder / "bengali.woff").write_bytes(bengali_woff())
         (folder / "README.txt").write_text(_README, "utf-8")
         for path in self._runtime:
-            shutil.copyfile(path, folder / path.name)
+            shutil.copyfile(path, folder / published_name(path.name))
         write_json(folder / "reading.json", reading(plan.chosen.rule, ready))
         index = folder / "index.html"
         size = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
         index.write_text(_published(index.read_text("utf-8"), size), "utf-8")
+
+
+def published_name(name: str) -> str:
+    """What a file of the runtime is called on the page.
+
+    Many web hosts don't know .mjs (nginx's own list of types hasn't it) and send it as bytes or
+    plain text, which no browser takes for a module; .js they all know. The module finds itself by
+    the address that it came from, so that it may have any name.
+    """
+    return name.removesuffix(".mjs") + ".js" if name.endswith(".mjs") else name
 
 
 def _published(html: str, size: int) -> str:

@@ -1,6 +1,6 @@
 // What reads on a page without a server: the networks themselves, by onnxruntime-web, in this browser.
 
-import * as ort from "./ort.wasm.bundle.min.mjs";
+import * as ort from "./ort.wasm.bundle.min.js";
 import { scanOf } from "./photographs.js";
 import { HEIGHT, WIDTH } from "./sheet.js";
 
