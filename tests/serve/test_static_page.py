@@ -61,7 +61,8 @@ def test_the_folder_holds_all_that_the_page_names(export, tmp_path, untested):
     assert said.code == 0, said.err
     page = tmp_path / "page"
     inside = {path.relative_to(page).as_posix() for path in page.rglob("*") if path.is_file()}
-    assert {"index.html", "page.js", "sheet.js", "backend.js", "reading.json"} <= inside
+    assert {"index.html", "page.js", "opening.js", "sheet.js", "backend.js"} <= inside
+    assert "reading.json" in inside
     assert {"graphemes.onnx", "colours.css", "bengali.woff", "samples/6.png"} <= inside
     assert {"ort.wasm.bundle.min.js", "ort-wasm-simd-threaded.wasm"} <= inside
     assert {Path(name).suffix for name in inside} <= KNOWN_TO_HOSTS

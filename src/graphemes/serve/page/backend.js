@@ -27,8 +27,12 @@ async function answered(address, request) {
   }
   const content = parsed(text);
   if (answer.ok && content) return content;
-  throw new Error(content?.error ?? `the server answers with status ${answer.status}${WHY[answer.status] ?? ""}.`);
+  const why = content?.error ?? `the server answers with status ${answer.status}${WHY[answer.status] ?? ""}.`;
+  // The same once more would be refused again.
+  throw Object.assign(new Error(why), { refused: REFUSALS.includes(answer.status) });
 }
+
+const REFUSALS = [400, 413, 415, 422];
 
 // Of a server that is too busy to say so itself, or of something between it and here.
 const WHY = { 502: ": it isn't there", 503: ": it has too much to do; try again in a moment", 504: ": it isn't there" };

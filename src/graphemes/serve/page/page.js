@@ -1,6 +1,7 @@
 // The page: what is drawn is read after each stroke, and what was read is shown.
 
 import { abilities, networks, read } from "./backend.js";
+import { fileOf, opened } from "./opening.js";
 import { element, forget, isBlank, looks, part, show, trouble } from "./reading.js";
 import { Sheet } from "./sheet.js";
 
@@ -9,14 +10,23 @@ const LATE = 300; // milliseconds after which what was read before is marked as 
 const UNREADY = part("sure").textContent; // until the networks are there
 const EMPTY = "Nothing is drawn yet.";
 
-const sheet = new Sheet(part("paper"), { began: touched, changed });
+const sheet = new Sheet(part("paper"), { began: () => opens(null), changed });
 let asking = null; // the request under way
+let opening = null, slow; // the turn of the picture that is being opened, and when that is said
 let known = []; // networks
+let failure = ""; // what the button tries again
 
 function touched() {
-  part("undo").disabled = part("clear").disabled = sheet.empty;
+  enable("undo", sheet.undoable || opening);
+  enable("clear", !sheet.empty || opening);
   part("hint").hidden = !sheet.empty;
   if (!sheet.empty && part("sure").textContent === EMPTY) part("sure").textContent = "Drawing \u2026";
+}
+
+// A button that has the keyboard's focus hands it to the sheet, or it would be lost.
+function enable(id, whether) {
+  if (!whether && document.activeElement === part(id)) part("paper").focus({ preventScroll: true });
+  part(id).disabled = !whether;
 }
 
 async function changed() {
@@ -44,12 +54,18 @@ async function changed() {
     if (mine === asking) show(answer, blank);
   } catch (error) {
     if (error.name === "AbortError" || mine !== asking) return;
-    forget(""); // it was of another picture
-    trouble(`It couldn't be read: ${error.message}`, true);
+    failed(`It couldn't be read: ${error.message}`, !error.refused);
   } finally {
     clearTimeout(late);
     if (mine === asking) busy(false);
   }
+}
+
+// What is shown was of another picture.
+function failed(sentence, again) {
+  forget("");
+  failure = sentence;
+  trouble(sentence, again);
 }
 
 function busy(whether) {
@@ -63,23 +79,48 @@ function old() {
   else if (known.length) part("sure").textContent = "Reading \u2026";
 }
 
+// Fetching and decoding a picture takes a while, and what is done meanwhile is newer: then it has no
+// turn any more and isn't shown. null: nothing is being opened.
+function opens(turn) {
+  opening = turn;
+  clearTimeout(slow);
+  part("opening").textContent = "";
+  if (turn) slow = setTimeout(() => (part("opening").textContent = "Opening the picture \u2026"), LATE);
+  touched();
+}
+
+// file: one, or a promise of it.
 async function open(file) {
-  if (!file) return;
-  if (!["image/png", "image/jpeg"].includes(file.type)) {
-    trouble(`${file.name || "That"} is no PNG or JPEG.`);
-    return;
-  }
+  const mine = {};
+  opens(mine);
   try {
-    sheet.show(await createImageBitmap(file), file);
-  } catch {
-    trouble(`${file.name || "That"} can't be opened as a picture.`);
+    const { image, source } = await opened(await file);
+    if (mine !== opening) return;
+    opens(null);
+    sheet.show(image, source);
+  } catch (error) {
+    if (mine !== opening) return;
+    opens(null);
+    unopened(error.message);
   }
 }
 
-async function sample(number) {
-  const answer = await fetch(`samples/${number}.png`).catch(() => null);
-  if (answer?.ok) open(new File([await answer.blob()], `Sample ${number}`, { type: "image/png" }));
-  else trouble(`Sample ${number} can't be fetched.`);
+// What failed before may still be tried again.
+function unopened(sentence) {
+  const again = !part("again").hidden;
+  trouble(again ? `${sentence} ${failure}` : sentence, again);
+}
+
+const sample = (number) => open(fileOf(part("samples").querySelectorAll("img")[number - 1], `Sample ${number}`));
+
+function undo() {
+  if (opening) opens(null);
+  else sheet.undo();
+}
+
+function clear() {
+  opens(null);
+  sheet.clear();
 }
 
 function brush(by) {
@@ -88,11 +129,11 @@ function brush(by) {
   sheet.width = Number(slider.value);
 }
 
-part("undo").addEventListener("click", () => sheet.undo());
-part("clear").addEventListener("click", () => sheet.clear());
+part("undo").addEventListener("click", undo);
+part("clear").addEventListener("click", clear);
 part("brush").addEventListener("input", () => brush(0));
 part("file").addEventListener("change", (event) => {
-  open(event.target.files[0]);
+  given(event.target.files);
   event.target.value = "";
 });
 part("explain").addEventListener("change", () => looks());
@@ -103,9 +144,9 @@ part("network").addEventListener("change", () => {
 });
 document.addEventListener("keydown", (event) => {
   if (event.target.matches("input:not([type=range]):not([type=checkbox]), select") || event.altKey) return;
-  if (event.key.toLowerCase() === "z" && (event.ctrlKey || event.metaKey)) sheet.undo();
+  if (event.key.toLowerCase() === "z" && (event.ctrlKey || event.metaKey)) undo();
   else if (event.ctrlKey || event.metaKey) return;
-  else if (event.key === "Escape") sheet.clear();
+  else if (event.key === "Escape") clear();
   else if (event.key === "[") brush(-2);
   else if (event.key === "]") brush(2);
   else if (event.key >= "1" && event.key <= String(SAMPLES)) sample(Number(event.key));
@@ -126,9 +167,13 @@ document.addEventListener("dragleave", (event) => {
 document.addEventListener("drop", (event) => {
   event.preventDefault();
   part("sheet").classList.remove("over");
-  open(event.dataTransfer.files[0]);
+  given(event.dataTransfer.files);
 });
-document.addEventListener("paste", (event) => open([...event.clipboardData.files][0]));
+document.addEventListener("paste", (event) => given(event.clipboardData.files));
+
+function given([file]) {
+  if (file) open(file);
+}
 
 function note() {
   const one = known.find(({ name }) => name === part("network").value);
@@ -155,8 +200,7 @@ async function again() {
   try {
     await ready();
   } catch (error) {
-    forget("");
-    trouble(`The networks can't be had: ${error.message}`, true);
+    failed(`The networks can't be had: ${error.message}`, true);
   }
 }
 

@@ -5,7 +5,7 @@ export const WIDTH = 236, HEIGHT = 137;
 const INK = "#1d1d1d";
 const STEP = 12; // pixels of the sheet that an arrow moves the pen
 const BESIDE = 40; // pixels of the sheet kept around strokes: nearer to an edge they aren't taken for ink
-const LONGEST = 1024; // pixels of a picture's longer side, as large as photographs are worked at
+export const LONGEST = 1024; // pixels of a picture's longer side, as large as photographs are worked at
 
 export class Sheet {
   // canvas: to draw on; began(): called when a stroke begins; changed(): when something was added or
@@ -15,7 +15,7 @@ export class Sheet {
     this.context = canvas.getContext("2d");
     this.began = began;
     this.changed = changed;
-    this.acts = []; // strokes and pictures, the latest last
+    this.acts = []; // strokes, pictures and clearings, the latest last
     this.open = new Map(); // strokes that a pointer still draws, by its id
     this.width = 22;
     this.pen = null; // of the keys: where it is, and the stroke that it draws
@@ -27,7 +27,12 @@ export class Sheet {
     this.draw();
   }
 
-  get empty() { return this.acts.length === 0; }
+  // What is on the sheet: all since it was cleared.
+  get there() { return this.acts.slice(this.acts.findLastIndex((act) => act.cleared) + 1); }
+
+  get empty() { return this.there.length === 0; }
+
+  get undoable() { return this.acts.length > 0; }
 
   point(event) {
     const box = this.canvas.getBoundingClientRect();
@@ -96,23 +101,28 @@ export class Sheet {
   // A picture in place of what is there; `source`: the file it came from, which is read instead of
   // the sheet as long as nothing is drawn on it.
   show(image, source) {
+    this.letGo();
     this.acts.push({ image, source });
     this.draw();
     this.changed();
   }
 
-  undo() { this.keep(this.acts.slice(0, -1)); }
+  undo() { if (this.undoable) this.put(this.acts.slice(0, -1)); }
 
-  clear() { this.keep([]); }
+  // Undone as a stroke is.
+  clear() { if (!this.empty) this.put([...this.acts, { cleared: true }]); }
 
-  // Only these of the strokes and pictures that there are.
-  keep(acts) {
-    if (this.empty) return;
-    this.open.clear();
-    if (this.pen) this.pen.stroke = null;
+  put(acts) {
+    this.letGo();
     this.acts = acts;
     this.draw();
     this.changed();
+  }
+
+  // Strokes that are being drawn end here: what follows would be of something taken away or covered.
+  letGo() {
+    this.open.clear();
+    if (this.pen) this.pen.stroke = null;
   }
 
   draw() {
@@ -130,8 +140,9 @@ export class Sheet {
     const { width, height } = this.canvas;
     context.fillStyle = paper;
     context.fillRect(0, 0, width, height);
-    const from = this.acts.findLastIndex((act) => act.image); // what lies below a picture is covered
-    for (const act of this.acts.slice(Math.max(0, from))) {
+    const acts = this.there;
+    const from = acts.findLastIndex((act) => act.image); // what lies below a picture is covered
+    for (const act of acts.slice(Math.max(0, from))) {
       if (act.image) {
         const { left, top, right, bottom } = this.boxOf(act.image);
         context.fillStyle = "#fff"; // below what is transparent
@@ -153,9 +164,9 @@ export class Sheet {
   // What is to be read, { scan } or { file }: a file as it came as long as nothing is drawn on it,
   // then as a picture again, so that it is cut to its ink as before. One of a scan's size is a scan.
   async picture() {
-    const last = this.acts.at(-1);
+    const last = this.there.at(-1);
     if (last.image) return { file: last.source };
-    const image = this.acts.findLast((act) => act.image)?.image;
+    const image = this.there.findLast((act) => act.image)?.image;
     if (!image || (image.width === WIDTH && image.height === HEIGHT)) return { scan: this.scan() };
     return { file: await this.photograph(image) };
   }
@@ -193,6 +204,18 @@ export class Sheet {
     context.drawImage(large, 0, 0, WIDTH, HEIGHT);
     return Uint8Array.from(greys(context), Math.round);
   }
+}
+
+// A picture on white, so many times as large.
+export function smaller(image, factor) {
+  const sides = [image.width, image.height].map((side) => Math.max(1, Math.round(side * factor)));
+  const canvas = new OffscreenCanvas(...sides);
+  const context = canvas.getContext("2d");
+  context.imageSmoothingQuality = "high";
+  context.fillStyle = "#fff";
+  context.fillRect(0, 0, ...sides);
+  context.drawImage(image, 0, 0, ...sides);
+  return canvas;
 }
 
 // The grey of most of a picture.
