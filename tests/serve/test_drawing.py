@@ -392,6 +392,36 @@ def test_a_reading_has_one_percentage(page):
     assert page.locator("thead th").all_inner_texts() == ["Network", "Reads", "Sure of it"]
 
 
+def test_where_the_rule_gives_another_than_the_likeliest_it_says_why(page):
+    read_after(page, lambda: page.click("#samples button >> nth=2"))
+    assert page.inner_text("#why") == ""
+
+    def other(route) -> None:
+        answer = route.fetch()
+        told = answer.json()
+        root = told["pictures"][0]["root"]
+        root["label"] = root["best"][1]["label"]
+        route.fulfill(response=answer, json=told)
+
+    def tuned(route) -> None:
+        answer = route.fetch()
+        told = answer.json()
+        told["networks"][0]["rule"] = "tuned"
+        route.fulfill(response=answer, json=told)
+
+    page.route("**/networks", tuned)
+    page.route("**/predict*", other)
+    page.reload()
+    page.wait_for_selector("html[data-ready]")
+    read_after(page, lambda: page.click("#samples button >> nth=2"))
+    assert page.inner_text("#why") == (
+        "Not the likeliest: the decision rule “tuned” weighs rare classes up, as the score counts"
+        " each class alike."
+    )
+    page.keyboard.press("Escape")
+    assert page.inner_text("#why") == ""
+
+
 def test_what_a_screen_reader_is_told(page):
     assert page.get_attribute("#paper", "role") == "application"
     assert page.get_attribute("#paper", "aria-roledescription") == "drawing sheet"

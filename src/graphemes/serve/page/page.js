@@ -51,7 +51,7 @@ async function changed() {
       signal: mine.signal,
     });
     const blank = await isBlank(answer.explanation);
-    if (mine === asking) show(answer, blank);
+    if (mine === asking) show(answer, blank, known.find(({ name }) => name === answer.network)?.rule);
   } catch (error) {
     if (error.name === "AbortError" || mine !== asking) return;
     failed(`It couldn't be read: ${error.message}`, !error.refused);

@@ -25,6 +25,7 @@ export function forget(sentence) {
   part("sure").textContent = sentence;
   part("said").textContent = "";
   part("time").textContent = "";
+  part("why").textContent = "";
   for (const id of [...HEADS, "graphemes"]) part(id).replaceChildren();
   compare(null);
   looks(null);
@@ -37,8 +38,8 @@ export function trouble(text, again = false) {
   part("again").hidden = !again;
 }
 
-// blank: whether there is nothing in the picture that could be read.
-export function show(answer, blank) {
+// blank: whether there is nothing in the picture that could be read; rule: the decision rule's name.
+export function show(answer, blank, rule) {
   const [found] = answer.pictures;
   forget("");
   part("time").textContent = `Read in ${Math.round(answer.milliseconds)} ms.`;
@@ -57,7 +58,15 @@ export function show(answer, blank) {
     ),
   );
   for (const head of HEADS) part(head).replaceChildren(...found[head].best.map((one) => bar(one, found[head].label)));
+  part("why").textContent = why(found, rule);
   compare(answer.networks);
+}
+
+// Why another is given than the likeliest, where that is so.
+function why(found, rule) {
+  if (!rule || HEADS.every((head) => found[head].label === found[head].best[0].label)) return "";
+  const does = rule === "joint" ? "asks which graphemes there are and weighs" : "weighs";
+  return `Not the likeliest: the decision rule \u201c${rule}\u201d ${does} rare classes up, as the score counts each class alike.`;
 }
 
 const bengali = (text) => element("span", { text, lang: "bn" });
