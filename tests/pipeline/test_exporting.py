@@ -21,7 +21,8 @@ from graphemes.images.transforms import make_transform
 from graphemes.inference.onnx_graphs import Session
 from graphemes.network.model import build_network
 from graphemes.network.weights import WeightsRecord, load_weights, save_weights, trained_on
-from graphemes.pipeline.export_checks import made_images, pictures
+from graphemes.pipeline.export_checks import Comparison, made_images, pictures
+from graphemes.pipeline.export_texts import check_lines
 from graphemes.pipeline.trained_networks import find_weights
 from graphemes.pipeline.training_data import open_training_data
 from graphemes.pipeline.workspace import find_workspace
@@ -304,3 +305,9 @@ def test_what_fails_on_the_way_leaves_what_was_there(export, tmp_path, finished)
     assert "'heads.vowel.weight' goes up to 1e+06" in said.err
     assert record(tmp_path / "out") == before
     assert [path.name for path in tmp_path.iterdir() if path.name.startswith(".")] == []
+
+
+@pytest.mark.parametrize(("score", "said"), [(0.9016, "gain 0.0016"), (0.898, "loss 0.0020")])
+def test_a_better_score_is_no_loss(score, said):
+    lines = check_lines("the validation fold", Comparison(24, 24, 0.01, 0.9, score), {})
+    assert lines[-1].endswith(f"torch's 0.9000: {said}")

@@ -104,9 +104,10 @@ def check_lines(source: str, comparison: Comparison, speed: dict[str, float]) ->
         f" probabilities differ by {comparison.largest_difference:.2g} at most",
     ]
     if comparison.score is not None and comparison.torch_score is not None:
-        loss = comparison.torch_score - comparison.score
+        gain = round(comparison.score - comparison.torch_score, 4)
+        change = f"{'gain' if gain > 0 else 'loss'} {abs(gain):.4f}"
         lines.append(
-            f"  score {comparison.score:.4f}, torch's {comparison.torch_score:.4f}: loss {loss:.4f}"
+            f"  score {comparison.score:.4f}, torch's {comparison.torch_score:.4f}: {change}"
         )
     if speed:
         base = next(iter(speed.values()))
