@@ -31,11 +31,10 @@ POLICY = (
     "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; style-src 'self'; font-src 'self';"
     " connect-src 'self'; img-src 'self' data: blob:; base-uri 'none'; form-action 'none'"
 )
+# What backend.js loads to begin; how much of it has come is said.
+LOADED = ("reading.json", "graphemes.onnx", "ort-wasm-simd-threaded.wasm")
 _HEAD = '<meta charset="utf-8">'
-_LOADING = "Loading …</p>"
-_STAYS = """<p id="stays" class="quiet">If this stays, a part of the page couldn't be loaded.
-Its whole folder must come from a web host: opened as a file it can't begin. README.txt says how to
-look at it here.</p>"""
+_ROOT = '<html lang="en">'
 _README = """This folder is a page that reads handwritten Bengali graphemes in the browser.
 Give it to any web host; nothing on it asks another. To look at it here:
 
@@ -69,7 +68,7 @@ class StaticPage:
             shutil.copyfile(path, folder / published_name(path.name))
         write_json(folder / "reading.json", reading(plan.chosen.rule, ready))
         index = folder / "index.html"
-        size = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
+        size = sum((folder / name).stat().st_size for name in LOADED)
         index.write_text(_published(index.read_text("utf-8"), size), "utf-8")
 
 
@@ -84,11 +83,11 @@ def published_name(name: str) -> str:
 
 
 def _published(html: str, size: int) -> str:
-    """The page with a policy of its own, and what is said while its `size` bytes are loaded."""
+    """The page with a policy of its own, and the `size` in bytes of what it loads to begin."""
     policy = f'<meta http-equiv="Content-Security-Policy" content="{POLICY}">'
     head = f'{_HEAD}\n{policy}\n<script src="loading.js"></script>'
-    sentence = f"Loading {size / 1e6:.0f} MB; what is drawn meanwhile is read then.</p>\n{_STAYS}"
-    for place, text in ((_HEAD, head), (_LOADING, sentence)):
+    root = f'<html lang="en" data-bytes="{size}">'
+    for place, text in ((_HEAD, head), (_ROOT, root)):
         assert html.count(place) == 1, f"the page has {place} once"
         html = html.replace(place, text)
     return html

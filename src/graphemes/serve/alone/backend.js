@@ -11,18 +11,25 @@ const BEST = 5; // classes and graphemes that are given, as by the server
 ort.env.wasm.numThreads = 1; // more need headers that an ordinary host doesn't send
 let loading = null;
 
-// Once; again after it failed.
-function loaded() {
-  loading ??= load().catch((error) => {
+// Once; again after it failed. told: called with a sentence as more has come.
+function loaded(told) {
+  loading ??= load(told).catch((error) => {
     loading = null;
     throw error;
   });
   return loading;
 }
 
-async function load() {
+async function load(told) {
   const names = ["reading.json", "graphemes.onnx", "ort-wasm-simd-threaded.wasm"];
-  const [json, graph, program] = await Promise.all(names.map(bytes));
+  // The folder's own, not Content-Length: what a host packs or sends in pieces has another or none.
+  const all = Number(document.documentElement.dataset.bytes);
+  let come = 0;
+  const more = (count) => {
+    come = Math.min(all, come + count);
+    told?.(`Loading: ${(come / 1e6).toFixed(0)} of ${(all / 1e6).toFixed(0)} MB (${Math.floor((100 * come) / all)}\u202f%); what is drawn meanwhile is read then.`);
+  };
+  const [json, graph, program] = await Promise.all(names.map((name) => bytes(name, more)));
   const about = JSON.parse(new TextDecoder().decode(json));
   ort.env.wasm.wasmBinary = program;
   const session = await ort.InferenceSession.create(new Uint8Array(graph), { executionProviders: ["wasm"] }).catch((error) => {
@@ -32,18 +39,27 @@ async function load() {
 }
 
 // Fetched here, not by onnxruntime, which tells its users nothing of what failed.
-async function bytes(name) {
+// more: called with how many bytes came.
+async function bytes(name, more) {
   let why = "the web host can't be reached";
   try {
     const answer = await fetch(name);
-    if (answer.ok) return await answer.arrayBuffer();
+    if (answer.ok) {
+      const counted = new TransformStream({
+        transform(part, passed) {
+          more(part.length);
+          passed.enqueue(part);
+        },
+      });
+      return await new Response(answer.body.pipeThrough(counted)).arrayBuffer();
+    }
     why = `the web host answers with status ${answer.status}; are all files of the page's folder there?`;
   } catch { /* said below */ }
   throw new Error(`${name} couldn't be loaded: ${why}`);
 }
 
-export async function networks() {
-  const { about, session } = await loaded();
+export async function networks(told) {
+  const { about, session } = await loaded(told);
   // The first picture takes longer than all others: not the one that is drawn.
   await session.run({ scan: new ort.Tensor("uint8", new Uint8Array(HEIGHT * WIDTH).fill(255), [1, HEIGHT, WIDTH]) });
   return [about.network];

@@ -7,13 +7,14 @@ import { Sheet } from "./sheet.js";
 
 const SAMPLES = 6;
 const LATE = 300; // milliseconds after which what was read before is marked as old
-const UNREADY = part("sure").textContent; // until the networks are there
 const EMPTY = "Nothing is drawn yet.";
 
 const sheet = new Sheet(part("paper"), { began: () => opens(null), changed });
 let asking = null; // the request under way
 let opening = null, slow; // the turn of the picture that is being opened, and when that is said
 let known = []; // networks
+// Until they are there. Another page than a server's has its own sentence, from before any module.
+let unready = part("sure").textContent || "Loading \u2026";
 let failure = ""; // what the button tries again
 
 function touched() {
@@ -35,7 +36,7 @@ async function changed() {
   const mine = (asking = new AbortController());
   busy(!sheet.empty);
   if (sheet.empty) {
-    forget(known.length ? EMPTY : UNREADY);
+    forget(known.length ? EMPTY : unready);
     if (!known.length) again();
     return;
   }
@@ -182,6 +183,7 @@ function note() {
 }
 
 function begin() {
+  part("samples-part").hidden = false;
   part("docs").hidden = !abilities.docs;
   part("explain-label").hidden = !abilities.looks;
   part("samples").replaceChildren(
@@ -216,12 +218,12 @@ function ready() {
 
 async function start() {
   // Else it would be fetched for the first answer, which would come in boxes.
+  forget(unready);
   const letters = document.fonts.load('16px "Page Bengali"', "ক").catch(() => []);
-  try {
-    known = await networks();
-  } finally {
-    part("stays")?.remove(); // ready, or what is wrong is said
-  }
+  known = await networks((sentence) => {
+    unready = sentence;
+    if (part("trouble").hidden) part("sure").textContent = sentence;
+  });
   part("network").replaceChildren(...known.map(({ name }) => element("option", { text: name, value: name })));
   part("networks-part").hidden = known.length < 2;
   note();
