@@ -463,6 +463,47 @@ def test_a_narrow_screen_has_tools_in_two_rows_and_heads_in_line(width, browser,
     assert wide == width
 
 
+def test_the_first_answer_moves_nothing_below_it(page):
+    part = "document.getElementById('networks-part').getBoundingClientRect().top + scrollY"
+    before = page.evaluate(part)
+    read_after(page, lambda: page.click("#samples button >> nth=2"))
+    assert abs(page.evaluate(part) - before) < 3
+
+
+@pytest.mark.parametrize("mobile", [False, True])
+def test_keys_are_told_where_there_is_a_keyboard_however_narrow_the_page(mobile, browser, address):
+    # A page of 1280 x 900 at 200 %: at this width two layouts met.
+    size = {"width": 640, "height": 450}
+    context = browser.new_context(viewport=size, is_mobile=mobile, has_touch=mobile)
+    page = context.new_page()
+    page.goto(address)
+    page.wait_for_selector("html[data-ready]")
+    keys = page.is_visible("#keys")
+    layout = page.evaluate("getComputedStyle(document.querySelector('main')).display")
+    context.close()
+    assert keys is not mobile
+    assert layout == "grid"
+
+
+def test_signs_stand_on_one_circle_in_the_examples_too(browser, address):
+    page = browser.new_page()
+    page.goto(address + "docs")
+    widths = page.evaluate(
+        """async () => {
+            await document.fonts.load("16px 'Page Bengali'", "\u25cc\u09bf");
+            const text = document.querySelector("#answer");
+            const found = [...text.querySelectorAll("[lang]")].map((one) => one.offsetWidth);
+            text.textContent = "\u25cc\u09bf"; // alone, after no other letters
+            const range = document.createRange();
+            range.selectNodeContents(text);
+            return [found, range.getBoundingClientRect().width];
+        }"""
+    )
+    page.close()
+    assert len(widths[0]) == 4
+    assert max(widths[0]) < 1.3 * widths[1]
+
+
 def test_the_examples_for_programs_are_whole_and_true(browser, address, tmp_path):
     page = browser.new_page(viewport={"width": 1280, "height": 860})
     page.goto(address + "docs")
