@@ -65,8 +65,7 @@ export function show(answer, blank, rule) {
 // Why another is given than the likeliest, where that is so.
 function why(found, rule) {
   if (!rule || HEADS.every((head) => found[head].label === found[head].best[0].label)) return "";
-  const does = rule === "joint" ? "asks which graphemes there are and weighs" : "weighs";
-  return `Not the likeliest: the decision rule \u201c${rule}\u201d ${does} rare classes up, as the score counts each class alike.`;
+  return `Not the likeliest: rule \u201c${rule}\u201d weighs rare classes up, as the score does.`;
 }
 
 const bengali = (text) => element("span", { text, lang: "bn" });
