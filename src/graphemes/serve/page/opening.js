@@ -17,10 +17,12 @@ export async function opened(file) {
   if (shorter < SMALLEST || longer > STRIP * shorter) {
     throw new Error(`${name} is ${width} \u00d7 ${height} pixels: too narrow for a picture of a grapheme.`);
   }
-  if (file.size <= MOST_BYTES && width * height <= MOST_PIXELS) return { image, source: file };
+  const sendable = file.size <= MOST_BYTES && width * height <= MOST_PIXELS;
+  if (sendable && longer <= 2 * LONGEST) return { image, source: file };
   const made = smaller(image, Math.min(1, LONGEST / longer));
-  image.close(); // hundreds of megabytes
-  return { image: await createImageBitmap(made), source: await made.convertToBlob({ type: "image/png" }) };
+  image.close(); // up to hundreds of megabytes, which undo would keep
+  const source = sendable ? file : await made.convertToBlob({ type: "image/png" });
+  return { image: await createImageBitmap(made), source };
 }
 
 // A sample's file, of its picture on the page: there also where the network is cut since.
