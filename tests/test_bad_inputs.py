@@ -690,7 +690,6 @@ RESULTS = [
     Bad("a probability nan", "score", TABLE, "make the file again", first_probability(np.nan)),
     Bad("a probability of 3", "score", TABLE, "make the file again", first_probability(3)),
     Bad("a probability below 0", "score", TABLE, "make the file again", first_probability(-1)),
-    Bad("nan as it is trained", "train", TABLE, "make the file again", first_probability(np.nan)),
     Bad("a table without folds", "score", TABLE, "make it again", oof(lambda t: t.drop(["fold"]))),
     Bad("a table of no rows", "score", TABLE, "make it again", oof(lambda t: t.slice(0, 0))),
     Bad("each twice", "score", TABLE, "make it again", oof(lambda t: pa.concat_tables([t, t]))),
@@ -717,7 +716,9 @@ RESULTS = [
     Bad("a table of other data", "score", TABLE, "train one of them again", second_fold(data="x")),
     Bad("of other folds", "score", TABLE, "train one of them again", second_fold(folds="x")),
     Bad("runs of other folds", "score runs=-,other", "other", "folds", other_folds),
-    Bad("run.json damaged", "train", "{fold}/run.json", "delete", cut("{fold}/run.json", 50)),
+    Bad(
+        "run.json damaged", "train", "{fold}/run.json", "overwrite=true", cut("{fold}/run.json", 50)
+    ),
     Bad("run.json gone", "train", "{fold}", "put that back", gone("{fold}/run.json")),
     Bad(
         "no weights any more",
@@ -809,7 +810,11 @@ NETWORKS = [
     Bad("other classes", PREDICT, WEIGHTS, "train again", record(classes=[1, 2, 3]), slow=True),
     Bad("a later format", PREDICT, WEIGHTS, "train again", record(format=99), slow=True),
     Bad(
-        "an unknown trunk", PREDICT, WEIGHTS, "did you mean", record(settings={"trunk": "resnet35"})
+        "an unknown trunk",
+        PREDICT + " weights={fold}/weights.safetensors",
+        WEIGHTS,
+        "did you mean",
+        record(settings={"trunk": "resnet35"}),
     ),
     Bad(
         "a size of nothing",

@@ -166,7 +166,9 @@ def write_fold(
     tensors = build_network(learning, learning.image_size, seed).state_dict()
     save_weights(directory / "weights.safetensors", tensors, record, np.zeros(1, np.int64))
     if finished:
-        for name in ("run.json", "log.jsonl", "curves.png", "oof.parquet"):
+        identity = {key: getattr(record, key) for key in ("settings", "digests", "classes", "demo")}
+        (directory / "run.json").write_text(json.dumps({"identity": identity}))
+        for name in ("log.jsonl", "curves.png", "oof.parquet"):
             (directory / name).write_text("{}")
     else:
         (directory / "state").mkdir()

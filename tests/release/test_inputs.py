@@ -34,9 +34,10 @@ def attached(tmp_path) -> Path:
 def finished_fold(place: Path, *, demo: bool = False, seed: int = 0, **settings: object) -> Path:
     """A fold by its folder's name, whose weights hold nothing but their record."""
     place.mkdir(parents=True)
-    (place / "run.json").write_text("{}")
     learned = {"trunk": "resnet18", "seed": seed, **settings}
     record = weights_record(learned, place.name.removeprefix("fold"), demo=demo)
+    identity = {key: getattr(record, key) for key in ("settings", "digests", "classes", "demo")}
+    write_json(place / "run.json", {"identity": identity})
     weights = place / "weights.safetensors"
     save_weights(weights, {}, record, np.zeros(1, np.int64))
     return weights

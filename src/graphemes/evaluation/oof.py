@@ -24,6 +24,7 @@ from graphemes.foundation.errors import DataError
 from graphemes.foundation.heads import COLUMNS, HEADS, PerHead, Probabilities
 
 SEEN = "seen_in_training"  # a column that a table may lack; `evaluation.unseen` says what it means
+MADE_BY = "settings"  # the digest by which a table says what its network was trained with
 MUST_AGREE = ("data", "folds")  # digests without which tables can't be judged together
 
 

@@ -54,6 +54,6 @@ class Stopped(BaseException):
     A BaseException, as KeyboardInterrupt is, so that no handler on the way takes it for a fault.
     """
 
-    def __init__(self, text: str, *, signalled: bool = False) -> None:
+    def __init__(self, text: str = "", *, signalled: bool = False) -> None:
         super().__init__(text)
         self.signalled = signalled  # by SIGTERM: whoever can't wait, whatever else was to follow

@@ -1,6 +1,7 @@
 """Whole or not at all: files are written beside their place and moved into it when complete."""
 
 import contextlib
+import errno
 import hashlib
 import json
 import os
@@ -193,8 +194,8 @@ def write_json(path: Path, value: Any) -> None:
     write_text(path, text + "\n")
 
 
-def read_json(path: Path) -> Any:
-    """The value of a JSON file. Raises DataError naming the file."""
+def read_json(path: Path, cure: str = "delete or restore it") -> Any:
+    """The value of a JSON file. Raises DataError naming the file, and the cure of a damaged one."""
     try:
         with path.open("rb") as file:
             content = file.read(_LARGEST_JSON + 1)
@@ -202,13 +203,12 @@ def read_json(path: Path) -> Any:
         raise DataError(f"{path}: can't be read: {error.strerror}; restore it") from None
     if len(content) > _LARGEST_JSON:
         raise DataError(
-            f"{path}: expected at most {_LARGEST_JSON:,} bytes of JSON, got more; delete or restore"
-            " it"
+            f"{path}: expected at most {_LARGEST_JSON:,} bytes of JSON, got more; {cure}"
         )
     try:
         return json.loads(content.decode())
     except (ValueError, RecursionError) as error:  # the latter of brackets in brackets
-        raise DataError(f"{path}: can't be read as JSON ({error}); delete or restore it") from None
+        raise DataError(f"{path}: can't be read as JSON ({error}); {cure}") from None
 
 
 def digest(*parts: bytes) -> str:
@@ -240,10 +240,21 @@ def locked(path: Path, *, busy: str | None = None) -> Iterator[None]:
         path.parent.mkdir(parents=True, exist_ok=True)
         file = path.open("a")
     except OSError as error:
-        raise UserError(f"{path}: could not be written: {reason(path, error)}") from None
+        raise _unwritable(path.parent, error) from None
     with file:
         _lock(file, busy)
         yield
+
+
+def _unwritable(folder: Path, error: OSError) -> UserError:
+    """What is amiss with a folder in which no file can be made."""
+    taken = next((place for place in (folder, *folder.parents) if place.is_file()), None)
+    if taken is not None:
+        return UserError(f"{taken}: is a file, expected a folder; move it away")
+    cure = ""
+    if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
+        cure = "; ask whose it is, or choose another place (work_dir=PATH)"
+    return UserError(f"{folder}: no file can be made there: {reason(folder, error)}{cure}")
 
 
 def _lock(file: IO[str], busy: str | None) -> None:

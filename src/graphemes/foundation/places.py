@@ -1,10 +1,14 @@
 """Whether a place can take what is to be put there: paths, permissions, room."""
 
+import errno
 import os
 import shutil
 from pathlib import Path
 
-from graphemes.foundation.errors import SettingsError, UserError
+from graphemes.foundation.errors import DataError, SettingsError, UserError
+
+# Of 255 that systems allow; beside a file lie .NAME-probabilities.parquet.PROCESS.tmp and the like.
+_LONGEST_NAME = 190
 
 
 def no_directory(path: Path) -> str:
@@ -16,6 +20,11 @@ def need_writable(path: Path) -> None:
     """Raise UserError when no file can be put at `path`, before the work that would fill it."""
     if path.is_dir():
         raise UserError(f"{path}: is a folder, expected the path of a file")
+    if (length := len(os.fsencode(path.name))) > _LONGEST_NAME:
+        raise UserError(
+            f"{path}: its name takes {length} bytes, expected at most {_LONGEST_NAME}, as what is"
+            " written beside it takes some more; choose a shorter one"
+        )
     existing = next(p for p in path.parents if os.path.lexists(p))
     if not existing.is_dir():
         raise UserError(
@@ -25,10 +34,18 @@ def need_writable(path: Path) -> None:
         raise UserError(f"{path}: {existing} can't be written to; choose another place")
 
 
+def need_readable(path: Path) -> None:
+    """Raise DataError for a file that is there and that this user may not read."""
+    if path.exists() and not os.access(path, os.R_OK):
+        raise DataError(f"{path}: you may not read it; ask whose it is, or choose another place")
+
+
 def reason(path: Path, error: OSError) -> str:
     """Why `path` can't be written: the system's words, or the link that leads to nowhere."""
     for place in (path, *path.parents):
         if os.path.islink(place) and not os.path.exists(place):
+            if error.errno == errno.ELOOP:
+                return f"{place} is a link that leads back to itself"
             return f"{place} leads to {os.readlink(place)}, which isn't there; is its disk mounted?"
     return error.strerror or str(error)
 

@@ -198,10 +198,12 @@ def _opened(about: Any, cache: Path, name: str) -> Store | None:
         ids = (cache / f"{name}.ids").read_text(encoding="utf-8").split("\n")
         facts = read_facts(cache / f"{name}.facts")
         pixels = np.load(cache / f"{name}.npy", mmap_mode="r")
+        if not isinstance(pixels, np.ndarray):  # a zip of several
+            return None
         fits = pixels.shape == (about["rows"], HEIGHT, WIDTH) and len(facts) == about["rows"]
         fits &= about["digest"] == fingerprints_digest(ids, facts["fingerprint"])
         fits &= about["frames"] == digest(facts["frame"].tobytes())
-    except (OSError, ValueError):
+    except (OSError, ValueError, EOFError):  # the last of an empty file
         return None
     if not fits or pixels.dtype != np.uint8:
         return None

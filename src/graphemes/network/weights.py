@@ -260,7 +260,12 @@ def _record(path: Path, metadata: dict[str, str]) -> WeightsRecord:
     try:
         record = _RECORD.validate_json(metadata["graphemes"])
     except ValidationError as error:
-        reason = "; ".join(f"{fault['loc']}: {fault['msg']}" for fault in error.errors()[:3])
+        reason = "; ".join(
+            f"{place}: {fault['msg']}"
+            if (place := ".".join(map(str, fault["loc"])))
+            else fault["msg"]
+            for fault in error.errors()[:3]
+        )
         raise DataError(f"{path}: its record can't be read ({reason}); train again") from None
     if record.format != FORMAT:
         raise DataError(

@@ -12,12 +12,15 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Literal
 
+from graphemes.evaluation.oof import read_oof
 from graphemes.evaluation.probability_files import read_digests
 from graphemes.foundation.errors import DataError, PlaceTaken
 from graphemes.foundation.files import digest, file_digest, locked, write_json
 from graphemes.foundation.layout import FoldPaths, Layout, probabilities_beside
 from graphemes.foundation.places import need_writable
 from graphemes.foundation.progress import say
+from graphemes.network.weights import check_weights
+from graphemes.pipeline.belonging import check_table, check_weights_belong
 from graphemes.pipeline.identity import RunIdentity
 from graphemes.pipeline.run_records import read_identity
 
@@ -33,12 +36,21 @@ _FOUND = {"decide": "decision", "shares": "share_values"}
 _EARLIER = {"invert": "auto", "decide": "auto", "decision": "argmax"}
 REPLACES = "replaces"  # what probabilities call the submission that theirs takes the place of
 # "other views": finished, with a table of another tta, which overwrite=true makes again.
-Status = Literal["empty", "unfinished", "finished", "other views", "unknown"]
+# "no table": finished, its table lost or damaged.
+Status = Literal["empty", "unfinished", "finished", "other views", "no table", "unknown"]
 
 
 def fold_status(paths: FoldPaths, asked: RunIdentity, *, overwrite: bool) -> Status:
     """How far the fold at `paths` is; raises PlaceTaken if something else is there."""
-    kept, status = kept_identity(paths)
+    for path in (paths.run, paths.weights, paths.oof):
+        if path.is_dir():
+            raise DataError(f"{path}: is a folder, expected a file; move it away")
+    try:
+        kept, status = kept_identity(paths)
+    except DataError:
+        if overwrite:
+            return "empty"
+        raise
     if status == "unknown" and not overwrite:
         absent = [path for path in (paths.run, paths.weights) if not path.is_file()]
         raise PlaceTaken(
@@ -61,6 +73,28 @@ def fold_status(paths: FoldPaths, asked: RunIdentity, *, overwrite: bool) -> Sta
     if overwrite or kept.demo:
         return "empty"
     raise place_taken_error(paths.directory, found)
+
+
+def whole_status(paths: FoldPaths, *, overwrite: bool) -> Status:
+    """How far a finished fold is once its files are read: its table can be made again.
+
+    Raises DataError for damaged weights, and for those of another run, unless it is to be replaced.
+    """
+    try:
+        check_weights(paths.weights)
+        check_weights_belong(paths)
+    except DataError as error:
+        if overwrite:
+            return "empty"
+        raise DataError(f"{error}; overwrite=true trains the fold again") from None
+    if paths.number is None:
+        return "finished"  # it validated nothing
+    try:
+        read_oof(paths.oof)
+        check_table(paths)
+    except DataError:
+        return "no table"
+    return "finished"
 
 
 def _has_other_views(paths: FoldPaths, asked: RunIdentity) -> bool:
@@ -197,7 +231,9 @@ def remove_demo_folds(layout: Layout, asked: RunIdentity) -> None:
 
 
 def _is_demos(paths: FoldPaths, asked: RunIdentity) -> bool:
-    kept, _ = kept_identity(paths)
+    kept = None
+    with contextlib.suppress(DataError):  # of one that can't be read nobody knows
+        kept, _ = kept_identity(paths)
     return kept is not None and kept.demo and bool(kept.differences(asked))
 
 

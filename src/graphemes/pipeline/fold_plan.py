@@ -22,6 +22,7 @@ from graphemes.evaluation.grapheme_folds import held_out_lines, make_grapheme_fo
 from graphemes.foundation.errors import DataError, PlaceTaken, SettingsError
 from graphemes.foundation.files import file_digest, locked, read_json, write_json
 from graphemes.foundation.layout import Layout
+from graphemes.foundation.places import need_readable
 from graphemes.foundation.progress import say
 from graphemes.foundation.settings.commands import FoldsSettings, TrainSettings
 from graphemes.foundation.settings.groups import Folding, no_such_fold
@@ -171,6 +172,7 @@ def _kept_folds(
     path: Path, count: int, labels: pd.DataFrame
 ) -> tuple[pd.DataFrame | None, str | None]:
     """The folds.csv that is there, or why it doesn't serve."""
+    need_readable(path)
     try:
         table = read_folds(path, labels)
     except DataError as error:
@@ -186,7 +188,12 @@ def changed_since(path: Path) -> str | None:
     It may be the user's own change, which a run takes: so it isn't refused. Nor is the one that it
     was to replace, which stands there if a run ended before it did.
     """
-    origin, digest = _origin_of(path), _digest_of(path)
+    origin, digest, about = _origin_of(path), _digest_of(path), _about(path)
+    if about.is_file() and not origin:
+        return (
+            f"{about}: isn't as it was written, so nobody knows whether {path.name} is; delete it"
+            f" if {path.name} is as you want it"
+        )
     if origin.get("digest") is None or digest in (origin["digest"], origin.get("replaces")):
         return None
     return (

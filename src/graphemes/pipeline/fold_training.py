@@ -13,7 +13,7 @@ from torch import nn
 
 from graphemes.evaluation.decide import likeliest
 from graphemes.evaluation.metrics import Score, score
-from graphemes.evaluation.oof import OofTable, write_oof
+from graphemes.evaluation.oof import MADE_BY, OofTable, write_oof
 from graphemes.foundation.heads import PerHead, Probabilities
 from graphemes.foundation.layout import ROOT, FoldPaths
 from graphemes.foundation.progress import counted, progress, say
@@ -26,12 +26,14 @@ from graphemes.network.devices import same_bits
 from graphemes.network.initial_weights import initial_network
 from graphemes.network.model import GraphemeNetwork, build_network
 from graphemes.network.weights import WeightsRecord, load_weights, write_settings
+from graphemes.pipeline.belonging import made_by
 from graphemes.pipeline.existing_results import (
     Status,
     begin_fold,
     clear_fold,
     fold_lock,
     fold_status,
+    whole_status,
 )
 from graphemes.pipeline.fold_data import EpochLoader, FoldData
 from graphemes.pipeline.fold_rows import FoldRows, data_digests, rows_of_fold
@@ -99,7 +101,7 @@ class FoldTraining:
         paths, ranks = self.workspace.layout.fold(fold), self.workspace.ranks
         with fold_lock(paths) if ranks.is_first else contextlib.nullcontext():
             status = ranks.of_first(lambda: self._begin(fold, paths))
-            if status == "other views":
+            if status in ("other views", "no table"):
                 self._tabulate_again(fold, paths, self.rows(fold))
             elif status != "finished":
                 self._train(fold, paths, self.rows(fold), to_come)
@@ -108,6 +110,8 @@ class FoldTraining:
         """How far the fold is; unless it is finished its folder is ready to go on with."""
         status = fold_status(paths, self.identity, overwrite=self.settings.overwrite)
         if status == "finished":
+            status = whole_status(paths, overwrite=self.settings.overwrite)
+        if status == "finished":
             say(f"fold {fold}: finished with these settings and data: kept")
             shutil.rmtree(paths.state, ignore_errors=True)  # of a run killed at its very end
             return status
@@ -115,6 +119,9 @@ class FoldTraining:
             say(
                 f"fold {fold}: its weights are kept; its table is made with tta={self.settings.tta}"
             )
+            return status
+        if status == "no table":
+            say(f"fold {fold}: its weights are kept; its table is gone or damaged, and made again")
             return status
         if status == "empty" or self.settings.resume == "false":
             clear_fold(paths)
@@ -246,7 +253,7 @@ class FoldTraining:
             folds=np.full(len(rows), int(fold)),
             truth=pictures.truth,
             probabilities=found,
-            digests={**self.identity.digests, "tta": tta},
+            digests={**self.identity.digests, "tta": tta, MADE_BY: made_by(self.identity)},
             seen=leakage.seen,
         )
         write_oof(paths.oof, table)

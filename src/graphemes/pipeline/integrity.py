@@ -18,6 +18,7 @@ from graphemes.foundation.shortages import is_memory_shortage
 from graphemes.images.store import kept_store
 from graphemes.images.store_check import check_pixels
 from graphemes.network.weights import check_weights
+from graphemes.pipeline.belonging import check_table, check_weights_belong
 from graphemes.pipeline.existing_results import changed_submission
 from graphemes.pipeline.fold_plan import changed_since, check_origin
 from graphemes.pipeline.run_records import RunRecord, read_identity
@@ -84,14 +85,26 @@ def _files_of_all_runs(layout: Layout) -> Iterator[tuple[Path, Check]]:
 def _files_of(fold: FoldPaths) -> Iterator[tuple[Path, Check]]:
     best = sorted(fold.state.glob("best-*.safetensors"))
     checks: list[tuple[Path, Check]] = [
-        (fold.weights, check_weights),
-        (fold.oof, read_oof),
+        (fold.weights, lambda path: _check_weights(fold, path)),
+        (fold.oof, lambda path: _check_oof(fold, path)),
         (fold.run, RunRecord.read),
         (fold.checkpoint, check_checkpoint),
         (fold.state / "identity.json", read_identity),
         *((path, check_weights) for path in best),
     ]
     return ((path, check) for path, check in checks if path.is_file())
+
+
+def _check_weights(fold: FoldPaths, path: Path) -> None:
+    check_weights(path)
+    if fold.run.is_file():
+        check_weights_belong(fold)
+
+
+def _check_oof(fold: FoldPaths, path: Path) -> None:
+    read_oof(path)
+    if fold.run.is_file():
+        check_table(fold)
 
 
 def _check_shard(path: Path) -> None:

@@ -21,6 +21,7 @@ from graphemes.pipeline.leakage import Leakage
 from graphemes.training.checkpoints import History
 
 _FIELDS = Architecture.model_fields
+AFRESH = "restore it; overwrite=true trains the fold again"
 
 
 @dataclass(frozen=True)
@@ -60,7 +61,7 @@ class RunRecord:
     @classmethod
     def read(cls, path: Path) -> Self:
         """A record of any version, None where it lacks a field. Raises DataError."""
-        value = read_json(path)
+        value = read_json(path, AFRESH)
         identity = read_identity(path, value)
         known = {field.name: value.get(field.name) for field in fields(cls)}
         return cls(**{**known, "identity": identity})
@@ -111,11 +112,11 @@ def make_record(
 
 def read_identity(path: Path, value: Any = None) -> RunIdentity:
     """The identity in a JSON file, or in its `value` that was read already. Raises DataError."""
-    value = read_json(path) if value is None else value
+    value = read_json(path, AFRESH) if value is None else value
     try:
         return RunIdentity.from_json(value.get("identity"))
     except (AttributeError, ValueError):
-        raise DataError(f"{path}: holds no identity; delete its folder or restore it") from None
+        raise DataError(f"{path}: holds no identity; {AFRESH}") from None
 
 
 def leakage_told(paths: FoldPaths) -> str | None:

@@ -26,6 +26,7 @@ from graphemes.images.sampling import Batches
 from graphemes.images.transforms import make_transform
 from graphemes.inference.predict import probabilities
 from graphemes.network.devices import Engine
+from graphemes.pipeline.belonging import check_table
 from graphemes.pipeline.decision_fitting import decide_run, table_lines
 from graphemes.pipeline.decisions import ChosenRule, choose_rule, identities_of
 from graphemes.pipeline.existing_results import kept_identity
@@ -59,8 +60,14 @@ def score_run(layout: Layout, decide: Decide, asked: RunIdentity | None = None) 
 
 
 def scored_folds(layout: Layout, asked: RunIdentity | None = None) -> list[FoldPaths]:
-    """A run's finished folds, those of the identity `asked`, that have a table."""
-    return [place for place in layout.folds() if _counts(place, asked)]
+    """A run's finished folds, those of the identity `asked`, that have a table.
+
+    Raises DataError for a table of another run.
+    """
+    found = [place for place in layout.folds() if _counts(place, asked)]
+    for place in found:
+        check_table(place)
+    return found
 
 
 def _counts(paths: FoldPaths, asked: RunIdentity | None) -> bool:

@@ -19,6 +19,7 @@ from graphemes.network.weights import (
     network_settings,
     read_record,
 )
+from graphemes.pipeline.belonging import check_table, check_weights_belong
 from graphemes.pipeline.identity import RunIdentity
 
 
@@ -87,6 +88,8 @@ def finished_weights(layout: Layout) -> list[Path]:
             f"{layout.run_dir}: no finished fold; train one first ({CALL} fold=0),"
             " or give weights=PATH"
         )
+    for place in places:
+        check_weights_belong(place)
     return [place.weights for place in places]
 
 
@@ -97,6 +100,8 @@ def finished_tables(layout: Layout) -> list[FoldPaths]:
         raise DataError(
             f"{layout.run_dir}: no finished fold with an out-of-fold table; train one first"
         )
+    for place in found:
+        check_table(place)
     return found
 
 

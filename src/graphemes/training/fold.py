@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 from torch import nn
 
-from graphemes.foundation.errors import KEPT, DataError, Stopped, UserError, one_line
+from graphemes.foundation.errors import KEPT, Stopped, UserError, one_line
 from graphemes.foundation.files import replacing
 from graphemes.foundation.progress import counted, progress, say
 from graphemes.foundation.shortages import is_memory_shortage
@@ -31,6 +31,7 @@ from graphemes.training.forecast import Forecast
 from graphemes.training.keeping import (
     best_so_far,
     best_weights,
+    check_best,
     save_best,
     write_log,
     write_state,
@@ -78,9 +79,8 @@ def _ended(job: FoldJob, history: History) -> bool:
 
 
 def _write_results(job: FoldJob, history: History) -> None:
+    check_best(job.paths, history)
     best = best_weights(job.paths, history)
-    if not best.is_file():
-        raise DataError(f"{best}: is gone; resume=false starts the fold afresh")
     with replacing(job.paths.weights) as temporary:
         shutil.copyfile(best, temporary)
     draw_curves(job.paths.curves, history.log, job.title)
@@ -91,6 +91,7 @@ def _begin(job: FoldJob, learner: Learner) -> tuple[History, Begun | None]:
     if not job.ranks.of_first(checkpoint.exists):
         return History(), None
     history, begun = load_checkpoint(checkpoint, learner)
+    job.ranks.of_first(lambda: check_best(job.paths, history))
     if job.ranks.is_first:  # what was killed between checkpoint and log left that one short
         write_log(job.paths, history)
     say(f"fold {job.fold}: resumed {_place(job, history, begun)}")

@@ -8,7 +8,7 @@ from torch import nn
 from graphemes.foundation.errors import DataError
 from graphemes.foundation.files import write_text
 from graphemes.foundation.layout import FoldPaths
-from graphemes.network.weights import WeightsRecord, save_weights
+from graphemes.network.weights import WeightsRecord, check_weights, save_weights
 from graphemes.training.checkpoints import History, save_checkpoint
 from graphemes.training.epoch import Begun, Learner
 from graphemes.training.fold_job import FoldJob
@@ -25,6 +25,17 @@ def best_so_far(paths: FoldPaths) -> Path | None:
 def best_weights(paths: FoldPaths, history: History) -> Path:
     """The best epoch's weights; its number is in the name, so that a checkpoint finds its own."""
     return paths.state / f"best-{history.best_epoch}.safetensors"
+
+
+def check_best(paths: FoldPaths, history: History) -> None:
+    """Read the best epoch's weights, if there is one. DataError: they aren't there, or damaged."""
+    if not history.best_epoch:
+        return
+    best = best_weights(paths, history)
+    try:
+        check_weights(best)
+    except DataError as error:
+        raise DataError(f"{error}; resume=false starts the fold afresh") from None
 
 
 def write_state(
