@@ -177,6 +177,14 @@ def test_every_row_trains_and_nothing_validates(kaggle_like, work, train):
     assert (work / "submissions" / "submission.csv").exists()
 
 
+def test_a_rule_that_every_row_leaves_no_image_for_is_refused_before(kaggle_like, work, train):
+    said = train(data_dir=kaggle_like, work_dir=work, fold="none", decide="prior")
+    assert said.code == 2
+    assert "decide=prior: no decisions.json beside the weights" in said.err
+    assert "loss" not in said.out
+    assert not (work / "folds" / "foldnone" / "weights.safetensors").exists()
+
+
 @pytest.mark.slow
 def test_the_demos_results_give_way_without_asking(demo, own_data, tmp_path, train):
     # Other real images: the demo's first ten are gone.

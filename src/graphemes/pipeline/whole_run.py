@@ -8,6 +8,7 @@ from graphemes.foundation.layout import FoldPaths
 from graphemes.foundation.progress import duration, say
 from graphemes.foundation.settings.commands import TrainSettings
 from graphemes.network.ranks import ALONE, Ranks
+from graphemes.pipeline.decisions import choose_rule
 from graphemes.pipeline.existing_results import kept_identity, remove_demo_folds
 from graphemes.pipeline.fold_training import FoldTraining
 from graphemes.pipeline.identity import RunIdentity
@@ -32,6 +33,7 @@ def train_run(settings: TrainSettings, ranks: Ranks = ALONE) -> FoldTraining:
         training = open_run(plan, deadline)
         plan.folds.write()
     need_same_run(training)
+    _need_rule(plan, training)
 
     if ranks.is_first:
         remove_demo_folds(workspace.layout, training.identity)
@@ -51,6 +53,18 @@ def train_run(settings: TrainSettings, ranks: Ranks = ALONE) -> FoldTraining:
     if ranks.is_first:
         say(f"done in {duration(time.monotonic() - started)}")
     return training
+
+
+def _need_rule(plan: RunPlan, training: FoldTraining) -> None:
+    """Raise DataError, before the training, for a rule that nothing will be fitted for.
+
+    Of a run of every row no image is left to fit it on: a decisions.json of its folds has to be
+    there.
+    """
+    settings = plan.settings
+    if settings.fold == "none" and plan.prediction and settings.decide not in ("auto", "argmax"):
+        weights = plan.workspace.layout.fold("none").weights
+        choose_rule(settings.decide, [weights], [training.identity])
 
 
 def _conclude(plan: RunPlan, training: FoldTraining, *, stopped: bool) -> None:
