@@ -169,7 +169,10 @@ def test_a_record_that_is_none_is_said(tmp_path, text):
 
 def test_a_record_of_a_later_version_is_said(tmp_path):
     text = json.dumps({**asdict(RECORD), "colour": "blue"})
-    assert "'colour'" in record_refusal(tmp_path / "w.safetensors", text)
+    said = record_refusal(tmp_path / "w.safetensors", text)
+    assert said == "its record can't be read (colour: Unexpected keyword argument); train again"
+    said = record_refusal(tmp_path / "w.safetensors", "no JSON")
+    assert said.startswith("its record can't be read (Invalid JSON: expected ident")
 
 
 def test_other_classes_are_said(tmp_path):
