@@ -818,7 +818,7 @@ NETWORKS = [
     ),
     Bad(
         "a size of nothing",
-        PREDICT,
+        PREDICT + " weights={fold}/weights.safetensors",
         WEIGHTS,
         "train again",
         record(settings={"image_size": "0"}),

@@ -8,6 +8,7 @@ import multiprocessing
 import os
 import signal
 import sys
+import threading
 import time
 import traceback
 from collections.abc import Callable
@@ -66,7 +67,8 @@ UNWRITABLE = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO}
 def main(words: list[str] | None = None, *, launched: bool = False) -> int:
     """Run one command line, this process's own where none is given; its exit code.
 
-    launched: as one of the processes of a command, which itself speaks of signals.
+    launched: as one of the processes of a command, which itself speaks of signals. Then the code is
+    -SIGTERM where that ended it, and ended it well.
     """
     if words is None:
         words = sys.argv[1:]
@@ -79,7 +81,7 @@ def main(words: list[str] | None = None, *, launched: bool = False) -> int:
             stream.reconfigure(errors="backslashreplace")
     _heed_signals(launched=launched)
     try:
-        return _carry_out(words)
+        return _carry_out(words, launched=launched)
     except UserError as error:
         return _end(2, str(error))
     except ImportError as error:
@@ -98,7 +100,7 @@ def main(words: list[str] | None = None, *, launched: bool = False) -> int:
         return _end(2, sentence)
 
 
-def _carry_out(words: list[str]) -> int:
+def _carry_out(words: list[str], *, launched: bool) -> int:
     place = rank_variables(os.environ)
     first = place is None or place.rank == 0
     with contextlib.nullcontext() if first else silence():
@@ -108,6 +110,8 @@ def _carry_out(words: list[str]) -> int:
             return end.code
         except Stopped as stop:
             say(str(stop))
+            if launched and stop.signalled:
+                return -signal.SIGTERM
     return 0
 
 
@@ -166,6 +170,15 @@ def run_as_rank(words: list[str]) -> None:
         code = 1
     for each in (signal.SIGTERM, signal.SIGINT):  # Python, closing down, has no more use for them
         signal.signal(each, signal.SIG_DFL)
+    if code == -signal.SIGTERM:
+        # Of whom it passed a signal on to, torch's engine awaits the end and takes nothing any
+        # more, while they await that it takes what they give back: an hour long.
+        _flush(sys.stdout)
+        _flush(sys.stderr)
+        leaving = threading.Timer(GRACE, os._exit, (0,))
+        leaving.daemon = True
+        leaving.start()
+        return
     if code == 0:
         return  # torch's engine waits for what a process that ended well gives back
     for worker in multiprocessing.active_children():

@@ -9,6 +9,7 @@ import contextlib
 import gc
 import multiprocessing
 import os
+import re
 import shutil
 import statistics
 import time
@@ -183,9 +184,17 @@ def _here() -> tuple[float, int, int, int]:
     files = shared = 0
     with contextlib.suppress(OSError):
         files = len(os.listdir("/proc/self/fd"))
-        shared = len(os.listdir(SHARED_MEMORY))
+        shared = sum(map(_is_left, os.listdir(SHARED_MEMORY)))
     memory = (anonymous_memory() or 0) / 1e9
     return memory, files, len(multiprocessing.active_children()), shared
+
+
+def _is_left(name: str) -> bool:
+    """Whether an entry of shared memory may be ours: torch's have the number of who made them."""
+    made_by = re.match(r"torch_(\d+)_", name)
+    if made_by is None or int(made_by[1]) == os.getpid():
+        return True
+    return not Path("/proc", made_by[1]).exists()  # somebody else at work, in another run
 
 
 def _conclude(path: Path, outcomes: list[Outcome]) -> None:
