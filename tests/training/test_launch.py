@@ -3,10 +3,12 @@
 import os
 import signal
 import tempfile
+import threading
 from pathlib import Path
 
 import pytest
 
+import graphemes.__main__ as door
 from graphemes.__main__ import run_as_rank
 from graphemes.foundation.errors import AlreadySaid, SettingsError, UserError
 from graphemes.foundation.settings.commands import TrainSettings
@@ -94,3 +96,18 @@ def test_only_train_runs_in_several_processes(run, monkeypatch):
     assert (said.code, said.out, said.err) == (2, "", "")
     monkeypatch.setenv("RANK", "x")
     assert "RANK=x, WORLD_SIZE=2" in run("score").err
+
+
+def test_one_that_a_signal_ended_well_waits_for_nobody(monkeypatch):
+    """What torch's engine passed a signal on to it waits for, and takes nothing from any more."""
+    left = threading.Event()
+    monkeypatch.setattr(door, "main", lambda _words, *, launched: -signal.SIGTERM * launched)
+    monkeypatch.setattr(door, "GRACE", 0.05)
+    monkeypatch.setattr("os._exit", lambda code: left.set() if code == 0 else None)
+    before = {each: signal.getsignal(each) for each in (signal.SIGTERM, signal.SIGINT)}
+    try:
+        run_as_rank(["train"])
+        assert left.wait(10)
+    finally:
+        for each, handler in before.items():
+            signal.signal(each, handler)
