@@ -11,6 +11,11 @@ from conftest import train_quickly
 OTHER = "other"  # a run of the same images with another seed
 
 
+def slow(*values: object) -> object:
+    """A case of the long tests."""
+    return pytest.param(*values, marks=pytest.mark.slow)
+
+
 @pytest.fixture(scope="module")
 def two(untested, decoded, tmp_path_factory) -> Path:
     """A work directory with a run, and another beside it."""
@@ -43,7 +48,7 @@ def swapped(path: Path) -> None:
     shutil.copyfile(path.parents[1] / OTHER / path.parent.name / path.name, path)
 
 
-@pytest.mark.parametrize("spoil", [gone, emptied, flipped, swapped])
+@pytest.mark.parametrize("spoil", [slow(gone), slow(emptied), flipped, slow(swapped)])
 def test_a_table_that_is_lost_is_made_again_from_the_weights(spoil, again, untested, train):
     table = again / "folds" / "fold0" / "oof.parquet"
     kept = table.read_bytes()
@@ -57,10 +62,10 @@ def test_a_table_that_is_lost_is_made_again_from_the_weights(spoil, again, untes
 @pytest.mark.parametrize(
     ("name", "spoil"),
     [
-        ("weights.safetensors", emptied),
+        slow("weights.safetensors", emptied),
         ("weights.safetensors", flipped),
-        ("weights.safetensors", swapped),
-        ("run.json", emptied),
+        slow("weights.safetensors", swapped),
+        slow("run.json", emptied),
     ],
 )
 def test_what_only_training_mends_is_refused_with_that_cure(name, spoil, again, untested, train):
@@ -82,10 +87,10 @@ def test_what_only_training_mends_is_refused_with_that_cure(name, spoil, again, 
     ("command", "name"),
     [
         ("score", "oof.parquet"),
-        ("report", "oof.parquet"),
+        slow("report", "oof.parquet"),
         ("predict", "weights.safetensors"),
-        ("doctor", "oof.parquet"),
-        ("doctor", "weights.safetensors"),
+        slow("doctor", "oof.parquet"),
+        slow("doctor", "weights.safetensors"),
     ],
 )
 def test_another_runs_file_is_noticed_on_use(command, name, again, kaggle_like, run):
@@ -98,7 +103,7 @@ def test_another_runs_file_is_noticed_on_use(command, name, again, kaggle_like, 
     assert f"{path}: isn't of the run that run.json beside it tells of" in told
 
 
-@pytest.mark.parametrize("spoil", [gone, emptied, flipped])
+@pytest.mark.parametrize("spoil", [slow(gone), emptied, slow(flipped)])
 def test_best_weights_that_are_damaged_cost_no_training(
     spoil: Callable[[Path], None], untested, work, train
 ):
@@ -118,6 +123,7 @@ def test_best_weights_that_are_damaged_cost_no_training(
     assert said.code == 0, said.err
 
 
+@pytest.mark.slow
 def test_whose_a_training_is_that_cannot_be_read_is_mended_by_overwriting(untested, work, train):
     settings = {"data_dir": untested, "work_dir": work, "epochs": 2000}
     assert train(**settings, time_limit="4s").code == 0
