@@ -28,22 +28,21 @@ def real(tmp_path_factory) -> Path:
     return place
 
 
-def test_two_epochs_on_real_images(real, tmp_path, run):
+def test_five_epochs_on_real_images(real, tmp_path, run):
     said = run(
         data_dir=real,
         work_dir=tmp_path,
-        epochs=2,
+        epochs=5,
         image_size=48,
         batch_size=16,
-        lr=0.002,
         workers=1,
     )
     assert said.code == 0, said.err
     fold = tmp_path / "folds" / "fold0"
     log = [json.loads(line) for line in (fold / "log.jsonl").read_text().splitlines()]
-    assert log[1]["loss"] < log[0]["loss"]
+    assert log[4]["loss"] < log[0]["loss"]
     # 11 vowel signs by guessing the commonest: 1/11.
-    assert log[1]["recall"]["vowel"] > 0.12
+    assert log[4]["recall"]["vowel"] > 0.12
     submission = pd.read_csv(tmp_path / "submissions" / "submission.csv")
     sample = pd.read_csv(real / "sample_submission.csv")
     assert submission["row_id"].tolist() == sample["row_id"].tolist()
