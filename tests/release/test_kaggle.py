@@ -7,6 +7,7 @@ import csv
 import errno
 import json
 import os
+import re
 import shutil
 import signal
 from pathlib import Path
@@ -134,7 +135,8 @@ def test_train_goes_on_and_submit_writes_what_the_command_line_does(
         "train", {PACK: packed, OUTPUT: earlier}, FOLD=0, TIME_LIMIT="1h", SETTINGS=SETTINGS
     )
     assert trained.error is None, trained.said
-    assert "fold 0: resumed after epoch 1 of 2" in trained.said
+    # The signal comes between epochs, or within the second on a busy machine.
+    assert re.search(r"fold 0: resumed (after epoch 1|in epoch 2) of 2", trained.said)
     assert "fold0: finished\nfinished; save this version" in trained.said
     assert trained.pictures() == 3
     assert not (trained.working / "data" / "cache").exists()
