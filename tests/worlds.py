@@ -16,6 +16,7 @@ from graphemes.competition import writing
 from graphemes.foundation.classes import competition_graphemes
 from graphemes.foundation.files import write_json
 from graphemes.foundation.heads import HEADS, HEIGHT, PIXELS, WIDTH, PerHead
+from graphemes.foundation.layout import FoldPaths
 
 if TYPE_CHECKING:
     from graphemes.evaluation.oof import OofTable
@@ -145,6 +146,11 @@ def weights_record(
     )
 
 
+def identity_of(record: "WeightsRecord") -> dict[str, Any]:
+    """What run.json says of the run that weights are of."""
+    return {key: getattr(record, key) for key in ("settings", "digests", "classes", "demo")}
+
+
 def write_fold(
     directory: Path,
     fold: str,
@@ -166,14 +172,25 @@ def write_fold(
     tensors = build_network(learning, learning.image_size, seed).state_dict()
     save_weights(directory / "weights.safetensors", tensors, record, np.zeros(1, np.int64))
     if finished:
-        identity = {key: getattr(record, key) for key in ("settings", "digests", "classes", "demo")}
-        (directory / "run.json").write_text(json.dumps({"identity": identity}))
+        (directory / "run.json").write_text(json.dumps({"identity": identity_of(record)}))
         for name in ("log.jsonl", "curves.png", "oof.parquet"):
             (directory / name).write_text("{}")
     else:
         (directory / "state").mkdir()
         (directory / "state" / "identity.json").write_text("{}")
     return directory / "weights.safetensors"
+
+
+def write_run(work: Path, name: str, fold: str = "0", **known: Any) -> FoldPaths:
+    """A finished fold of a fresh network with a table of 600 images."""
+    from graphemes.evaluation.oof import write_oof
+    from graphemes.network.weights import read_record
+
+    place = FoldPaths(work / "folds" / name / f"fold{fold}")
+    record = read_record(write_fold(place.directory, fold, **known))
+    write_json(place.run, {"identity": identity_of(record), "validation_images": 600})
+    write_oof(place.oof, make_table(600)[0], record.digests)
+    return place
 
 
 def make_table(

@@ -6,29 +6,17 @@ from pathlib import Path
 import pytest
 
 from conftest import Spoken
-from graphemes.evaluation.oof import write_oof
 from graphemes.foundation.errors import DataError
 from graphemes.foundation.files import read_json, write_json
-from graphemes.foundation.layout import FoldPaths, Layout
+from graphemes.foundation.layout import Layout
 from graphemes.foundation.settings.commands import PredictSettings
-from graphemes.network.weights import read_record
 from graphemes.pipeline.decisions import ChosenRule
 from graphemes.pipeline.ensemble_decisions import choose_for_runs
 from graphemes.pipeline.identity import RunIdentity
 from graphemes.pipeline.run_shares import run_shares
-from worlds import make_table, write_fold
+from worlds import write_run
 
 DIGESTS = {"data": "d", "folds": "f"}
-
-
-def write_run(work: Path, name: str, fold: str = "0", **known: object) -> FoldPaths:
-    """A finished fold of a fresh network with a table of 600 images."""
-    place = FoldPaths(work / "folds" / name / f"fold{fold}")
-    record = read_record(write_fold(place.directory, fold, **known))
-    identity = {key: getattr(record, key) for key in ("settings", "digests", "classes", "demo")}
-    write_json(place.run, {"identity": identity, "validation_images": 600})
-    write_oof(place.oof, make_table(600)[0], record.digests)
-    return place
 
 
 def shares_of(work: Path, shares: str = "auto") -> dict[str, float]:

@@ -18,7 +18,7 @@ from graphemes.network.weights import save_weights
 from graphemes.pipeline.run_shares import run_shares
 from graphemes.release import inputs
 from graphemes.release.ensemble_file import write_ensemble
-from worlds import weights_record
+from worlds import identity_of, weights_record
 
 
 @pytest.fixture
@@ -36,8 +36,7 @@ def finished_fold(place: Path, *, demo: bool = False, seed: int = 0, **settings:
     place.mkdir(parents=True)
     learned = {"trunk": "resnet18", "seed": seed, **settings}
     record = weights_record(learned, place.name.removeprefix("fold"), demo=demo)
-    identity = {key: getattr(record, key) for key in ("settings", "digests", "classes", "demo")}
-    write_json(place / "run.json", {"identity": identity})
+    write_json(place / "run.json", {"identity": identity_of(record)})
     weights = place / "weights.safetensors"
     save_weights(weights, {}, record, np.zeros(1, np.int64))
     return weights

@@ -8,12 +8,9 @@ from pathlib import Path
 import pytest
 
 from conftest import QUICK
-from graphemes.evaluation.oof import write_oof
-from graphemes.foundation.files import write_json
 from graphemes.foundation.settings.release import PackSettings
-from graphemes.network.weights import read_record
 from graphemes.release import pack_plan, packing, wheel
-from worlds import make_table, write_fold
+from worlds import write_fold, write_run
 
 RECORDS = {"run.json", "log.jsonl", "curves.png", "oof.parquet"}
 
@@ -210,11 +207,7 @@ def runs(tmp_path) -> Path:
     """A work directory with the runs a, b and the one without a name, of tables that agree."""
     work = tmp_path / "runs"
     for seed, name in enumerate(("a", "b", ".")):
-        fold = work / "folds" / name / "fold0"
-        record = read_record(write_fold(fold, "0", seed=seed))
-        identity = {key: getattr(record, key) for key in ("settings", "digests", "classes", "demo")}
-        write_json(fold / "run.json", {"identity": identity, "validation_images": 600})
-        write_oof(fold / "oof.parquet", make_table(600)[0], record.digests)
+        write_run(work, name, seed=seed)
     return work
 
 
