@@ -115,16 +115,16 @@ def soak(settings: BenchSettings) -> None:
     until = time.monotonic() + 60 * (settings.minutes or MINUTES)
     busy = f"{place}: another bench measures here; wait for its end"
     with locked(place / ".lock", busy=busy):
-        data = place / "soak-images"
+        data, work = place / "soak-images", place / "soak-work"
         make_demo(data, images=IMAGES, tests=TESTS, shards=2, replace=True)
         outcomes: list[Outcome] = []
         spoken = time.monotonic()
         while time.monotonic() < until:
             number = settings.seed + len(outcomes)
             try:
-                outcomes.append(_one(number, data, place / "soak-work"))
+                outcomes.append(_one(number, data, work))
             except Stopped:
-                shutil.rmtree(place / "soak-work", ignore_errors=True)
+                shutil.rmtree(work, ignore_errors=True)
                 say(f"soak {number}: stopped, and not counted")
                 break
             if outcomes[-1].fault:

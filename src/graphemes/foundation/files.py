@@ -1,7 +1,6 @@
 """Whole or not at all: files are written beside their place and moved into it when complete."""
 
 import contextlib
-import errno
 import hashlib
 import json
 import os
@@ -13,7 +12,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from graphemes.foundation.errors import DataError, UserError
-from graphemes.foundation.places import reason
+from graphemes.foundation.places import reason, unwritable
 
 try:
     import fcntl
@@ -240,21 +239,10 @@ def locked(path: Path, *, busy: str | None = None) -> Iterator[None]:
         path.parent.mkdir(parents=True, exist_ok=True)
         file = path.open("a")
     except OSError as error:
-        raise _unwritable(path.parent, error) from None
+        raise unwritable(path.parent, error) from None
     with file:
         _lock(file, busy)
         yield
-
-
-def _unwritable(folder: Path, error: OSError) -> UserError:
-    """What is amiss with a folder in which no file can be made."""
-    taken = next((place for place in (folder, *folder.parents) if place.is_file()), None)
-    if taken is not None:
-        return UserError(f"{taken}: is a file, expected a folder; move it away")
-    cure = ""
-    if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
-        cure = "; ask whose it is, or choose another place (work_dir=PATH)"
-    return UserError(f"{folder}: no file can be made there: {reason(folder, error)}{cure}")
 
 
 def _lock(file: IO[str], busy: str | None) -> None:

@@ -50,6 +50,17 @@ def reason(path: Path, error: OSError) -> str:
     return error.strerror or str(error)
 
 
+def unwritable(folder: Path, error: OSError) -> UserError:
+    """What is amiss with a folder in which no file can be made."""
+    taken = next((place for place in (folder, *folder.parents) if place.is_file()), None)
+    if taken is not None:
+        return UserError(f"{taken}: is a file, expected a folder; move it away")
+    cure = ""
+    if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
+        cure = "; ask whose it is, or choose another place (work_dir=PATH)"
+    return UserError(f"{folder}: no file can be made there: {reason(folder, error)}{cure}")
+
+
 def need_utf8(path: Path) -> None:
     """Raise SettingsError unless all of a path is UTF-8, and of where its links lead to.
 

@@ -260,12 +260,9 @@ def _record(path: Path, metadata: dict[str, str]) -> WeightsRecord:
     try:
         record = _RECORD.validate_json(metadata["graphemes"])
     except ValidationError as error:
-        reason = "; ".join(
-            f"{place}: {fault['msg']}"
-            if (place := ".".join(map(str, fault["loc"])))
-            else fault["msg"]
-            for fault in error.errors()[:3]
-        )
+        # Of a record that is no JSON the place is empty.
+        told = [(".".join(map(str, one["loc"])), one["msg"]) for one in error.errors()[:3]]
+        reason = "; ".join(": ".join(filter(None, one)) for one in told)
         raise DataError(f"{path}: its record can't be read ({reason}); train again") from None
     if record.format != FORMAT:
         raise DataError(

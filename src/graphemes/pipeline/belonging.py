@@ -1,13 +1,10 @@
 """Whether a fold's weights and table are those that its run record tells of, or another run's."""
 
-import json
-
-from graphemes.evaluation.oof import MADE_BY
+from graphemes.evaluation.oof import MADE_BY, read_oof
 from graphemes.evaluation.probability_files import read_digests
 from graphemes.foundation.errors import DataError
-from graphemes.foundation.files import digest
 from graphemes.foundation.layout import FoldPaths
-from graphemes.network.weights import read_record
+from graphemes.network.weights import check_weights, read_record
 from graphemes.pipeline.identity import RunIdentity
 from graphemes.pipeline.run_records import read_identity
 
@@ -15,7 +12,7 @@ from graphemes.pipeline.run_records import read_identity
 def check_weights_belong(paths: FoldPaths) -> None:
     """Raise DataError where a fold's weights say another run than its run record does."""
     record, kept = read_record(paths.weights), read_identity(paths.run)
-    own = RunIdentity(record.settings, record.digests, record.classes, record.demo)
+    own = RunIdentity.of_weights(record)
     if not kept.settings or own.differs_in_views_alone(kept):
         return  # of an earlier version; or a run was ended between the two
     if found := own.differences(kept, f"in {paths.run.name}"):
@@ -38,7 +35,20 @@ def check_table(paths: FoldPaths) -> None:
         )
 
 
+def check_fold_weights(paths: FoldPaths) -> None:
+    """Read all of a fold's weights. DataError: damaged, or not those of the run record, if any."""
+    check_weights(paths.weights)
+    if paths.run.is_file():
+        check_weights_belong(paths)
+
+
+def check_fold_table(paths: FoldPaths) -> None:
+    """Read all of a fold's table. DataError: damaged, or not that of the run record, if any."""
+    read_oof(paths.oof)
+    if paths.run.is_file():
+        check_table(paths)
+
+
 def made_by(identity: RunIdentity) -> str:
     """What a table says of the run that made it; its views have a word of their own."""
-    settings = {key: value for key, value in identity.settings.items() if key != "tta"}
-    return digest(json.dumps(settings, sort_keys=True).encode())
+    return identity.without_views().settings_digest

@@ -165,7 +165,7 @@ def identities_of(
     otherwise = {key: value for key, value in otherwise.items() if key != "tta"}
     found = []
     for record in records:
-        settings = {**record.settings, **otherwise}
-        one = RunIdentity(settings, record.digests, record.classes, record.demo)
+        one = RunIdentity.of_weights(record)
+        one = replace(one, settings={**one.settings, **otherwise})
         found.append(without_folds(one) if record.fold == "none" else one)
     return found

@@ -1,7 +1,7 @@
 """Members of an ensemble: each run's networks and share, and what a submission notes of them."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from graphemes.foundation.files import digest
 from graphemes.pipeline.existing_results import submission_origin
@@ -33,8 +33,8 @@ def origin_of_members(members: Sequence[Member]) -> dict[str, str]:
 
 def _origin(ready: ReadyNetworks) -> dict[str, str]:
     record = ready.records[0]
-    settings = {**record.settings, **ready.otherwise}
-    return submission_origin(RunIdentity(settings, record.digests, record.classes, record.demo))
+    one = RunIdentity.of_weights(record)
+    return submission_origin(replace(one, settings={**one.settings, **ready.otherwise}))
 
 
 def _joined(values: Sequence[str]) -> str:

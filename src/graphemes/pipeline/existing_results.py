@@ -6,21 +6,18 @@ says overwrite=true or it is the demo's.
 
 import codecs
 import contextlib
-import json
 import shutil
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Literal
 
-from graphemes.evaluation.oof import read_oof
 from graphemes.evaluation.probability_files import read_digests
 from graphemes.foundation.errors import DataError, PlaceTaken
-from graphemes.foundation.files import digest, file_digest, locked, write_json
+from graphemes.foundation.files import file_digest, locked, write_json
 from graphemes.foundation.layout import FoldPaths, Layout, probabilities_beside
 from graphemes.foundation.places import need_writable
 from graphemes.foundation.progress import say
-from graphemes.network.weights import check_weights
-from graphemes.pipeline.belonging import check_table, check_weights_belong
+from graphemes.pipeline.belonging import check_fold_table, check_fold_weights
 from graphemes.pipeline.identity import RunIdentity
 from graphemes.pipeline.run_records import read_identity
 
@@ -81,8 +78,7 @@ def whole_status(paths: FoldPaths, *, overwrite: bool) -> Status:
     Raises DataError for damaged weights, and for those of another run, unless it is to be replaced.
     """
     try:
-        check_weights(paths.weights)
-        check_weights_belong(paths)
+        check_fold_weights(paths)
     except DataError as error:
         if overwrite:
             return "empty"
@@ -90,8 +86,7 @@ def whole_status(paths: FoldPaths, *, overwrite: bool) -> Status:
     if paths.number is None:
         return "finished"  # it validated nothing
     try:
-        read_oof(paths.oof)
-        check_table(paths)
+        check_fold_table(paths)
     except DataError:
         return "no table"
     return "finished"
@@ -145,8 +140,8 @@ def begin_fold(paths: FoldPaths, asked: RunIdentity) -> None:
 
 def submission_origin(identity: RunIdentity) -> dict[str, str]:
     """What a submission remembers of the run it comes from."""
-    settings = json.dumps(identity.settings, sort_keys=True).encode()
-    return {**identity.digests, "settings": digest(settings), "demo": str(identity.demo)}
+    demo = str(identity.demo)
+    return {**identity.digests, "settings": identity.settings_digest, "demo": demo}
 
 
 def guard_submission(path: Path, origin: dict[str, str], *, overwrite: bool) -> dict[str, str]:

@@ -1,13 +1,15 @@
 """What makes a fold the one that is asked for: settings, data, classes."""
 
+import json
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Self
 
 from graphemes.foundation.errors import DataError
-from graphemes.foundation.files import file_digest
+from graphemes.foundation.files import digest, file_digest
 from graphemes.foundation.heads import HEADS
 from graphemes.foundation.settings.groups import LATER, Learning
+from graphemes.network.weights import WeightsRecord
 
 _DEFAULTS = {
     key: value for key, value in Learning().model_dump(mode="json").items() if key in LATER
@@ -42,10 +44,23 @@ class RunIdentity:
 
     def differs_in_views_alone(self, asked: Self) -> bool:
         """Whether all but tta is the same: weights as asked for, tables of other views."""
-        ours, theirs = (
-            replace(one, settings={**one.settings, "tta": None}) for one in (self, asked)
-        )
-        return bool(self.differences(asked)) and not ours.differences(theirs)
+        same = not self.without_views().differences(asked.without_views())
+        return same and bool(self.differences(asked))
+
+    def without_views(self) -> Self:
+        """The same without tta, which changes tables and no weights."""
+        rest = {key: value for key, value in self.settings.items() if key != "tta"}
+        return replace(self, settings=rest)
+
+    @property
+    def settings_digest(self) -> str:
+        """A digest of the settings alone."""
+        return digest(json.dumps(self.settings, sort_keys=True).encode())
+
+    @classmethod
+    def of_weights(cls, record: WeightsRecord) -> Self:
+        """The identity of the run that weights say they are of."""
+        return cls(record.settings, record.digests, record.classes, record.demo)
 
     def as_json(self) -> dict[str, Any]:
         """The value that `from_json` takes."""

@@ -8,7 +8,6 @@ from pathlib import Path
 
 from graphemes.competition.shards import find_shards, open_shard, read_through
 from graphemes.evaluation.decision_files import read_decisions
-from graphemes.evaluation.oof import read_oof
 from graphemes.evaluation.probability_files import read_digests, read_whole
 from graphemes.foundation.errors import DataError, UserError, one_line
 from graphemes.foundation.files import file_digest
@@ -18,7 +17,7 @@ from graphemes.foundation.shortages import is_memory_shortage
 from graphemes.images.store import kept_store
 from graphemes.images.store_check import check_pixels
 from graphemes.network.weights import check_weights
-from graphemes.pipeline.belonging import check_table, check_weights_belong
+from graphemes.pipeline.belonging import check_fold_table, check_fold_weights
 from graphemes.pipeline.existing_results import changed_submission
 from graphemes.pipeline.fold_plan import changed_since, check_origin
 from graphemes.pipeline.run_records import RunRecord, read_identity
@@ -85,26 +84,14 @@ def _files_of_all_runs(layout: Layout) -> Iterator[tuple[Path, Check]]:
 def _files_of(fold: FoldPaths) -> Iterator[tuple[Path, Check]]:
     best = sorted(fold.state.glob("best-*.safetensors"))
     checks: list[tuple[Path, Check]] = [
-        (fold.weights, lambda path: _check_weights(fold, path)),
-        (fold.oof, lambda path: _check_oof(fold, path)),
+        (fold.weights, lambda _: check_fold_weights(fold)),
+        (fold.oof, lambda _: check_fold_table(fold)),
         (fold.run, RunRecord.read),
         (fold.checkpoint, check_checkpoint),
         (fold.state / "identity.json", read_identity),
         *((path, check_weights) for path in best),
     ]
     return ((path, check) for path, check in checks if path.is_file())
-
-
-def _check_weights(fold: FoldPaths, path: Path) -> None:
-    check_weights(path)
-    if fold.run.is_file():
-        check_weights_belong(fold)
-
-
-def _check_oof(fold: FoldPaths, path: Path) -> None:
-    read_oof(path)
-    if fold.run.is_file():
-        check_table(fold)
 
 
 def _check_shard(path: Path) -> None:

@@ -182,7 +182,8 @@ def check_one_run(paths: Sequence[Path]) -> WeightsRecord | None:
     """
     records = [read_record(path) for path in paths]
     for path, record in zip(paths, records, strict=True):
-        found = _identity(record).differences(_identity(records[0]), "there")
+        first = RunIdentity.of_weights(records[0])
+        found = RunIdentity.of_weights(record).differences(first, "there")
         if found:
             raise DataError(
                 f"{path}: isn't of the run of {paths[0]} ({'; '.join(found[:4])});"
@@ -190,10 +191,6 @@ def check_one_run(paths: Sequence[Path]) -> WeightsRecord | None:
             )
     _refuse_fold_twice(paths, records)
     return records[0] if records else None
-
-
-def _identity(record: WeightsRecord) -> RunIdentity:
-    return RunIdentity(record.settings, record.digests, record.classes, record.demo)
 
 
 def _refuse_fold_twice(paths: Sequence[Path], records: Sequence[WeightsRecord]) -> None:

@@ -56,15 +56,14 @@ def train_run(settings: TrainSettings, ranks: Ranks = ALONE) -> FoldTraining:
 
 
 def _need_rule(plan: RunPlan, training: FoldTraining) -> None:
-    """Raise DataError, before the training, for a rule that nothing will be fitted for.
+    """Raise DataError, before the training, for a rule by name that nothing will be fitted for.
 
     Of a run of every row no image is left to fit it on: a decisions.json of its folds has to be
     there.
     """
-    settings = plan.settings
-    if settings.fold == "none" and plan.prediction and settings.decide not in ("auto", "argmax"):
+    if plan.settings.fold == "none" and plan.prediction is not None:
         weights = plan.workspace.layout.fold("none").weights
-        choose_rule(settings.decide, [weights], [training.identity])
+        choose_rule(plan.settings.decide, [weights], [training.identity])
 
 
 def _conclude(plan: RunPlan, training: FoldTraining, *, stopped: bool) -> None:
